@@ -1,0 +1,334 @@
+"""Draw the sample pictures of this folder from pen strokes that we wrote down ourselves.
+
+They are for trying the programs, and for tests. Nobody wrote these digits on paper, so a good score
+on them proves nothing; put your own pictures beside them.
+
+Command, from any folder:
+
+    python custom_digits/draw_samples.py
+    python custom_digits/draw_samples.py --output-dir /tmp/samples
+
+It prints one line a picture, and a last line that adds them up (2 seconds on one CPU core):
+
+    0/paint_brush.png                        1.6 kB
+    ...
+    31 pictures, 0.49 MB
+
+The same library versions give the same pictures, byte for byte.
+"""
+
+import argparse
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import cv2
+import numpy as np
+from PIL import Image
+
+SEED = 2026              # chosen; each picture adds its own name, so that adding one changes no other
+SUPERSAMPLING = 4        # chosen; smooth pens are drawn this much larger, then reduced
+CURVE_STEPS = 24         # chosen; points between two control points of a stroke
+HAND_JITTER = 1.1        # chosen; percent of a digit's height by which a hand misses its aim
+SIZE_JITTER = 0.07       # chosen; share by which digits of one number differ in height
+DIGIT_SPACING = 20       # chosen; percent of a digit's height between neighbours
+JPEG_QUALITY = 80        # chosen; what phones and messengers use, roughly
+EXIF_ORIENTATION = 0x0112         # the tag's number in the Exif standard
+ROTATE_CLOCKWISE_TO_VIEW = 6      # its value for a phone that was held upright
+
+# Each hand: its strokes, in the order of writing. A stroke passes smoothly through its points "x,y",
+# in percent of the digit's height, y downwards; at "/" the pen turns a sharp corner without lifting.
+HANDS = {
+    "0 round": ["36,2 20,6 6,26 2,55 10,84 30,98 50,86 60,56 55,24 43,7 29,3"],
+    "0 narrow": ["31,2 16,12 6,44 9,80 23,98 40,86 48,52 43,17 29,2"],
+    "0 not quite closed": ["40,9 25,3 9,20 3,52 11,86 31,98 51,83 57,48 49,17 36,4"],
+    "1 plain": ["20,2 19,50 18,98"],
+    "1 hooked": ["4,28 18,15 30,2 / 28,55 27,98"],
+    "1 with base": ["8,27 22,14 32,2 / 31,50 31,96", "8,97 30,96 55,97"],
+    "2 plain": ["5,24 14,6 32,1 48,12 49,32 36,56 18,80 3,97 / 25,95 58,96"],
+    "2 looped": ["5,22 17,5 34,1 48,14 44,40 28,68 13,88 4,93 3,83 12,79 28,89 44,97 60,91"],
+    "3 round": ["5,15 24,2 45,9 47,29 34,42 18,47 / 42,50 56,70 45,91 23,99 3,88"],
+    "3 flat": ["6,5 28,4 51,3 / 22,41 / 44,46 56,68 44,92 22,98 4,89"],
+    "4 open": ["15,4 11,30 5,60 / 30,60 62,57", "47,24 44,60 42,99"],
+    "4 closed": ["42,2 22,34 2,66 / 30,67 62,65", "42,2 42,50 40,99"],
+    "5 with cap": ["14,4 11,24 8,44 / 26,37 46,45 55,67 43,90 22,98 3,90", "14,5 34,4 57,2"],
+    "5 in one": ["54,3 34,5 16,5 / 12,26 8,45 / 28,38 49,48 54,70 40,92 20,98 3,91"],
+    "6 tall": ["42,2 23,20 9,45 4,70 10,90 25,99 41,93 49,78 44,62 30,56 15,63 6,77"],
+    "6 round": ["50,8 36,2 19,14 7,39 4,68 11,90 27,98 44,91 52,74 46,57 31,51 16,59 6,75"],
+    "7 barred": ["4,6 28,6 56,3 / 40,36 29,66 23,98", "14,53 32,50 52,47"],
+    "7 plain": ["3,8 28,6 54,4 / 38,38 27,68 20,98"],
+    "8 as S and back": ["49,15 40,4 28,2 15,9 13,23 24,37 39,51 49,67 46,87 30,98 12,92 6,77 15,60 "
+                        "31,46 45,32 50,18 43,7"],
+    "8 of two rings": ["28,46 10,36 9,14 28,2 46,12 46,34 28,46", "28,46 7,58 4,82 27,98 51,84 49,59 26,46"],
+    "9 curled tail": ["50,15 34,2 14,10 6,30 16,47 34,45 47,30 51,9 / 55,40 51,76 37,96 17,98 6,85"],
+    "9 straight": ["48,17 33,2 12,11 6,33 20,48 40,38 50,12 / 47,55 43,98"],
+}
+
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)    # colours are red, green, blue, 0 to 255
+BLUE_INK = (32, 52, 138)
+GRAPHITE = (120, 120, 122)
+CHALK, BOARD = (232, 234, 226), (46, 88, 68)
+NOTEBOOK_PAPER, RULE, MARGIN = (248, 247, 242), (176, 200, 226), (226, 150, 150)
+FORM_PAPER, FORM_PRINT = (250, 246, 234), (70, 70, 70)
+
+
+def pen_path(stroke, generator):
+    """One stroke of HANDS, written once -> (n, 2) float, a smooth curve in percent, jittered by the hand."""
+    pieces, corner = [], []
+    for piece in stroke.split("/"):
+        aims = np.array([point.split(",") for point in piece.split()], float)
+        points = np.array([*corner, *(aims + generator.normal(0, HAND_JITTER, aims.shape))])
+        pieces.append(catmull_rom(points))
+        corner = [points[-1]]
+    return np.concatenate(pieces)
+
+
+def catmull_rom(points):
+    """(k, 2) control points -> (n, 2) points of the curve through all of them (Catmull and Rom, 1974)."""
+    before, after = np.vstack([points[:1], points[:-2]]), np.vstack([points[2:], points[-1:]])
+    start, end = points[:-1, None], points[1:, None]
+    start_slope, end_slope = (end - before[:, None]) / 2, (after[:, None] - start) / 2
+    t = np.linspace(0, 1, CURVE_STEPS)[None, :, None]
+    curve = (start * (1 + 2 * t) * (1 - t) ** 2 + start_slope * t * (1 - t) ** 2
+             + end * t ** 2 * (3 - 2 * t) + end_slope * t ** 2 * (t - 1))
+    return curve.reshape(-1, 2)
+
+
+def write_number(hands, slant, uneven, generator):
+    """Names in HANDS, left to right -> list of (n, 2) curves in percent; slant in degrees to the right,
+    uneven: how far they leave the baseline, down and up in turn, in percent of their height."""
+    curves, left = [], 0.0
+    for position, hand in enumerate(hands):
+        scale = 1 + generator.uniform(-SIZE_JITTER, SIZE_JITTER)
+        strokes = [pen_path(stroke, generator) * scale for stroke in HANDS[hand]]
+        for stroke in strokes:
+            stroke[:, 0] -= (stroke[:, 1] - 50) * np.tan(np.radians(slant))
+            stroke[:, 1] += 100 * (1 - scale) + uneven * (-1) ** position
+        shift = left - min(stroke[:, 0].min() for stroke in strokes)
+        curves += [stroke + [shift, 0] for stroke in strokes]
+        left = max(curve[:, 0].max() for curve in curves) + DIGIT_SPACING
+    return curves
+
+
+def draw_ink(curves, kind, generator):
+    """Curves in percent -> (height, width) float32 of the kind's size, 0 no ink to 1 full ink."""
+    scale = SUPERSAMPLING if kind.smooth else 1
+    width, height = kind.size[0] * scale, kind.size[1] * scale
+    everything = np.concatenate(curves)
+    middle = (everything.min(axis=0) + everything.max(axis=0)) / 2
+    ink = np.zeros((height, width), np.uint8)
+    for curve in curves:
+        pixels = np.multiply(kind.centre, (width, height)) + (curve - middle) * kind.digit_height * scale / 100
+        # A hand presses harder and softer along a stroke; a mouse does not.
+        knots = generator.uniform(0.82, 1.12, 5) if kind.smooth else np.ones(5)
+        pressure = np.interp(np.linspace(0, 4, len(curve)), range(5), knots)
+        for start, end, press in zip(pixels[:-1], pixels[1:], pressure):
+            thickness = max(1, round(kind.pen * scale * press))
+            cv2.line(ink, np.rint(start).astype(int), np.rint(end).astype(int), 255, thickness)
+    return cv2.resize(ink, kind.size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def noise(shape, blur, generator):
+    """Smooth noise of (height, width), mean 0, standard deviation 1; blur: its grain's size in pixels."""
+    field = cv2.GaussianBlur(generator.normal(size=shape).astype(np.float32), (0, 0), blur)
+    return (field - field.mean()) / field.std()
+
+
+def ramp(shape, angle):
+    """Plane of (height, width) that rises from 0 to 1 towards an angle in radians."""
+    rows, columns = np.indices(shape)
+    plane = columns * np.cos(angle) + rows * np.sin(angle)
+    return (plane - plane.min()) / np.ptp(plane)
+
+
+def lay_on(ground, ink, colour):
+    """Ink (height, width) of a colour on a ground, which is a colour or (height, width, 3) -> RGB picture."""
+    ground = np.asarray(ground, float)
+    return Image.fromarray(np.rint(ground + ink[..., None] * (colour - ground)).astype(np.uint8))
+
+
+# The finishes: each makes a picture from ink (height, width), 0 to 1, and a generator.
+
+def plain(paper, colour):
+    """Finish: even ink on an even ground."""
+    return lambda ink, generator: lay_on(paper, ink, colour)
+
+
+def transparent(colour):
+    """Finish: ink on nothing; as drawing programs do, fully transparent pixels are black underneath."""
+    def finish(ink, generator):
+        alpha = np.rint(ink * 255).astype(np.uint8)
+        return Image.fromarray(np.dstack([(alpha > 0)[..., None] * np.uint8(colour), alpha]))
+    return finish
+
+
+def pencil(ink, generator):
+    """Finish: faint graphite that catches only the paper's tooth, scanned in grey."""
+    tooth = np.clip(0.7 + 0.3 * noise(ink.shape, 0.8, generator), 0, 1)
+    return lay_on(WHITE, ink * tooth, GRAPHITE).convert("L")
+
+
+def chalk(ink, generator):
+    """Finish: broken chalk on a wiped green board."""
+    wiped = BOARD + 3 * noise(ink.shape, 40, generator)[..., None]
+    broken = np.clip(0.85 + 0.35 * noise(ink.shape, 1.2, generator), 0, 1)
+    return lay_on(wiped, ink * broken, CHALK)
+
+
+def notebook(ink, generator):
+    """Finish: blue ballpen on ruled paper; the lowest digit stands on a line."""
+    height, width = ink.shape
+    page = np.full((height, width, 3), NOTEBOOK_PAPER)
+    spacing, baseline = height // 5, np.flatnonzero(ink.max(axis=1) > 0.5)[-1] + 2
+    for row in range(baseline % spacing, height, spacing):
+        page[row:row + 2] = RULE
+    page[:, width // 9:width // 9 + 2] = MARGIN
+    return lay_on(page, ink, BLUE_INK)
+
+
+def form_cell(ink, generator):
+    """Finish: blue ballpen in one printed cell of a form."""
+    height, width = ink.shape
+    inset = width // 10
+    page = np.full((height, width, 3), FORM_PAPER, np.uint8)
+    cv2.rectangle(page, (inset, inset), (width - inset, height - inset), FORM_PRINT, thickness=3)
+    return lay_on(page, ink, BLUE_INK)
+
+
+def photo(paper, absorbs):
+    """Finish: a phone's picture of a page: falling light, a soft shadow, slight blur, grain.
+
+    absorbs: the share of red, green and blue light that the ink takes away.
+    """
+    def finish(ink, generator):
+        angle = generator.uniform(0, 2 * np.pi)
+        shadow = ramp(ink.shape, angle + generator.uniform(-0.9, 0.9)) - generator.uniform(0.5, 0.75)
+        light = 1 - 0.16 * ramp(ink.shape, angle) - 0.14 / (1 + np.exp(-16 * shadow))
+        light += 0.006 * noise(ink.shape, 3, generator)
+        scene = paper * light[..., None] * (1 - ink[..., None] * absorbs)
+        scene = cv2.GaussianBlur(scene, (0, 0), 1.2) + 4 * noise(ink.shape, 0.7, generator)[..., None]
+        return Image.fromarray(np.clip(np.rint(scene), 0, 255).astype(np.uint8))
+    return finish
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to write: size (width, height), height of a digit and width of the pen in pixels, finish."""
+    size: tuple
+    digit_height: int
+    pen: float
+    finish: Callable
+    centre: tuple = (0.5, 0.5)     # of the writing, as shares of width and height
+    smooth: bool = True            # False: hard pixels and even width, as with a mouse
+
+
+PAINT = Kind((320, 320), 220, 14, plain(WHITE, BLACK), smooth=False)
+THIN_PEN = Kind((1000, 1000), 620, 16, plain(WHITE, BLACK))
+MARKER = Kind((360, 400), 270, 46, plain(WHITE, (24, 24, 28)))
+WHITE_ON_BLACK = Kind((280, 280), 190, 20, plain(BLACK, WHITE))
+DARK_ON_NOTHING = Kind((300, 300), 200, 16, transparent((20, 20, 60)))
+LIGHT_ON_NOTHING = Kind((300, 300), 200, 18, transparent((255, 255, 240)))
+MINIATURE = Kind((28, 28), 20, 2.4, plain(WHITE, BLACK))
+OFF_CENTRE = Kind((480, 360), 62, 6, plain(WHITE, BLACK), centre=(0.83, 0.24))
+PENCIL = Kind((300, 320), 200, 8, pencil)
+CHALKBOARD = Kind((640, 520), 300, 17, chalk)
+NOTEBOOK = Kind((640, 480), 74, 6, notebook)
+FORM = Kind((240, 280), 150, 8, form_cell)
+# Chosen so that the ink is 70 to 120 grey levels darker than the paper around it.
+PHOTO_YELLOW = Kind((800, 600), 260, 12, photo((222, 213, 186), (0.64, 0.56, 0.36)), centre=(0.47, 0.53))
+PHOTO_GREY = Kind((640, 800), 280, 14, photo((196, 197, 200), (0.56, 0.56, 0.54)), centre=(0.54, 0.46))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture; its label, which is also its folder, is what its hands write."""
+    name: str
+    kind: Kind
+    hands: list
+    slant: float = 4.0          # degrees to the right
+    uneven: float = 0.0         # percent of a digit's height
+    sideways: bool = False      # stored turned, upright only for who heeds the EXIF orientation
+
+    @property
+    def file(self):
+        return "".join(hand[0] for hand in self.hands) + "/" + self.name
+
+
+SAMPLES = [
+    Sample("paint_brush.png", PAINT, ["0 round"], 0),
+    Sample("chalk_board.jpg", CHALKBOARD, ["0 not quite closed"]),
+    Sample("thin_pen_narrow.png", THIN_PEN, ["0 narrow"], 12),
+    Sample("paint_brush_plain.png", PAINT, ["1 plain"], 6),
+    Sample("hooked_with_base_marker.png", MARKER, ["1 with base"], 0),
+    Sample("hooked_ballpen_photo.jpg", PHOTO_YELLOW, ["1 hooked"], 8),
+    Sample("white_on_black.png", WHITE_ON_BLACK, ["2 plain"]),
+    Sample("looped_notebook.png", NOTEBOOK, ["2 looped"], 8),
+    Sample("looped_pen_photo.jpg", PHOTO_GREY, ["2 looped"], 2),
+    Sample("transparent_dark_ink.png", DARK_ON_NOTHING, ["3 round"]),
+    Sample("flat_topped_paint.png", PAINT, ["3 flat"], -4),
+    Sample("miniature_28x28.png", MINIATURE, ["3 round"]),
+    Sample("open_thin_pen.png", THIN_PEN, ["4 open"], 6),
+    Sample("closed_phone_sideways_exif.jpg", PHOTO_GREY, ["4 closed"], 3, sideways=True),
+    Sample("transparent_light_ink.png", LIGHT_ON_NOTHING, ["4 open"], 0),
+    Sample("form_cell.png", FORM, ["5 with cap"], 6),
+    Sample("marker.png", MARKER, ["5 in one"], 2),
+    Sample("ballpen_photo.jpg", PHOTO_YELLOW, ["5 with cap"], 9),
+    Sample("pencil_faint.png", PENCIL, ["6 tall"], 6),
+    Sample("chalk_board.jpg", CHALKBOARD, ["6 round"], 2),
+    Sample("barred_ballpen_photo.jpg", PHOTO_YELLOW, ["7 barred"], 6),
+    Sample("plain_white_on_black.png", WHITE_ON_BLACK, ["7 plain"]),
+    Sample("miniature_28x28.png", MINIATURE, ["7 barred"]),
+    Sample("s_and_back_paint.png", PAINT, ["8 as S and back"], 5),
+    Sample("two_rings_transparent_light_ink.png", LIGHT_ON_NOTHING, ["8 of two rings"], 0),
+    Sample("s_and_back_pencil.png", PENCIL, ["8 as S and back"], 10),
+    Sample("off_centre_small.png", OFF_CENTRE, ["9 straight"], 5),
+    Sample("curled_tail_pen_photo.jpg", PHOTO_GREY, ["9 curled tail"], 2),
+    Sample("form_cell.png", FORM, ["9 curled tail"], 4),
+    Sample("phone.jpg", PHOTO_YELLOW, ["4 open", "2 plain"], 7),
+    Sample("notebook.png", NOTEBOOK, ["2 looped", "0 narrow", "2 plain", "6 round"], 5, uneven=8),
+]
+
+
+def draw(sample):
+    """Sample -> its picture as a person should see it; the same on every call."""
+    generator = np.random.default_rng([SEED, zlib.crc32(sample.file.encode())])
+    curves = write_number(sample.hands, sample.slant, sample.uneven, generator)
+    return sample.kind.finish(draw_ink(curves, sample.kind, generator), generator)
+
+
+def save(sample, folder):
+    """Write one sample below the folder -> the size of its file in bytes."""
+    path = folder / sample.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture, exif = draw(sample), Image.Exif()
+    if sample.sideways:
+        picture = picture.transpose(Image.Transpose.ROTATE_90)     # counter-clockwise
+        exif[EXIF_ORIENTATION] = ROTATE_CLOCKWISE_TO_VIEW
+    picture.save(path, quality=JPEG_QUALITY, exif=exif, optimize=True)
+    return path.stat().st_size
+
+
+def main(argv=None) -> int:
+    """Draw all samples and print one line each -> exit code: 0, or 2 when the folder cannot be written."""
+    parser = argparse.ArgumentParser(description="Draw the sample pictures from our own pen strokes.")
+    parser.add_argument("--output-dir", type=Path, default=Path(__file__).resolve().parent,
+                        help="where the labelled folders go (default: beside this script)")
+    folder = parser.parse_args(argv).output_dir
+    total = 0
+    for sample in SAMPLES:
+        try:
+            size = save(sample, folder)
+        except OSError as error:
+            print(f"Cannot write {sample.file}: {error}. Expected a folder that can be written: "
+                  "name another with --output-dir FOLDER.", file=sys.stderr)
+            return 2
+        total += size
+        print(f"{sample.file:38} {size / 1000:5.1f} kB")
+    print(f"{len(SAMPLES)} pictures, {total / 1e6:.2f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

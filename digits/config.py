@@ -1,0 +1,17 @@
+"""Paths and constants that two or more files share."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+DATA_DIR = PROJECT / "data"
+MODELS_DIR = PROJECT / "models"
+OUTPUTS_DIR = PROJECT / "outputs"
+CUSTOM_DIGITS_DIR = PROJECT / "custom_digits"
+
+MODEL_NAME = "digit_recognition_model"
+BUNDLED_MODEL_NAME = "bundled_digits_model"  # learned without MNIST; never stands in for the model above
+
+IMAGE_SIZE = 28  # pixels: MNIST's frame
+DIGIT_SIZE = 20  # pixels: the box inside the frame into which MNIST fits a digit (LeCun et al. 1998)
+NUM_CLASSES = 10
+SEED = 42  # chosen
