@@ -14,4 +14,7 @@ BUNDLED_MODEL_NAME = "bundled_digits_model"  # learned without MNIST; never stan
 IMAGE_SIZE = 28  # pixels: MNIST's frame
 DIGIT_SIZE = 20  # pixels: the box inside the frame into which MNIST fits a digit (LeCun et al. 1998)
 NUM_CLASSES = 10
-SEED = 42  # chosen
+
+
+class UserError(Exception):
+    """Something the user can put right. Its text says what happened, what was expected and what helps."""

@@ -1,0 +1,57 @@
+"""Files written beside and moved into place: whole or not at all, whatever stops the program."""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from digits.config import UserError
+
+
+@contextlib.contextmanager
+def written_beside(path):
+    """Yield a temporary path beside the path; what is written there takes the path's place at the end.
+
+    Where the block fails, nothing remains of it and an earlier file stays as it was. Raises UserError where the
+    folder can't be written to or the disk is full.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix is kept, because Keras and Matplotlib choose the format by it.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        # mkstemp makes files that only their owner may read; an ordinary file has the modes that umask leaves.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        synchronise(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(
+            f"{path} can't be written: {error.strerror or error}.\n"
+            "Expected a folder that can be written to and room on its disk. Nothing half-written remains."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def synchronise(path):
+    """Wait until the file's content is on the disk, so that a power cut after the move can't empty it."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def write_json(target, content):
+    """Write JSON for people and programs, two spaces of indentation and ASCII only, to a path or an open file."""
+    text = json.dumps(content, indent=2) + "\n"
+    if hasattr(target, "write"):
+        target.write(text)
+    else:
+        with written_beside(target) as temporary:
+            temporary.write_text(text, encoding="ascii")

@@ -1,0 +1,182 @@
+"""The three files of a model: named, checked, moved into place together, and mended after a kill.
+
+    models/NAME.h5       the network as Keras saves it
+    models/NAME.tflite   the same weights for fast starts and phones
+    models/NAME.json     the card: what it learned from and how, its scores, and the SHA-256 of the other two
+
+A new set is written whole into models/.NAME.new/, its card last, and only then moved, the card last again. So at every
+moment the old set, the new one or both are whole, and whoever comes next can tell which.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import filelock
+
+from digits.config import UserError
+from digits.files import synchronise, write_json
+
+logger = logging.getLogger(__name__)
+
+NETWORK_SUFFIXES = (".h5", ".tflite")
+TRAIN_COMMAND = "python train_model.py"
+
+
+def card_path(model_path):
+    return Path(model_path).with_suffix(".json")
+
+
+def staging_folder(model_path):
+    """Return the folder in which the set that is to replace this model is put together."""
+    return Path(model_path).parent / f".{Path(model_path).stem}.new"
+
+
+def new_staging(model_path):
+    """Return the staging folder, made and empty."""
+    staging = staging_folder(model_path)
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    return staging
+
+
+def previous_folder(model_path):
+    """Return the folder that keeps the set which the present one replaced."""
+    return Path(model_path).parent / "previous"
+
+
+def checkpoint_folder(model_path):
+    return Path(model_path).with_suffix(".checkpoint")
+
+
+def lock(model_path):
+    """Return a held lock on training this model. The system frees it when the process ends, however it ends.
+
+    Raises UserError where another process holds it or the folder can't be written to.
+    """
+    path = Path(model_path).with_suffix(".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = filelock.FileLock(path)
+        held.acquire(timeout=0)
+    except filelock.Timeout:
+        raise UserError(
+            f"Another training is writing {model_path}.\n"
+            "Expected one at a time. Wait for it, or train beside it with --model OTHER_NAME.h5."
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{path.parent} can't be written to: {error.strerror or error}.\n"
+            "Expected a folder for the model. Name another with --model FOLDER/NAME.h5."
+        ) from error
+    return held
+
+
+def complete_staging(staging, name, card):
+    """Write the card, with the sums of the two files that stand beside it: from now on the new set is whole."""
+    card["sha256"] = {name + suffix: _sha256(staging / (name + suffix)) for suffix in NETWORK_SUFFIXES}
+    for suffix in NETWORK_SUFFIXES:
+        synchronise(staging / (name + suffix))
+    write_json(staging / f"{name}.json", card)
+
+
+def install(model_path):
+    """Move the whole set that stands in the staging folder into place; keep the one that it replaces."""
+    _keep_previous(model_path)
+    staging = staging_folder(model_path)
+    for suffix in (*NETWORK_SUFFIXES, ".json"):
+        try:
+            os.replace(staging / f"{Path(model_path).stem}{suffix}", Path(model_path).with_suffix(suffix))
+        except FileNotFoundError:
+            pass  # moved before a kill, or by a reader who finished the move at the same moment
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _keep_previous(model_path):
+    """Copy the set in place to models/previous/ if it is whole; half of one is no model to go back to."""
+    if not _is_whole(Path(model_path).parent, Path(model_path).stem):
+        return
+    folder = previous_folder(model_path)
+    folder.mkdir(exist_ok=True)
+    for suffix in (*NETWORK_SUFFIXES, ".json"):
+        source = Path(model_path).with_suffix(suffix)
+        copy = folder / f".new-{source.name}"
+        shutil.copy2(source, copy)
+        os.replace(copy, folder / source.name)
+
+
+def _is_whole(folder, name, elsewhere=None):
+    """Say whether the folder holds a card and both files that it names; files already moved may lie elsewhere."""
+    try:
+        card = json.loads((folder / f"{name}.json").read_bytes())
+        sums = card["sha256"]
+        for suffix in NETWORK_SUFFIXES:
+            file = folder / (name + suffix)
+            if not file.exists() and elsewhere is not None:
+                file = elsewhere / (name + suffix)
+            if _sha256(file) != sums[name + suffix]:
+                return False
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def resolve(model_path):
+    """Return (path to read, card or None) for a model that is to be used.
+
+    Finishes the move of a whole new set that a kill interrupted, or takes the earlier set where that can't be done,
+    and says so. A lone file without a card is the user's own and has None.
+    Raises UserError where there is no model, or one that does not match its card.
+    """
+    path = Path(model_path)
+    staging = staging_folder(path)
+    if _is_whole(staging, path.stem, elsewhere=path.parent):
+        try:
+            install(path)
+            logger.warning("A training was interrupted while it saved %s: finished that.", path.stem)
+        except OSError:
+            logger.warning("%s is half saved and its folder can't be written to.", path)
+
+    if card_path(path).exists() and not _matches_card(path):
+        previous = previous_folder(path) / path.name
+        if staging.exists() and _is_whole(previous.parent, path.stem):
+            logger.warning("%s is half saved: using the earlier one, %s.", path, previous)
+            path = previous
+        else:
+            raise UserError(
+                f"{path} does not match its card {card_path(path).name}: one of them was changed or replaced.\n"
+                f"Expected the file that the card was written for. Train anew ({TRAIN_COMMAND}),\n"
+                f"bring back the earlier set from {previous_folder(path)}, or remove the card to read the file without it."
+            )
+    if not path.is_file():
+        found = "It is a folder" if path.is_dir() else "There is none"
+        raise UserError(f"No model at {path}. {found}.\nExpected a .tflite, .h5 or .keras file. To make one: {TRAIN_COMMAND}")
+    return path, json.loads(card_path(path).read_bytes()) if card_path(path).exists() else None
+
+
+def card_in_place(model_path):
+    """Return the card of the whole set that is in place, or None; finishes an interrupted save first."""
+    if _is_whole(staging_folder(model_path), Path(model_path).stem, elsewhere=Path(model_path).parent):
+        install(model_path)
+    if _is_whole(Path(model_path).parent, Path(model_path).stem):
+        return json.loads(card_path(model_path).read_bytes())
+    return None
+
+
+def _matches_card(path):
+    """Say whether the card beside a model is readable and, where it names the file, was written for it."""
+    try:
+        sums = json.loads(card_path(path).read_bytes())["sha256"]
+        return path.suffix not in NETWORK_SUFFIXES or sums[path.name] == _sha256(path)
+    except FileNotFoundError:
+        return not path.exists()  # a missing model is a missing model, not a mismatch
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

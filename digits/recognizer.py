@@ -1,0 +1,173 @@
+"""Crops -> digits with confidence, or "not sure". Used by every script that reads or scores."""
+
+import logging
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from digits import model_files, preprocessing
+from digits.config import IMAGE_SIZE, MODEL_NAME, MODELS_DIR, NUM_CLASSES, UserError
+from digits.quiet import silent_stderr
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MODEL = MODELS_DIR / f"{MODEL_NAME}.tflite"
+BATCH_SIZE = 256  # crops in one call of the network; more is no faster and takes more memory
+
+
+class Reading(NamedTuple):
+    """What was made of one picture: its entry for the JSON, and what a figure shows of it (None after an error)."""
+
+    entry: dict
+    thumbnail: np.ndarray | None  # (height, width, 3) uint8, upright, at most 300 pixels a side
+    width: int  # of the full picture, in pixels: the boxes' scale
+    crops: np.ndarray  # (N, 28, 28) uint8
+    probabilities: np.ndarray  # (N, 10) float32
+
+
+class Recognizer:
+    """A saved model, ready to read.
+
+    model_path: .tflite (LiteRT, quick to start), .h5 or .keras (Keras). card: overrides the card beside the model.
+    Raises UserError where there is no model, or one that can't be used.
+    """
+
+    def __init__(self, model_path=DEFAULT_MODEL, card=None):
+        self.model_path, card_beside = model_files.resolve(model_path)
+        self.card = card or card_beside or {}
+        if not self.card:
+            logger.warning("%s has no card beside it: its confidence is not calibrated.", self.model_path.name)
+        self.temperature = self.card.get("temperature", 1.0)
+        self.threshold = self.card.get("threshold", float("-inf"))
+        self.network = _load_network(self.model_path)
+
+    def classify(self, crops):
+        """Return (probabilities (N, 10) float32, score (N,) float32, sure (N,) bool) of (N, 28, 28) uint8 crops.
+
+        The probabilities are calibrated: divided by the card's temperature before the softmax (Guo et al. 2017).
+        score: the log-odds of the most probable digit; higher means more surely a digit. sure: score reaches the
+        card's threshold.
+        """
+        outputs = [np.zeros((0, NUM_CLASSES), np.float32)]
+        for start in range(0, len(crops), BATCH_SIZE):
+            outputs.append(self.network(crops[start : start + BATCH_SIZE].astype(np.float32)))
+        probabilities = calibrate(np.concatenate(outputs), self.temperature)
+        score = log_odds(probabilities)
+        return probabilities, score, score >= self.threshold
+
+    def read(self, picture):
+        """Return one entry of the JSON for a picture: a path, a file object or a Pillow image. Never raises for it."""
+        return self.examine(picture).entry
+
+    def examine(self, picture):
+        """Return the Reading of a picture: its entry, and the crops and probabilities behind it."""
+        name = os.fsdecode(picture) if isinstance(picture, (str, bytes, Path)) else getattr(picture, "filename", "")
+        entry = {"image": name, "status": "ok", "text": "", "message": "", "digits": []}
+        none = np.zeros((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), np.zeros((0, NUM_CLASSES), np.float32)
+        try:
+            opened = preprocessing.open_picture(picture)
+        except UserError as error:
+            entry.update(status="error", message=str(error))
+            return Reading(entry, None, 0, *none)
+
+        prepared = preprocessing.prepare(opened)
+        if len(prepared.crops) == 0:
+            entry.update(status="empty", message="no ink was found on the paper")
+            return Reading(entry, opened.thumbnail(), opened.size[0], *none)
+        probabilities, scores, sure = self.classify(prepared.crops)
+        entry["digits"] = [_digit(*of_one) for of_one in zip(probabilities, scores, prepared.boxes, strict=True)]
+        for i, digit in enumerate(entry["digits"]):
+            if i > 0 and prepared.rows[i] != prepared.rows[i - 1]:
+                entry["text"] += "|"
+            entry["text"] += str(digit["digit"])
+        if not sure.all():
+            entry.update(status="unsure", message=f"{np.sum(~sure)} of {len(sure)} pieces of ink are not clearly a digit")
+        return Reading(entry, opened.thumbnail(), opened.size[0], prepared.crops, probabilities)
+
+
+def _digit(probabilities, score, box):
+    """Return the part of the JSON's entry that describes one digit."""
+    top3 = [[int(digit), round(float(probabilities[digit]), 4)] for digit in np.argsort(-probabilities, kind="stable")[:3]]
+    return {"digit": top3[0][0], "confidence": top3[0][1], "score": round(float(score), 3), "box": box, "top3": top3}
+
+
+# ---- confidence -----------------------------------------------------------------------------------------------
+
+
+def calibrate(probabilities, temperature):
+    """Return the probabilities (N, 10) float32 as if the network's logits had been divided by the temperature."""
+    logits = np.log(np.maximum(probabilities, 1e-30)) / temperature
+    scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (scaled / scaled.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def log_odds(probabilities):
+    """Return log(p / (1 - p)) of each row's largest probability, (N,) float32."""
+    largest_last = np.sort(probabilities, axis=1)
+    rest = largest_last[:, :-1].sum(axis=1)  # keeps its digits where 1 - p would round to 0
+    return np.log(largest_last[:, -1] / np.maximum(rest, 1e-30)).astype(np.float32)
+
+
+def fit_temperature(probabilities, labels):
+    """Return the temperature under which the labels are likeliest. For pictures that the network did not learn from."""
+    candidates = np.geomspace(0.25, 4, 161)  # steps of 2 %: finer than 5,000 pictures can tell
+
+    def loss(temperature):
+        chosen = calibrate(probabilities, temperature)[np.arange(len(labels)), labels]
+        return -np.log(np.maximum(chosen, 1e-30)).mean()
+
+    return float(min(candidates, key=loss))
+
+
+def fit_threshold(probabilities, refused):
+    """Return the score below which this share of real digits falls; refused: 0 to 1."""
+    return float(np.quantile(log_odds(probabilities), refused))
+
+
+# ---- the two ways to run a network ----------------------------------------------------------------------------
+
+
+def _load_network(path):
+    """Return a function: (N, 28, 28) float32, 0 to 255 -> probabilities (N, 10) float32. Raises UserError."""
+    if path.suffix == ".tflite":
+        return _load_litert(path)
+    if path.suffix in (".h5", ".keras"):
+        from digits import network  # here: Keras takes seconds to import, and the .tflite does without
+
+        model = network.load(path)
+        return lambda crops: np.asarray(model(crops, training=False))
+    raise UserError(f"{path} has an ending that says nothing.\nExpected a model named .tflite, .h5 or .keras.")
+
+
+def _load_litert(path):
+    """Return the network in a .tflite file as a function."""
+    from ai_edge_litert.interpreter import Interpreter  # here: whoever reads with Keras need not have it
+
+    try:
+        with silent_stderr():
+            interpreter = Interpreter(model_content=path.read_bytes())
+            interpreter.allocate_tensors()
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        shapes = [detail["shape_signature"].tolist()[1:] for detail in (*inputs, *outputs)]
+        if shapes != [[IMAGE_SIZE, IMAGE_SIZE], [NUM_CLASSES]]:
+            raise ValueError(f"its input and output are {shapes}")
+    except (ValueError, RuntimeError, OSError) as error:
+        raise UserError(
+            f"{path} is not a model that can be used: {str(error).splitlines()[0]}.\n"
+            f"Expected a .tflite file with an input of {IMAGE_SIZE}x{IMAGE_SIZE} and {NUM_CLASSES} outputs, "
+            "as train_model.py writes it."
+        ) from error
+
+    def run(crops):
+        if inputs[0]["shape"][0] != len(crops):
+            interpreter.resize_tensor_input(inputs[0]["index"], crops.shape)
+            interpreter.allocate_tensors()
+            inputs[0]["shape"] = crops.shape
+        interpreter.set_tensor(inputs[0]["index"], crops)
+        interpreter.invoke()
+        return interpreter.get_tensor(outputs[0]["index"])
+
+    return run
+

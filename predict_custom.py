@@ -1,0 +1,145 @@
+"""Read the digits in your own pictures.
+
+    python predict_custom.py                              the picture named at IMAGE_PATH below
+    python predict_custom.py me.jpg scans/ 'week*/*.png'  pictures, folders with all below them, patterns
+    python predict_custom.py scans/ --json answers.json   for programs; - is standard output
+    python predict_custom.py me.jpg --save-crops seen/    also what the network saw, as 28x28 pictures
+
+Each line gives the picture, what was read, and for each digit its confidence and the runner-up:
+
+@@EXPECTED@@
+
+outputs/custom_predictions.png shows the first 24 pictures with the digits boxed, what the network saw, and the
+probabilities. With --json or --csv no figure is drawn unless --output-dir is given.
+"""
+
+import csv
+import glob
+import os
+import sys
+from pathlib import Path
+
+from PIL import Image
+from tqdm import tqdm
+
+from digits import command_line
+from digits.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR, UserError
+from digits.dataset import pictures_in
+from digits.files import write_json, written_beside
+from digits.recognizer import DEFAULT_MODEL, Recognizer
+
+# ---- setting -------------------------------------------------------------------------------------------------------
+IMAGE_PATH = CUSTOM_DIGITS_DIR / "7" / "barred_ballpen_photo.jpg"  # your own: "C:/Users/me/seven.jpg", or a folder
+
+FIGURE_LIMIT = 24  # pictures in the figure; more are not legible
+CSV_COLUMNS = ("image", "status", "text", "confidence", "message")
+
+
+def find_pictures(names):
+    """Return the pictures' paths, in the order given, folders and patterns sorted. Raises UserError for none at all."""
+    paths = []
+    for name in names:
+        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) and not os.path.lexists(name) else [name]
+        if not matches:
+            print(f"nothing matches {command_line.printable(name)}", file=sys.stderr)
+        for match in matches:
+            if os.path.isdir(match):
+                pictures, others = pictures_in(match)
+                paths += map(str, pictures)
+                if others or not pictures:
+                    where = command_line.printable(match)
+                    print(f"{where}: {len(pictures):,} pictures, {others:,} other files left aside", file=sys.stderr)
+            else:
+                paths.append(match)
+    if not paths:
+        raise UserError("There is no picture to read.\nExpected pictures, folders with pictures or patterns that match some.")
+    return paths
+
+
+def line(entry):
+    """Return what is printed of an entry: picture, text, and each digit's confidence with its runner-up."""
+    details = [
+        f"{first} {100 * confidence:.1f} % (then {second} {100 * runner_up:.1f} %)"
+        for (first, confidence), (second, runner_up), _ in (digit["top3"] for digit in entry["digits"])
+    ]
+    doubt = "not sure: " if entry["status"] == "unsure" else ""
+    answer = doubt + entry["text"] if entry["digits"] else f"{entry['status']}: {entry['message']}"
+    return f"{command_line.printable(entry['image'])}  ->  {answer}   {',  '.join(details)}".rstrip()
+
+
+def csv_row(entry):
+    """Return an entry as a row of the CSV: its confidence is the least certain digit's."""
+    confidence = min((digit["confidence"] for digit in entry["digits"]), default="")
+    return [entry["image"], entry["status"], entry["text"], confidence, entry["message"]]
+
+
+def save_crops(reading, number, folder):
+    """Write what the network saw of one picture: NUMBER_NAME_POSITION_is_DIGIT.png, the number as printed."""
+    for i, (crop, digit) in enumerate(zip(reading.crops, reading.entry["digits"], strict=True), start=1):
+        stem = command_line.printable(Path(reading.entry["image"]).stem)[:80].replace("\\", "_").replace("/", "_")
+        with written_beside(folder / f"{number:05}_{stem}_{i}_is_{digit['digit']}.png") as temporary:
+            Image.fromarray(crop).save(temporary)
+
+
+def write_answers(entries, json_path, csv_path):
+    """Write the JSON and the CSV that were asked for; "-" is standard output."""
+    if json_path == "-":
+        write_json(sys.stdout, entries)
+    elif json_path:
+        write_json(json_path, entries)
+    rows = [CSV_COLUMNS, *map(csv_row, entries)]
+    if csv_path == "-":
+        csv.writer(sys.stdout).writerows(rows)
+    elif csv_path:
+        with written_beside(csv_path) as temporary:
+            with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+                csv.writer(file).writerows(rows)
+
+
+def parse(argv):
+    """Return the flags' values."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument("pictures", nargs="*", default=[str(IMAGE_PATH)], help="pictures, folders or patterns (default: IMAGE_PATH)")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="a .tflite, .h5 or .keras file")
+    parser.add_argument("--output-dir", type=Path, help="folder for the figure (default: outputs)")
+    parser.add_argument("--json", metavar="FILE", help="write the answers as JSON; - for standard output")
+    parser.add_argument("--csv", metavar="FILE", help="write the answers as CSV; - for standard output")
+    parser.add_argument("--save-crops", type=Path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files")
+    arguments = parser.parse_args(argv)
+    if arguments.json == arguments.csv == "-":
+        parser.error("--json - and --csv - both want standard output: give one of them a file")
+    return arguments
+
+
+@command_line.exit_codes
+def main(argv=None) -> int:
+    """Find, read, print, write, draw."""
+    arguments = parse(argv)
+    paths = find_pictures(arguments.pictures)
+    recognizer = Recognizer(arguments.model)
+    quiet = "-" in (arguments.json, arguments.csv)
+
+    entries, shown = [], []
+    for number, path in enumerate(tqdm(paths, unit=" pictures", leave=False, disable=None if len(paths) > 1 else True), 1):
+        reading = recognizer.examine(path)
+        entries.append(reading.entry)
+        if len(shown) < FIGURE_LIMIT:
+            shown.append(reading)
+        if arguments.save_crops:
+            save_crops(reading, number, arguments.save_crops)
+        if not quiet:
+            tqdm.write(line(reading.entry))
+
+    write_answers(entries, arguments.json, arguments.csv)
+    if arguments.output_dir or not (arguments.json or arguments.csv):
+        from digits import plots  # here: Matplotlib takes a second, and a quick answer draws nothing
+
+        figure_path = (arguments.output_dir or OUTPUTS_DIR) / "custom_predictions.png"
+        plots.save(plots.custom_predictions(shown, left_out=len(paths) - len(shown)), figure_path)
+        if not quiet:
+            print(f"\nfigure: {figure_path}")
+    return command_line.SOME_FAILED if any(entry["status"] == "error" for entry in entries) else command_line.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
