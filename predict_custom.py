@@ -56,15 +56,17 @@ def find_pictures(names):
     return paths
 
 
-def line(entry):
-    """Return what is printed of an entry: picture, text, and each digit's confidence with its runner-up."""
+def line(entry, width):
+    """Return what is printed of an entry: picture, text, and each digit's confidence with its runner-up.
+
+    width: of the longest name, so that the answers stand below each other.
+    """
     details = [
-        f"{first} {100 * confidence:.1f} % (then {second} {100 * runner_up:.1f} %)"
+        f"{first} {command_line.percent(confidence)} (or {second} {command_line.percent(runner_up)})"
         for (first, confidence), (second, runner_up), _ in (digit["top3"] for digit in entry["digits"])
     ]
-    doubt = "not sure: " if entry["status"] == "unsure" else ""
-    answer = doubt + entry["text"] if entry["digits"] else f"{entry['status']}: {entry['message']}"
-    return f"{command_line.printable(entry['image'])}  ->  {answer}   {',  '.join(details)}".rstrip()
+    answer = entry["text"] + (" ?" if entry["status"] == "unsure" else "") or entry["status"]
+    return f"{command_line.printable(entry['image']):<{width}}  {answer:<8}  {'  '.join(details) or entry['message']}"
 
 
 def csv_row(entry):
@@ -119,6 +121,8 @@ def main(argv=None) -> int:
     recognizer = Recognizer(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)
 
+    width = min(60, max(len(command_line.printable(path)) for path in paths))
+
     entries, shown = [], []
     for number, path in enumerate(tqdm(paths, unit=" pictures", leave=False, disable=None if len(paths) > 1 else True), 1):
         reading = recognizer.examine(path)
@@ -128,7 +132,7 @@ def main(argv=None) -> int:
         if arguments.save_crops:
             save_crops(reading, number, arguments.save_crops)
         if not quiet:
-            tqdm.write(line(reading.entry))
+            tqdm.write(line(reading.entry, width))
 
     write_answers(entries, arguments.json, arguments.csv)
     if arguments.output_dir or not (arguments.json or arguments.csv):

@@ -8,14 +8,14 @@ import numpy as np
 
 from digits.config import IMAGE_SIZE
 
-ROTATION = 15.0  # degrees either way
-SHEAR = 0.25  # horizontal pixels per vertical pixel, either way: slanted hands
-SCALE = 0.15  # either way, width and height apart
+ROTATION = 10.0  # degrees either way
+SHEAR = 0.15  # horizontal pixels per vertical pixel, either way: slanted hands
+SCALE = 0.12  # either way, width and height apart
 SHIFT = 2.0  # pixels either way
-ELASTIC = 1.0  # pixels, standard deviation of the displacement (Simard et al. 2003)
+ELASTIC = 0.7  # pixels, standard deviation of the displacement (Simard et al. 2003)
 ELASTIC_NODES = 5  # control points a side of the displacement field
-THICKER = 0.7  # largest share of the way to the dilated picture
-THINNER = 0.5  # largest share of the way to the eroded picture
+THICKER = 0.5  # largest share of the way to the dilated picture
+THINNER = 0.3  # largest share of the way to the eroded picture
 
 
 def augment(images, rng):

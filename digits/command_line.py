@@ -3,6 +3,7 @@
 import argparse
 import functools
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -62,14 +63,19 @@ def h5_path(text):
 
 
 def print_table(rows):
-    """Print rows of equal length, [(name, value, ...)], their columns aligned: numbers right, the rest left."""
+    """Print rows of equal length, [(name, value, ...)], the columns aligned: numbers right, the rest left."""
     rows = [[str(value) for value in row] for row in rows]
     columns = list(zip(*rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
-    right = [all(value[:1].isdigit() for value in column[1:] if value) and i > 0 for i, column in enumerate(columns)]
+    numeric = [all(re.fullmatch(r"[\d,.]*( kB| %)?", value) for value in column[1:]) for column in columns]
     for row in rows:
-        cells = [f"{value:>{width}}" if r else f"{value:<{width}}" for value, width, r in zip(row, widths, right)]
+        cells = [f"{value:>{width}}" if right else f"{value:<{width}}" for value, width, right in zip(row, widths, numeric)]
         print("  " + "  ".join(cells).rstrip())
+
+
+def percent(rate):
+    """Return a rate as "99.8 %"; nothing short of 1 is shown as 100 %."""
+    return f"{100 * (min(rate, 0.999) if rate < 1 else rate):.1f} %"
 
 
 def printable(text):

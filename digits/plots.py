@@ -1,5 +1,6 @@
 """Records -> figures. Each function returns a matplotlib Figure; save() writes it."""
 
+import textwrap
 import warnings
 from typing import NamedTuple
 
@@ -12,12 +13,14 @@ import seaborn
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from digits.command_line import percent
 from digits.config import NUM_CLASSES
 from digits.files import written_beside
 from digits.report import reliability
 
-RIGHT, WRONG, NEUTRAL, UNSURE = "#2a7f3e", "#c0392b", "#34495e", "#b9770e"
+RIGHT, WRONG, NEUTRAL, UNSURE, BOX = "#2a7f3e", "#c0392b", "#34495e", "#b9770e", "#e67e22"
 CELL = 1.05  # inches a picture in a sheet
+CROPS_SHOWN = 4  # digits of a number that are shown as the network saw them
 SHEET_LIMIT = 120  # pictures on one sheet; it says how many it leaves out
 
 
@@ -66,8 +69,9 @@ def dataset_overview(name, splits):
     axes = top.subplots()
     for i, (split, (_, labels)) in enumerate(splits.items()):
         counts = np.bincount(labels, minlength=NUM_CLASSES)
-        bars = axes.bar(np.arange(NUM_CLASSES) + 0.28 * (i - 1), counts, 0.28, label=f"{split}, {len(labels):,}")
+        bars = axes.bar(np.arange(NUM_CLASSES) + 0.3 * (i - 1), counts, 0.3, label=f"{split}, {len(labels):,}")
         axes.bar_label(bars, fontsize=6)
+    axes.margins(y=0.12)
     axes.set(xticks=range(NUM_CLASSES), xlabel="digit", ylabel="pictures")
     axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
 
@@ -197,7 +201,7 @@ def confidence(title, labels, probabilities):
     calibration.scatter(points[:, 0], points[:, 1], s=20 + 25 * np.log10(points[:, 2]), color=NEUTRAL)
     for mean, share, count in points:
         calibration.annotate(f"{int(count):,}", (mean, share), textcoords="offset points", xytext=(6, -10), fontsize=7)
-    calibration.set(xlabel="confidence", ylabel="share right", title="reliability: the number is of pictures", xlim=(0, 1.05), ylim=(0, 1.05))
+    calibration.set(xlabel="confidence", ylabel="share right", title="reliability: how many answers were how sure", xlim=(0, 1.12), ylim=(0, 1.05))
     return figure
 
 
@@ -245,47 +249,48 @@ def errors_with_crops(title, labels, readings):
     """Return the wrong ones: each picture beside what the network saw and what it made of it."""
     wrong = [(label, reading) for label, reading in zip(labels, readings, strict=True) if reading.entry["text"] != label]
     shown = wrong[:24]
-    rows = max(1, -(-len(shown) // 4))
-    figure = Figure(figsize=(13, 1.75 * rows + 0.7), layout="constrained")
+    rows = max(1, -(-len(shown) // 2))
+    figure = Figure(figsize=(13, 1.9 * rows + 0.5), layout="constrained")
     figure.suptitle(title + _left_out(wrong, shown) if wrong else f"{title}: none")
-    for part, (label, reading) in zip(figure.subfigures(rows, 4, squeeze=False).flat, shown):
+    for part, (label, reading) in zip(figure.subfigures(rows, 2, squeeze=False).flat, shown):
         _reading_row(part, reading, f"{label} read as {reading.entry['text'] or reading.entry['status']}", WRONG)
     return figure
 
 
 def custom_predictions(readings, left_out=0):
     """Return each picture with its digits boxed, what the network saw, and the probabilities as bars."""
-    figure = Figure(figsize=(12, 1.9 * len(readings) / 2 + 1.9), layout="constrained")
+    figure = Figure(figsize=(13, 1.9 * -(-len(readings) // 2) + 0.5), layout="constrained")
     figure.suptitle("what was read" + (f"; {left_out:,} more pictures are left out" if left_out else ""))
     rows = -(-len(readings) // 2)
     for part, reading in zip(figure.subfigures(rows, 2, squeeze=False).flat, readings):
         status = reading.entry["status"]
         text = reading.entry["text"] + {"ok": "", "unsure": "  (not sure)"}.get(status, status)
         colour = {"ok": NEUTRAL, "unsure": UNSURE}.get(status, WRONG)
-        _reading_row(part, reading, f"{_short(reading.entry['image'][-40:], 40)}:  {text}", colour)
+        _reading_row(part, reading, f"{_short(reading.entry['image'], 48)}:  {text}", colour)
     return figure
 
 
 def _reading_row(part, reading, title, colour):
-    """Draw one reading: the picture with boxes, then up to four crops with their probabilities below."""
-    part.suptitle(title.replace("$", r"\$"), fontsize=9, color=colour)
-    picture, *crops = part.subplots(1, 5, width_ratios=[2, 1, 1, 1, 1])
-    for axes in (picture, *crops):
-        axes.axis("off")
+    """Draw one reading: the picture with its digits boxed, then up to four crops, each above its probabilities."""
+    part.suptitle(title.replace("$", r"\$"), fontsize=9, color=colour, x=0.02, ha="left")
+    grid = part.add_gridspec(2, 1 + CROPS_SHOWN, width_ratios=[2] + [1] * CROPS_SHOWN, height_ratios=[1.6, 1])
+    picture = part.add_subplot(grid[:, 0])
+    picture.axis("off")
     if reading.thumbnail is None:
-        picture.text(0, 0.5, "\n".join(reading.entry["message"][i : i + 34] for i in range(0, 102, 34)), fontsize=7, va="center")
+        picture.text(0, 0.5, textwrap.fill(reading.entry["message"], 60), fontsize=8, va="center")
         return
     picture.imshow(reading.thumbnail)
     scale = reading.thumbnail.shape[1] / reading.width
     for digit in reading.entry["digits"]:
         x, y, width, height = (side * scale for side in digit["box"])
-        picture.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=1))
-    for axes, crop, probabilities in zip(crops, reading.crops, reading.probabilities):
-        axes.imshow(crop, cmap="gray", vmin=0, vmax=255)
-        bars = axes.inset_axes((0, -0.75, 1, 0.6))
-        _bars(bars, probabilities)
-    if len(reading.crops) > len(crops):
-        crops[-1].set_title(f"+ {len(reading.crops) - len(crops)} more", fontsize=7)
+        picture.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=BOX, linewidth=1.2))
+    for column, (crop, probabilities) in enumerate(zip(reading.crops[:CROPS_SHOWN], reading.probabilities), start=1):
+        _picture(part.add_subplot(grid[0, column]), crop)
+        _bars(part.add_subplot(grid[1, column]), probabilities)
+    for column in range(len(reading.crops) + 1, CROPS_SHOWN + 1):  # keeps the crops of all readings the same size
+        part.add_subplot(grid[0, column]).axis("off")
+    if len(reading.crops) > CROPS_SHOWN:
+        part.text(0.98, 0.95, f"{len(reading.crops) - CROPS_SHOWN} more digits", fontsize=7, ha="right", va="top")
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------
@@ -312,9 +317,9 @@ def _bars(axes, probabilities):
 
 
 def _answer(record):
-    """Return "7, 99.8 %" or, for an error, "7 read as 1, 63.0 %"."""
-    answer = str(record.answer) if record.right else f"{record.truth} read as {record.answer}"
-    return f"{answer}, {100 * record.confidence:.1f} %"
+    """Return "7, 99.8 %" or, for a 7 that was read as 1, "7→1, 63.0 %"."""
+    answer = str(record.answer) if record.right else f"{record.truth}→{record.answer}"
+    return f"{answer}, {percent(record.confidence)}"
 
 
 def _short(text, most=14):

@@ -15,6 +15,7 @@ import numpy as np
 from digits.augmentation import augment
 from digits.config import UserError
 from digits.files import written_beside
+from digits.quiet import silent_stderr
 
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 FIRST_RATE = 0.05  # share of the highest learning rate with which it begins
@@ -137,6 +138,8 @@ def fit(model, training, validation, settings, checkpoint, resume):
     batches = Batches(
         *training, settings["BATCH_SIZE"], settings["AUGMENT"], settings["SEED"], first_epoch=len(history)
     )
+    with silent_stderr():  # TensorFlow announces its first generator, and only that one, on standard error
+        model.evaluate(Batches(*validation, batch_size=len(validation[0]), augmented=False, seed=0, first_epoch=0), verbose=0)
     model.fit(
         batches,
         initial_epoch=len(history),
