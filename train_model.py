@@ -42,6 +42,7 @@ PRESETS = {
     "tiny": {"EPOCHS": 30, "CONV1_FILTERS": 12, "CONV2_FILTERS": 18},
 }
 BUNDLED_EPOCHS = 60  # the bundled digits are few, so they are seen more often
+NETWORK_SETTINGS = ("CONV1_FILTERS", "CONV2_FILTERS", "DENSE_UNITS", "DROPOUT_RATE")
 VERSIONS = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # the packages that the card names
 FLOORS = {"default": 0.995}  # of MNIST's test pictures; a preset's run that reaches less says so
 REFUSED = 0.002  # share of the validation pictures, all real digits, that may be "not sure". chosen
@@ -213,13 +214,7 @@ def main(argv=None) -> int:
     from digits import network, plots, training  # here: Keras takes seconds, and --help and mistakes need none of it
 
     plots.save(plots.dataset_overview(data.name, splits), arguments.output_dir / "dataset_overview.png")
-    model = network.build(
-        settings["CONV1_FILTERS"],
-        settings["CONV2_FILTERS"],
-        settings["DENSE_UNITS"],
-        settings["DROPOUT_RATE"],
-        settings["SEED"],
-    )
+    model = network.build(*(settings[name] for name in NETWORK_SETTINGS), settings["SEED"])
     print("\nnetwork")
     command_line.print_table([("layer", "output", "parameters"), *network.layer_table(model)])
     print()

@@ -16,6 +16,8 @@ from PIL import Image, ImageOps
 from digits.config import DIGIT_SIZE, IMAGE_SIZE, UserError
 from digits.mnist_form import fit_into_box, place_by_mass
 
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit only warns at first; MAX_PIXELS below refuses
+
 WORKING_SIDE = 800  # pixels; a larger picture is reduced to this before ink is looked for. chosen
 EXIF_ORIENTATION = 0x0112  # the tag's number; 5 to 8 are the ways that swap width and height
 THUMBNAIL_SIDE = 300  # pixels
