@@ -12,6 +12,8 @@ with silent_stderr():
     import keras
     from keras import layers
 
+    keras.ops.zeros(1)  # the backend looks for a GPU at its first tensor, and complains where there is none
+
 absl.logging.set_verbosity(absl.logging.ERROR)  # the .h5 is a legacy format on purpose: everything reads it
 
 FEATURES = "features"  # the layer whose output describes a digit to the recogniser

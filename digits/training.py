@@ -27,11 +27,11 @@ class Batches(keras.utils.PyDataset):
     images: (N, 28, 28) uint8. labels: (N,) uint8. The last batch of an epoch may be smaller; none is dropped.
     """
 
-    def __init__(self, images, labels, batch_size, augmented, seed, first_epoch):
+    def __init__(self, images, labels, batch_size, augmented, seed):
         super().__init__()
         self.images, self.labels = images, labels
         self.batch_size, self.augmented, self.seed = batch_size, augmented, seed
-        self._begin(first_epoch)
+        self.begin_epoch(0)
 
     def __len__(self):
         return -(-len(self.images) // self.batch_size)
@@ -43,10 +43,8 @@ class Batches(keras.utils.PyDataset):
             images = augment(images, np.random.default_rng([self.seed, self.epoch, batch]))
         return images, self.labels[chosen]
 
-    def on_epoch_end(self):
-        self._begin(self.epoch + 1)
-
-    def _begin(self, epoch):
+    def begin_epoch(self, epoch):
+        """Shuffle for this epoch. Told from outside, because Keras calls on_epoch_end more often than epochs end."""
         self.epoch = epoch
         self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
 
@@ -98,12 +96,15 @@ def _variables(model):
 
 
 class _EveryEpoch(keras.callbacks.Callback):
-    """After each epoch: keep its figures, write the checkpoint, say how long the rest will take."""
+    """Before each epoch: shuffle. After it: keep its figures, write the checkpoint, say how long the rest will take."""
 
-    def __init__(self, checkpoint, history, epochs):
+    def __init__(self, batches, checkpoint, history, epochs):
         super().__init__()
-        self.checkpoint, self.history, self.epochs = checkpoint, history, epochs
+        self.batches, self.checkpoint, self.history, self.epochs = batches, checkpoint, history, epochs
         self.started, self.first_epoch = time.monotonic(), len(history)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.begin_epoch(epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         self.history.append({name: float(value) for name, value in logs.items()})
@@ -135,18 +136,17 @@ def fit(model, training, validation, settings, checkpoint, resume):
     history = checkpoint.restore(model) if resume else []
     if not resume:
         checkpoint.save(model, history)  # so that a kill in the first epoch can be resumed, too
-    batches = Batches(
-        *training, settings["BATCH_SIZE"], settings["AUGMENT"], settings["SEED"], first_epoch=len(history)
-    )
+    batches = Batches(*training, settings["BATCH_SIZE"], settings["AUGMENT"], settings["SEED"])
     with silent_stderr():  # TensorFlow announces its first generator, and only that one, on standard error
-        model.evaluate(Batches(*validation, batch_size=len(validation[0]), augmented=False, seed=0, first_epoch=0), verbose=0)
+        model.evaluate(Batches(*validation, batch_size=len(validation[0]), augmented=False, seed=0), verbose=0)
     model.fit(
         batches,
         initial_epoch=len(history),
         epochs=settings["EPOCHS"],
         validation_data=validation,
         validation_batch_size=500,
+        shuffle=False,  # Batches does that; Keras would draw the batches' order from a state that no checkpoint holds
         verbose=1 if sys.stdout.isatty() else 2,  # a bar on a terminal, a line an epoch in a file
-        callbacks=[_EveryEpoch(checkpoint, history, settings["EPOCHS"])],
+        callbacks=[_EveryEpoch(batches, checkpoint, history, settings["EPOCHS"])],
     )
     return history

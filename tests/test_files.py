@@ -1,0 +1,103 @@
+"""A file is replaced whole or not at all, whatever stops the writing."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from digits.config import UserError
+from digits.files import write_json, written_beside
+
+
+def test_a_new_file_takes_the_place_of_the_earlier_one_at_the_end(tmp_path):
+    path = tmp_path / "new" / "folder" / "figure.png"
+    for content in ("first", "second"):
+        with written_beside(path) as temporary:
+            temporary.write_text(content)
+            assert temporary.parent == path.parent, "a move across disks is not atomic"
+            assert temporary.suffix == ".png", "Matplotlib chooses the format by it"
+            assert not path.exists() or path.read_text() == "first"
+        assert path.read_text() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_a_failing_block_leaves_the_earlier_file_and_nothing_else(failure, tmp_path):
+    path = tmp_path / "scores.json"
+    path.write_text("earlier")
+    with pytest.raises(failure), written_beside(path) as temporary:
+        temporary.write_text("half")
+        raise failure
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_can_not_be_made_is_the_users_error(tmp_path):
+    # The parent is a file: nobody can write below it, not even root, whom permissions do not bind.
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(UserError, match="scores.json can't be written") as refused:
+        write_json(tmp_path / "file" / "scores.json", {})
+    assert "Expected a folder that can be written to" in str(refused.value)
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_folder_in_the_place_of_the_file_is_the_users_error(tmp_path):
+    (tmp_path / "scores.json").mkdir()
+    with pytest.raises(UserError, match="can't be written"):
+        write_json(tmp_path / "scores.json", {})
+    assert list(tmp_path.iterdir()) == [tmp_path / "scores.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_a_files_mode_follows_the_umask(umask, tmp_path):
+    before = os.umask(umask)
+    try:
+        write_json(tmp_path / "scores.json", {})
+        assert os.umask(umask) == umask, "the process' umask was changed"
+    finally:
+        os.umask(before)
+    assert (tmp_path / "scores.json").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A disk of 64 kB, mounted for the test."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root on Linux may mount a disk, and not in every container")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_the_users_error_and_leaves_the_earlier_file(tiny_disk):
+    path = tiny_disk / "scores.json"
+    write_json(path, ["earlier"])
+    with pytest.raises(UserError, match="No space left on device") as refused:
+        write_json(path, ["x" * 100_000])
+    assert "room on its disk" in str(refused.value)
+    assert json.loads(path.read_text()) == ["earlier"]
+    assert list(tiny_disk.iterdir()) == [path]
+
+
+CONTENT = {"image": "ä\udcff|\n.png", "confidence": None, "digits": [1, 2.5], "ok": True}  # \udcff: a byte that is no UTF-8
+
+
+def test_json_comes_back_as_it_was_written(tmp_path):
+    write_json(tmp_path / "scores.json", CONTENT)
+    text = (tmp_path / "scores.json").read_bytes().decode("ascii")
+    assert json.loads(text) == CONTENT
+    assert text.startswith('{\n  "image"')
+    assert text.endswith("}\n")
+
+
+def test_json_goes_to_an_open_stream_in_the_same_form(tmp_path):
+    stream = io.StringIO()
+    write_json(stream, CONTENT)
+    write_json(tmp_path / "scores.json", CONTENT)
+    assert stream.getvalue() == (tmp_path / "scores.json").read_text()

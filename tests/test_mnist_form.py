@@ -1,0 +1,108 @@
+"""Ink is brought into MNIST's frame as MNIST's own was: proportions kept, centred by mass, nothing added or lost."""
+
+import cv2
+import numpy as np
+import pytest
+
+from digits import dataset
+from digits.mnist_form import fit_into_box, place_by_mass
+
+
+def box_of(image):
+    """Return the picture cut to its ink."""
+    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def centre_of_mass(image):
+    """Return (y, x), in pixels from 0."""
+    image = image.astype(float)
+    return np.array([image.sum(axis=1) @ np.arange(len(image)), image.sum(axis=0) @ np.arange(image.shape[1])]) / image.sum()
+
+
+@pytest.fixture(scope="module")
+def training_images(mnist_folder):
+    return dataset.load(mnist_folder, parts=("train",)).x_train[:20_000]
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((40, 20), (20, 10)),
+        ((20, 40), (10, 20)),
+        ((300, 100), (20, 7)),
+        ((20, 20), (20, 20)),
+        ((5, 4), (20, 16)),
+        ((1, 1), (20, 20)),
+        ((1000, 3), (20, 1)),  # a stroke so thin that its shorter side would round to nothing
+        ((3, 1000), (1, 20)),
+    ],
+)
+def test_the_longer_side_becomes_20_and_the_proportions_stay(shape, expected):
+    fitted = fit_into_box(np.full(shape, 255, np.uint8))
+    assert fitted.shape == expected
+    assert fitted.dtype == np.uint8
+    assert fitted.min() == 255, "a full box stays full"
+
+
+def test_shrinking_averages_the_pixels_that_fall_together():
+    # Lines of one pixel, every second one: sampling would give all or nothing, anti-aliasing gives half.
+    lines = np.zeros((80, 80), np.uint8)
+    lines[:, ::2] = 200
+    assert (fit_into_box(lines) == 100).all()
+
+
+def test_enlarging_keeps_a_digit_upright_and_unmirrored():
+    corner = np.zeros((8, 8), np.uint8)
+    corner[:4, 4:] = 255
+    fitted = fit_into_box(corner)
+    assert fitted[:8, 12:].min() > 200
+    assert fitted[:8, :8].max() < 20
+    assert fitted[12:].max() < 20
+
+
+@pytest.mark.parametrize("name", ["disc", "seven", "noise", "speck"])
+def test_the_centre_of_mass_comes_within_half_a_pixel_of_14(name):
+    ink = np.zeros((20, 16), np.uint8)
+    if name == "disc":
+        cv2.circle(ink, (5, 6), 4, 255, -1)
+    elif name == "seven":
+        cv2.polylines(ink, [np.array([[1, 1], [14, 1], [6, 18]])], isClosed=False, color=200, thickness=2)
+    elif name == "noise":
+        ink[:] = np.random.default_rng(0).integers(0, 256, ink.shape)
+    else:
+        ink[9, 7] = 1
+    placed = place_by_mass(ink)
+    assert placed.shape == (28, 28)
+    assert placed.dtype == np.uint8
+    assert abs(centre_of_mass(placed) - 14).max() <= 0.5
+    assert np.array_equal(box_of(placed), box_of(ink)), "ink is moved, not resampled"
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 19), (19, 0), (19, 19)])
+def test_ink_that_would_leave_the_frame_is_held_inside(corner):
+    ink = np.ones((20, 20), np.uint8)  # a faint box, and nearly all the mass in one of its corners
+    ink[corner] = 255
+    placed = place_by_mass(ink)
+    assert placed.sum() == ink.sum()
+    assert np.array_equal(box_of(placed), ink)
+
+
+def test_a_picture_without_ink_gives_an_empty_frame():
+    placed = place_by_mass(np.zeros((20, 12), np.uint8))
+    assert placed.shape == (28, 28)
+    assert not placed.any()
+
+
+def test_mnists_own_pictures_land_where_they_were(training_images):
+    same = sum(np.array_equal(place_by_mass(box_of(image)), image) for image in training_images)
+    assert same / len(training_images) >= 0.999  # 59,998 of the 60,000 when written
+
+
+def test_real_ink_is_fitted_and_centred_whole(training_images):
+    for image in training_images[:500]:
+        ink = fit_into_box(np.kron(box_of(image), np.ones((3, 3), np.uint8)))  # three times as large, as from a photograph
+        placed = place_by_mass(ink)
+        assert max(box_of(placed).shape) == 20
+        assert placed.sum() == ink.sum()
+        assert abs(centre_of_mass(placed) - 14).max() <= 0.5

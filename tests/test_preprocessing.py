@@ -1,0 +1,179 @@
+"""The same digit is found whatever it is written on, and lands in MNIST's form."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from digits import preprocessing
+from digits.config import UserError
+
+
+def draw_seven(size=(200, 200), paper=255, ink=0, width=14, mode="L", corner=(60, 40)):
+    """A picture with a 7 of 80 x 120 pixels."""
+    image = Image.new(mode, size, paper)
+    x, y = corner
+    ImageDraw.Draw(image).line([(x, y), (x + 80, y), (x + 30, y + 120)], fill=ink, width=width, joint="curve")
+    return image
+
+
+def crops_of(image):
+    return preprocessing.prepare(preprocessing.open_picture(image)).crops
+
+
+def similarity(crop, other):
+    """The correlation of two crops, 1 for the same shape."""
+    return np.corrcoef(crop.ravel(), other.ravel())[0, 1]
+
+
+def test_a_crop_is_in_mnists_form():
+    (crop,) = crops_of(draw_seven())
+    assert crop.shape == (28, 28) and crop.dtype == np.uint8
+    rows, columns = np.flatnonzero(crop.max(axis=1)), np.flatnonzero(crop.max(axis=0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    assert crop.max() == 255
+    weights = crop / crop.sum()
+    assert abs((weights.sum(axis=1) * np.arange(28)).sum() - 14) <= 0.5
+    assert abs((weights.sum(axis=0) * np.arange(28)).sum() - 14) <= 0.5
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(draw_seven(paper=0, ink=255), id="white on black"),
+        pytest.param(draw_seven(paper=170, ink=90), id="grey on grey"),
+        pytest.param(draw_seven(paper=90, ink=170), id="chalk"),
+        pytest.param(draw_seven(mode="RGB", paper=(240, 235, 180), ink=(30, 40, 160)), id="blue on yellow"),
+        pytest.param(draw_seven(mode="RGBA", paper=(0, 0, 0, 0), ink=(10, 10, 30, 255)), id="dark on nothing"),
+        pytest.param(draw_seven(mode="RGBA", paper=(0, 0, 0, 0), ink=(250, 250, 240, 255)), id="light on nothing"),
+        pytest.param(draw_seven(mode="1", paper=1, ink=0), id="1 bit"),
+        pytest.param(draw_seven(mode="CMYK", paper=(0, 0, 0, 0), ink=(0, 0, 0, 255)), id="CMYK"),
+        pytest.param(draw_seven().convert("P"), id="palette"),
+        pytest.param(draw_seven().convert("I").point(lambda level: level * 256).convert("I;16"), id="16 bits"),
+        pytest.param(draw_seven(size=(900, 500), corner=(700, 20)), id="off centre on a large sheet"),
+    ],
+)
+def test_paper_ink_and_place_do_not_matter(image):
+    crops = crops_of(image)
+    assert len(crops) == 1
+    assert similarity(crops[0], crops_of(draw_seven())[0]) > 0.9
+
+
+def test_a_shadow_is_not_ink():
+    shadow = np.linspace(1.0, 0.45, 200)[None, :] * np.linspace(1.0, 0.8, 200)[:, None]
+    pixels = (np.asarray(draw_seven(paper=220, ink=110)) * shadow).astype(np.uint8)
+    noisy = np.clip(pixels + np.random.default_rng(0).normal(0, 4, pixels.shape), 0, 255).astype(np.uint8)
+    crops = crops_of(Image.fromarray(noisy))
+    assert len(crops) == 1
+    assert similarity(crops[0], crops_of(draw_seven())[0]) > 0.9
+
+
+def test_thin_strokes_do_not_fade():
+    (crop,) = crops_of(draw_seven(size=(1000, 1000), width=3))
+    assert crop.max() == 255
+    assert (crop > 127).sum() > 40, "a 7 of 20 pixels needs more than its one-pixel middle line"
+
+
+def test_thick_strokes_stay_filled():
+    (crop,) = crops_of(draw_seven(width=40))
+    assert similarity(crop, crops_of(draw_seven())[0]) > 0.6
+    paper_regions, _ = cv2.connectedComponents((crop < 100).astype(np.uint8))
+    assert paper_regions == 2, "paper inside the stroke: it came out hollow"  # the other label is the ink
+
+
+def test_a_photo_stored_sideways_is_turned_as_its_exif_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    draw_seven(size=(160, 240)).rotate(90, expand=True).save(tmp_path / "x.jpg", exif=exif, quality=95)
+    picture = preprocessing.open_picture(tmp_path / "x.jpg")
+    assert picture.size == (160, 240)
+    prepared = preprocessing.prepare(picture)
+    assert similarity(prepared.crops[0], crops_of(draw_seven())[0]) > 0.9
+
+
+def test_boxes_are_in_pixels_of_the_full_picture():
+    image = draw_seven(size=(2000, 1600)).resize((4000, 3200))
+    prepared = preprocessing.prepare(preprocessing.open_picture(image))
+    x, y, width, height = prepared.boxes[0]
+    assert (x, y, x + width, y + height) == pytest.approx((106, 66, 294, 334), abs=20)
+
+
+def test_digits_are_in_reading_order_and_rows():
+    image = Image.new("L", (600, 500), 255)
+    draw = ImageDraw.Draw(image)
+    # Each digit is a bar of its own width, so that the order can be read off the boxes; the rows slope.
+    for row, top in enumerate((40, 280)):
+        for column in range(4):
+            left, y = 40 + 140 * column, top + 12 * column
+            draw.rectangle((left, y, left + 10 + 8 * column + 4 * row, y + 120), fill=0)
+    prepared = preprocessing.prepare(preprocessing.open_picture(image))
+    assert prepared.rows == [0, 0, 0, 0, 1, 1, 1, 1]
+    widths = [box[2] for box in prepared.boxes]
+    assert widths == sorted(widths[:4]) + sorted(widths[4:])
+
+
+def test_separate_strokes_of_one_digit_stay_together():
+    image = Image.new("L", (200, 240), 255)
+    draw = ImageDraw.Draw(image)
+    draw.line([(60, 60), (55, 120), (110, 120), (120, 170), (55, 200)], fill=0, width=10)
+    draw.line([(75, 40), (135, 36)], fill=0, width=10)  # the 5's bar, written last and not touching
+    assert len(crops_of(image)) == 1
+
+
+def test_specks_are_not_digits():
+    image = draw_seven()
+    for place in ((10, 10), (180, 20), (20, 180)):
+        ImageDraw.Draw(image).ellipse((*place, place[0] + 4, place[1] + 4), fill=0)
+    assert len(crops_of(image)) == 1
+
+
+def test_a_printed_frame_is_not_a_digit():
+    image = draw_seven()
+    ImageDraw.Draw(image).rectangle((12, 12, 188, 188), outline=60, width=3)
+    crops = crops_of(image)
+    assert len(crops) == 1
+    assert similarity(crops[0], crops_of(draw_seven())[0]) > 0.9
+
+
+@pytest.mark.parametrize("level", [0, 127, 255])
+def test_blank_paper_holds_nothing(level):
+    assert len(crops_of(Image.new("L", (300, 200), level))) == 0
+
+
+def test_grain_alone_holds_nothing():
+    pixels = np.clip(np.random.default_rng(0).normal(180, 8, (300, 300)), 0, 255).astype(np.uint8)
+    assert len(crops_of(Image.fromarray(pixels))) == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (2, 3)])
+def test_tiny_and_thin_pictures_do_no_harm(size):
+    image = Image.new("L", size, 255)
+    image.putpixel((0, 0), 0)
+    crops_of(image)
+
+
+def test_what_can_not_be_read_says_so(tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    draw_seven().save(tmp_path / "whole.jpg")
+    (tmp_path / "half.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:700])
+    (tmp_path / "folder.png").mkdir()
+    for name, reason in {
+        "text.png": "not a picture",
+        "half.jpg": "truncated",
+        "folder.png": "folder",
+        "absent.png": "no such file",
+    }.items():
+        with pytest.raises(UserError, match=reason):
+            preprocessing.open_picture(tmp_path / name)
+
+
+def test_a_picture_too_large_is_refused_from_its_header(tmp_path):
+    import struct
+    import zlib
+
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
+    chunk = b"IHDR" + header
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "bomb.png").write_bytes(png + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+    with pytest.raises(UserError, match="50000 x 50000"):
+        preprocessing.open_picture(tmp_path / "bomb.png")

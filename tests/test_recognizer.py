@@ -1,0 +1,123 @@
+"""Reading gives the same answers through every file, and every entry has every key."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import PROJECT, SHIPPED_MODEL
+from digits import dataset, recognizer
+from digits.config import UserError
+from digits.recognizer import Recognizer
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return Recognizer(SHIPPED_MODEL)
+
+
+def some_pictures(count):
+    """Real digits: the bundled ones, repeated up to the count."""
+    images = dataset.bundled_digits().x_train
+    return np.resize(images, (count, 28, 28))
+
+
+def test_h5_and_tflite_give_the_same_probabilities(shipped):
+    pictures = some_pictures(1000)
+    through_keras = Recognizer(SHIPPED_MODEL.with_suffix(".h5")).classify(pictures)
+    through_litert = shipped.classify(pictures)
+    assert np.abs(through_keras[0] - through_litert[0]).max() < 1e-5
+    assert np.array_equal(through_keras[2], through_litert[2])
+
+
+def test_classify_keeps_its_contract(shipped):
+    for count in (0, 1, 300):  # none, one, and more than one batch
+        probabilities, score, sure = shipped.classify(some_pictures(count))
+        assert (probabilities.shape, probabilities.dtype) == ((count, 10), np.float32)
+        assert (score.shape, score.dtype) == ((count,), np.float32)
+        assert (sure.shape, sure.dtype) == ((count,), bool)
+        assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_batches_do_not_mix_pictures_up(shipped):
+    pictures = some_pictures(recognizer.BATCH_SIZE + 3)
+    together = shipped.classify(pictures)[0]
+    alone = np.concatenate([shipped.classify(picture[None])[0] for picture in pictures])
+    assert np.abs(together - alone).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("picture", "status"),
+    [
+        (PROJECT / "custom_digits" / "42" / "phone.jpg", "ok"),
+        (Image.new("L", (50, 50), 255), "empty"),
+        (PROJECT / "README.md", "error"),
+        (PROJECT / "absent.png", "error"),
+    ],
+)
+def test_every_entry_has_every_key_and_is_json(shipped, picture, status):
+    entry = json.loads(json.dumps(shipped.read(picture)))
+    assert set(entry) == {"image", "status", "text", "message", "digits"}
+    assert entry["status"] == status
+    assert bool(entry["message"]) == (status != "ok")
+    for digit in entry["digits"]:
+        assert set(digit) == {"digit", "confidence", "score", "box", "top3"}
+        assert digit["top3"][0] == [digit["digit"], digit["confidence"]]
+        assert len(digit["top3"]) == 3 and len(digit["box"]) == 4
+
+
+def test_a_number_is_read_from_left_to_right(shipped):
+    entry = shipped.read(PROJECT / "custom_digits" / "2026" / "notebook.png")
+    assert entry["text"] == "2026"
+    lefts = [digit["box"][0] for digit in entry["digits"]]
+    assert lefts == sorted(lefts)
+
+
+def test_below_the_threshold_it_is_not_sure():
+    picture = PROJECT / "custom_digits" / "7" / "plain_white_on_black.png"
+    card = Recognizer(SHIPPED_MODEL).card
+    strict = Recognizer(SHIPPED_MODEL, card={**card, "threshold": 99.0})
+    entry = strict.read(picture)
+    assert entry["status"] == "unsure"
+    assert entry["text"] == "7"
+
+
+def test_temperature_one_changes_nothing_and_a_high_one_doubts_more():
+    probabilities = np.array([[0.7, 0.2] + [0.0125] * 8], np.float32)
+    assert np.allclose(recognizer.calibrate(probabilities, 1.0), probabilities, atol=1e-6)
+    assert recognizer.calibrate(probabilities, 2.0).max() < 0.7
+    assert recognizer.calibrate(probabilities, 2.0).argmax() == 0
+
+
+def test_the_fitted_temperature_is_the_one_that_spoilt_them():
+    generator = np.random.default_rng(0)
+    logits = generator.normal(0, 2, (20_000, 10))
+    honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = np.array([generator.choice(10, p=row) for row in honest])
+    assert recognizer.fit_temperature(recognizer.calibrate(honest, 0.5), labels) == pytest.approx(2.0, rel=0.05)
+
+
+def test_log_odds_keep_counting_near_certainty():
+    rows = np.array([[1.0, 1e-9] + [0.0] * 8, [1.0, 1e-12] + [0.0] * 8], np.float32)
+    first, second = recognizer.log_odds(rows)
+    assert second > first + 5
+
+
+@pytest.mark.parametrize("name", ["m.tflite", "m.h5", "m.keras"])
+def test_junk_is_refused_with_what_helps(tmp_path, name):
+    (tmp_path / name).write_bytes(b"TFL3" * 10)
+    with pytest.raises(UserError, match="Expected"):
+        Recognizer(tmp_path / name)
+
+
+def test_a_truncated_tflite_is_refused(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(SHIPPED_MODEL.read_bytes()[:5000])
+    with pytest.raises(UserError, match="m.tflite"):
+        Recognizer(tmp_path / "m.tflite")
+
+
+def test_a_model_without_a_card_reads_all_the_same(tmp_path):
+    shutil.copy(SHIPPED_MODEL, tmp_path / "mine.tflite")
+    assert Recognizer(tmp_path / "mine.tflite").read(PROJECT / "custom_digits" / "42" / "phone.jpg")["text"] == "42"

@@ -1,0 +1,415 @@
+"""The three scripts as users run them: what they print, write and refuse, and with which exit code."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import PROJECT, SHIPPED_MODEL
+
+SAMPLES = PROJECT / "custom_digits"
+SEVEN = SAMPLES / "7" / "barred_ballpen_photo.jpg"
+
+
+def png_size(path):
+    """Read a figure back and return its size; fails where it is not a whole PNG."""
+    with Image.open(path) as image:
+        image.load()
+        assert image.format == "PNG"
+        return image.size
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# ---- train_model.py -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(small_data, run_script, tmp_path_factory):
+    """A quick training on the small data: (finished process, folder)."""
+    folder = tmp_path_factory.mktemp("trained")
+    places = ("--model", folder / "models" / "m.h5", "--output-dir", folder / "outputs")
+    return run_script("train_model.py", "--data", small_data, "--epochs", 3, "--batch-size", 50, *places), folder
+
+
+def test_training_writes_its_files_and_nothing_else(trained):
+    result, folder = trained
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == "", "noise on the screen"
+    assert [name for name in names_in(folder / "models") if not name.endswith(".lock")] == ["m.h5", "m.json", "m.tflite"]
+    assert names_in(folder / "outputs") == ["dataset_overview.png", "sample_predictions.png", "training_history.png"]
+    for figure in (folder / "outputs").iterdir():
+        assert min(png_size(figure)) > 300
+
+
+def test_training_prints_data_settings_and_layers(trained):
+    output = trained[0].stdout
+    for expected in ("x_train", "(1200, 28, 28)", "validation", "LEARNING_RATE", "conv1a", "probabilities", "not MNIST"):
+        assert expected in output
+    assert "3 / 3" in output or "Epoch 3/3" in output
+
+
+def test_the_card_tells_all_about_the_model(trained):
+    card = json.loads((trained[1] / "models" / "m.json").read_text())
+    assert set(card) >= {
+        "data", "preset", "settings", "seed", "versions", "parameters", "labels", "input", "output", "temperature",
+        "threshold", "validation", "test", "history", "sha256",
+    }  # fmt: skip
+    assert card["settings"]["EPOCHS"] == 3
+    assert len(card["history"]) == 3
+    assert card["labels"] == list(range(10))
+
+
+def test_verify_counts_exactly_what_the_card_says(trained, small_data, run_script):
+    _, folder = trained
+    result = run_script("verify_all_digits.py", "--data", small_data, "--model", folder / "models" / "m.tflite", "--json", "-")
+    scores, card = json.loads(result.stdout), json.loads((folder / "models" / "m.json").read_text())
+    assert result.returncode == 0
+    assert (scores["n"], scores["correct"]) == (card["test"]["n"], card["test"]["correct"])
+    assert scores["parameters"] == card["parameters"]
+    assert scores["loss"] == pytest.approx(card["test"]["loss"])
+
+
+def test_the_replaced_model_is_kept_and_both_scores_are_printed(trained, small_data, run_script, tmp_path):
+    models = tmp_path / "models"
+    shutil.copytree(trained[1] / "models", models)
+    before = {path.name: path.read_bytes() for path in models.glob("m.*")}
+    places = ("--model", models / "m.h5", "--output-dir", tmp_path / "outputs")
+    result = run_script("train_model.py", "--data", small_data, "--epochs", 1, *places)
+    assert result.returncode == 0, result.stderr
+    assert "model before" in result.stdout
+    for name in ("m.h5", "m.tflite", "m.json"):
+        assert (models / "previous" / name).read_bytes() == before[name]
+        assert (models / name).read_bytes() != before[name]
+
+
+def test_without_mnist_the_bundled_digits_are_learned(run_script, tmp_path):
+    project = copy_of_the_project(tmp_path)
+    result = run_script(project / "train_model.py", "--epochs", 2, **no_network(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert "could not be downloaded" in result.stderr
+    assert (project / "models" / "bundled_digits_model.tflite").exists()
+    for suffix in (".h5", ".tflite", ".json"):
+        shipped = SHIPPED_MODEL.with_suffix(suffix)
+        assert (project / "models" / shipped.name).read_bytes() == shipped.read_bytes()
+
+
+def test_without_mnist_verify_scores_what_is_there(run_script, tmp_path):
+    project = copy_of_the_project(tmp_path)
+    result = run_script(project / "verify_all_digits.py", **no_network(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert "Instead" in result.stderr
+    assert "scikit-learn" in result.stdout and "custom_digits" in result.stdout
+
+
+def copy_of_the_project(folder):
+    """Return a copy of the project in which there is no data/."""
+    project = folder / "project"
+    shutil.copytree(
+        PROJECT, project, ignore=shutil.ignore_patterns("data", ".git", ".venv*", "outputs", "previous", "__pycache__", "*.lock")
+    )
+    return project
+
+
+def no_network(folder):
+    """Return an environment in which there is no Keras cache, and every connection is refused by a closed port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{free.getsockname()[1]}"
+    return {"KERAS_HOME": str(folder / "keras"), "http_proxy": proxy, "https_proxy": proxy, "no_proxy": ""}
+
+
+# ---- verify_all_digits.py -------------------------------------------------------------------------------------------
+
+
+def test_verify_reports_mnist_and_draws_its_figures(mnist_folder, run_script, tmp_path):
+    result = run_script("verify_all_digits.py", "--data", mnist_folder, "--output-dir", tmp_path, "--json", tmp_path / "s.json")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == "", "noise on the screen"
+    scores = json.loads((tmp_path / "s.json").read_text())
+    card = json.loads(SHIPPED_MODEL.with_suffix(".json").read_text())
+    assert scores["dataset"] == "MNIST"
+    assert scores["n"] == 10_000 == sum(map(sum, scores["confusion"]))
+    assert scores["correct"] == card["test"]["correct"] == sum(scores["confusion"][i][i] for i in range(10))
+    assert scores["accuracy"] >= 0.995, "the shipped model is below the floor"
+    assert scores["interval95"][0] < scores["accuracy"] < scores["interval95"][1]
+    assert sum(row["support"] for row in scores["per_digit"].values()) == 10_000
+    figures = {
+        "all_digits_predictions", "all_digits_examples", "confusion_matrix_all_digits", "confidence_all_digits",
+        "most_confident_errors",
+    }  # fmt: skip
+    assert {path.stem for path in tmp_path.glob("*.png")} == figures
+    for figure in figures:
+        assert min(png_size(tmp_path / f"{figure}.png")) > 300
+
+
+def test_verify_scores_a_labelled_folder(run_script, tmp_path):
+    folder = tmp_path / "own"
+    for name, label in (("a.jpg", "7"), ("b.jpg", "1")):  # the second is the same 7 under a wrong label
+        (folder / label).mkdir(parents=True)
+        shutil.copy(SEVEN, folder / label / name)
+    (folder / "7" / "text.png").write_text("no picture")
+    shutil.copy(SEVEN, folder / "unlabelled.jpg")
+    result = run_script("verify_all_digits.py", "--images", folder, "--output-dir", tmp_path / "o", "--json", tmp_path / "s.json")
+    scores = json.loads((tmp_path / "s.json").read_text())
+    assert result.returncode == 1, "an unreadable picture is exit code 1"
+    assert (scores["n"], scores["correct"], scores["errors"]) == (3, 1, 1)
+    assert scores["loss"] is None
+    assert scores["confusion"][7][7] == scores["confusion"][1][7] == 1
+    assert scores["not_in_confusion"] == 1
+    assert [set(picture) for picture in scores["pictures"]] == [{"image", "label", "text", "status", "confidence"}] * 3
+    assert "1 pictures without a label" in result.stderr
+    assert names_in(tmp_path / "o") == ["confusion_matrix_custom.png", "custom_digits_report.png", "custom_errors.png"]
+
+
+def test_the_shipped_model_reads_the_sample_pictures(run_script):
+    result = run_script("verify_all_digits.py", "--images", SAMPLES, "--json", "-")
+    scores = json.loads(result.stdout)
+    assert scores["n"] >= 20
+    assert scores["accuracy"] >= 0.9, "these are drawn, not written: a floor for the program, not a measure of it"
+
+
+# ---- predict_custom.py ----------------------------------------------------------------------------------------------
+
+
+def test_predict_reads_the_picture_at_the_top_of_the_file(run_script, tmp_path):
+    result = run_script("predict_custom.py", "--output-dir", tmp_path, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert SEVEN.name in result.stdout and " 7 " in result.stdout
+    assert min(png_size(tmp_path / "custom_predictions.png")) > 150
+
+
+def test_json_keeps_the_order_given_and_is_alone_on_standard_output(run_script):
+    given = [SAMPLES / "42" / "phone.jpg", "absent.png", SEVEN]
+    result = run_script("predict_custom.py", *given, "--json", "-")
+    assert result.returncode == 1, "a path that does not exist is an error entry"
+    entries = json.loads(result.stdout)
+    assert [entry["image"] for entry in entries] == list(map(str, given))
+    assert [entry["status"] for entry in entries] == ["ok", "error", "ok"]
+    assert entries[0]["text"] == "42"
+
+
+def test_csv_says_the_same_as_json(run_script, tmp_path):
+    run_script("predict_custom.py", SAMPLES, "--json", tmp_path / "a.json", "--csv", tmp_path / "a.csv")
+    entries = json.loads((tmp_path / "a.json").read_text())
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))
+    assert list(rows[0]) == ["image", "status", "text", "confidence", "message"]
+    assert [(row["image"], row["text"]) for row in rows] == [(entry["image"], entry["text"]) for entry in entries]
+    least = [min(digit["confidence"] for digit in entry["digits"]) for entry in entries]
+    assert [float(row["confidence"]) for row in rows] == least
+    assert len(entries) == sum(path.suffix in (".png", ".jpg") for path in SAMPLES.rglob("*"))
+
+
+def test_folders_and_patterns_are_sorted_and_other_files_counted(run_script, tmp_path):
+    for name in ("b.jpg", "a.jpg", "deep/c.jpg"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SEVEN, tmp_path / "in" / name)
+    (tmp_path / "in" / "notes.txt").write_text("")
+    folder = run_script("predict_custom.py", "in", "--json", "-", cwd=tmp_path)
+    assert [entry["image"] for entry in json.loads(folder.stdout)] == ["in/a.jpg", "in/b.jpg", "in/deep/c.jpg"]
+    assert "1 other files" in folder.stderr
+    pattern = run_script("predict_custom.py", "in/*.jpg", "--json", "-", cwd=tmp_path)
+    assert [entry["image"] for entry in json.loads(pattern.stdout)] == ["in/a.jpg", "in/b.jpg"]
+
+
+def test_saved_crops_are_what_the_network_saw(run_script, tmp_path):
+    run_script("predict_custom.py", SAMPLES / "42" / "phone.jpg", "--save-crops", tmp_path, "--json", tmp_path / "a.json")
+    crops = sorted(tmp_path.glob("*.png"))
+    assert [path.name for path in crops] == ["00001_phone_1_is_4.png", "00001_phone_2_is_2.png"]
+    from digits.recognizer import Recognizer
+
+    images = np.stack([np.asarray(Image.open(path)) for path in crops])
+    assert images.shape == (2, 28, 28) and images.dtype == np.uint8
+    probabilities, _, _ = Recognizer(SHIPPED_MODEL).classify(images)
+    (entry,) = json.loads((tmp_path / "a.json").read_text())
+    assert probabilities.max(axis=1) == pytest.approx([digit["confidence"] for digit in entry["digits"]], abs=1e-4)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_any_file_name_is_read_and_reported(run_script, tmp_path):
+    names = [b"two words.jpg", b"line\nbreak.jpg", b'quo"te.jpg', "emoji\N{GRINNING FACE}.jpg".encode(), b"not\xffutf8.jpg", b"$x$.jpg"]
+    for name in names:
+        shutil.copy(os.fsencode(SEVEN), os.fsencode(tmp_path) + b"/" + name)
+    result = subprocess.run(
+        [sys.executable, PROJECT / "predict_custom.py", tmp_path, "--output-dir", tmp_path / "o", "--json", tmp_path / "a.json"],
+        capture_output=True,
+    )
+    assert result.returncode == 0, result.stderr
+    entries = json.loads((tmp_path / "a.json").read_text(encoding="ascii"))
+    assert {os.path.basename(os.fsencode(entry["image"])) for entry in entries} == set(names)
+
+
+def test_a_quick_answer_imports_neither_tensorflow_nor_matplotlib():
+    code = (
+        "import sys, predict_custom; predict_custom.main([sys.argv[1], '--json', '-']);"
+        "print([name for name in ('tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy') if name in sys.modules], file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code, SEVEN], capture_output=True, text=True, cwd=PROJECT)
+    assert result.stderr.strip() == "[]"
+
+
+def test_a_closed_pipe_is_no_error():
+    command = f'"{sys.executable}" "{PROJECT / "predict_custom.py"}" "{SAMPLES}" --output-dir "$0" | head -n 1'
+    result = subprocess.run(["bash", "-c", command, os.devnull + "-x"], capture_output=True, text=True, cwd="/tmp")
+    assert "Traceback" not in result.stderr
+
+
+# ---- what users get wrong -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", ["train_model.py", "verify_all_digits.py", "predict_custom.py"])
+def test_help_is_the_docstring(script, run_script):
+    result = run_script(script, "--help")
+    assert result.returncode == 0
+    assert f"python {script}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train_model.py", "--epochs", "0"),
+        ("train_model.py", "--epochs", "many"),
+        ("train_model.py", "--batch-size", "-3"),
+        ("train_model.py", "--seed", "-1"),
+        ("train_model.py", "--preset", "huge"),
+        ("train_model.py", "--model", "model.onnx"),
+        ("verify_all_digits.py", "--nonsense"),
+        ("verify_all_digits.py", "--data", "a", "--images", "b"),
+        ("predict_custom.py", "--json", "-", "--csv", "-"),
+    ],
+)
+def test_wrong_flags_are_exit_code_2_with_a_reason(command, run_script):
+    result = run_script(*command)
+    assert result.returncode == 2
+    assert "error:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def refused(result, *words):
+    """Check that a script ended with exit code 2 and a message that holds the words and no traceback."""
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Expected" in result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.mark.parametrize("script", ["verify_all_digits.py", "predict_custom.py"])
+def test_no_model(script, run_script, tmp_path):
+    refused(run_script(script, "--model", tmp_path / "absent.tflite"), "absent.tflite", "python train_model.py")
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".h5"])
+def test_a_model_that_does_not_match_its_card(suffix, run_script, model_copy):
+    path = model_copy.with_suffix(suffix)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    refused(run_script("predict_custom.py", "--model", path), "does not match its card")
+
+
+@pytest.mark.parametrize("name", ["junk.tflite", "junk.h5", "junk.onnx"])
+def test_a_junk_model(name, run_script, tmp_path):
+    (tmp_path / name).write_bytes(b"junk")
+    refused(run_script("predict_custom.py", "--model", tmp_path / name), name)
+
+
+def test_a_foreign_model(run_script, tmp_path):
+    import keras
+
+    foreign = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    foreign.save(tmp_path / "foreign.keras")
+    refused(run_script("predict_custom.py", "--model", tmp_path / "foreign.keras"), "something else", "(None, 3)")
+
+
+def test_a_folder_where_a_model_is_expected(run_script, tmp_path):
+    refused(run_script("predict_custom.py", "--model", tmp_path), "It is a folder")
+
+
+@pytest.mark.parametrize("data", ["absent", "empty", "text"])
+@pytest.mark.parametrize("script", ["train_model.py", "verify_all_digits.py"])
+def test_unusable_data(script, data, run_script, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text").write_text("no data")
+    refused(run_script(script, "--data", tmp_path / data), str(tmp_path / data))
+
+
+def test_a_missing_or_empty_folder_of_pictures(run_script, tmp_path):
+    refused(run_script("verify_all_digits.py", "--images", tmp_path / "absent"), "absent")
+    refused(run_script("verify_all_digits.py", "--images", tmp_path), "no labelled picture")
+    refused(run_script("predict_custom.py", tmp_path), "no picture")
+    refused(run_script("predict_custom.py", tmp_path / "*.png"), "no picture", "nothing matches")
+
+
+def test_bad_pictures_are_entries_not_crashes(run_script, tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "half.jpg").write_bytes(SEVEN.read_bytes()[:9000])
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    result = run_script("predict_custom.py", *sorted(tmp_path.iterdir()), SEVEN, "--json", "-")
+    entries = json.loads(result.stdout)
+    assert result.returncode == 1
+    # An empty folder holds no pictures; whatever else was named is accounted for once.
+    assert [(os.path.basename(entry["image"]), entry["status"]) for entry in entries] == [
+        ("empty.png", "error"), ("half.jpg", "error"), ("text.png", "error"), (SEVEN.name, "ok"),
+    ]  # fmt: skip
+    assert all(entry["message"] for entry in entries[:3])
+
+
+def test_an_output_folder_that_can_not_be_written(run_script, small_data, mnist_folder, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    inside = tmp_path / "file" / "outputs"
+    refused(run_script("predict_custom.py", "--output-dir", inside), "can't be written")
+    refused(run_script("predict_custom.py", "--json", inside / "a.json"), "can't be written")
+    refused(run_script("verify_all_digits.py", "--data", mnist_folder, "--output-dir", inside), "can't be written")
+    places = ("--output-dir", inside, "--model", tmp_path / "m.h5")
+    refused(run_script("train_model.py", "--data", small_data, "--epochs", 1, *places), "can't be written")
+    refused(run_script("train_model.py", "--data", small_data, "--model", inside / "m.h5"), "can't be written")
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of 200 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root can mount a tiny disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_leaves_nothing_half_written(run_script, tiny_disk):
+    (tiny_disk / "custom_predictions.png").write_bytes(b"earlier")
+    (tiny_disk / "filler").write_bytes(bytes(150_000))
+    refused(run_script("predict_custom.py", SAMPLES, "--output-dir", tiny_disk), "can't be written", "No space left")
+    assert names_in(tiny_disk) == ["custom_predictions.png", "filler"]
+    assert (tiny_disk / "custom_predictions.png").read_bytes() == b"earlier"
+
+
+def test_a_disk_that_fills_while_a_model_is_saved_keeps_the_earlier_one(run_script, small_data, trained, tiny_disk, tmp_path):
+    earlier = {name: (trained[1] / "models" / name).read_bytes() for name in ("m.h5", "m.tflite", "m.json")}
+    (tiny_disk / "m.json").write_bytes(earlier["m.json"])
+    places = ("--model", tiny_disk / "m.h5", "--output-dir", tmp_path)
+    result = run_script("train_model.py", "--data", small_data, "--epochs", 1, *places)
+    refused(result, "No space left")
+    assert (tiny_disk / "m.json").read_bytes() == earlier["m.json"]
+    assert not [name for name in names_in(tiny_disk) if name.endswith((".h5", ".tflite"))]
+
+
+def test_two_trainings_do_not_write_one_model(small_data, run_script, tmp_path):
+    from digits import model_files
+
+    held = model_files.lock(tmp_path / "m.h5")
+    places = ("--model", tmp_path / "m.h5", "--output-dir", tmp_path)
+    refused(run_script("train_model.py", "--data", small_data, *places), "Another training")
+    held.release()

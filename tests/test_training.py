@@ -1,0 +1,136 @@
+"""Training is a function of data, settings and seed, whatever interrupts it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from conftest import PROJECT
+
+EPOCHS = 4
+FLAGS = ("--epochs", str(EPOCHS), "--batch-size", "100")  # 1,080 pictures to learn from: the last batch is smaller
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(small_data, run_script, tmp_path_factory):
+    """The .h5 of a training that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    result = run_script("train_model.py", *FLAGS, *_places(small_data, folder))
+    assert result.returncode == 0, result.stderr
+    return folder / "m.h5"
+
+
+def _places(data, folder):
+    return "--data", data, "--model", folder / "m.h5", "--output-dir", folder / "figures"
+
+
+def test_the_same_seed_gives_the_same_file(uninterrupted, small_data, run_script, tmp_path):
+    # From another folder and under another hash seed: neither may reach the weights.
+    result = run_script("train_model.py", *FLAGS, *_places(small_data, tmp_path), cwd=tmp_path, PYTHONHASHSEED="7")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "m.h5").read_bytes() == uninterrupted.read_bytes()
+
+
+def test_another_seed_gives_another_file(uninterrupted, small_data, run_script, tmp_path):
+    result = run_script("train_model.py", *FLAGS, "--seed", "7", *_places(small_data, tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "m.h5").read_bytes() != uninterrupted.read_bytes()
+
+
+@pytest.mark.parametrize("epochs_done", [0, 1, 3])
+def test_a_killed_training_resumes_to_the_same_weights(uninterrupted, small_data, run_script, tmp_path, epochs_done):
+    command = [sys.executable, str(PROJECT / "train_model.py"), *FLAGS, *map(str, _places(small_data, tmp_path))]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    checkpoint = tmp_path / "m.checkpoint" / "state.npz"
+    while _epochs_in(checkpoint) < epochs_done:
+        assert process.poll() is None, "the training ended before it could be killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "m.h5").exists()
+
+    result = run_script("train_model.py", *FLAGS, "--resume", *_places(small_data, tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "m.h5").read_bytes() == uninterrupted.read_bytes()
+    assert not checkpoint.exists()
+
+
+def _epochs_in(checkpoint):
+    """Return how many epochs a checkpoint holds, -1 for none."""
+    import json
+
+    try:
+        with np.load(checkpoint) as state:
+            return len(json.loads(str(state["history"])))
+    except FileNotFoundError:
+        return -1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
+def test_ctrl_c_ends_cleanly_and_says_how_to_resume(small_data, tmp_path):
+    command = [sys.executable, str(PROJECT / "train_model.py"), "--epochs", "200", *map(str, _places(small_data, tmp_path))]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while _epochs_in(tmp_path / "m.checkpoint" / "state.npz") < 1:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "--resume" in errors
+
+
+def test_resuming_nothing_is_refused(small_data, run_script, tmp_path):
+    result = run_script("train_model.py", *FLAGS, "--resume", *_places(small_data, tmp_path))
+    assert result.returncode == 2
+    assert "nothing to resume" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_resuming_with_other_settings_is_refused(small_data, run_script, tmp_path):
+    from digits.training import Checkpoint
+    from digits import network
+    import keras
+
+    model = network.build(4, 4, 0, 0.0, seed=1)
+    model.compile(keras.optimizers.Adam())
+    Checkpoint(tmp_path / "m.checkpoint", {"EPOCHS": 3}).save(model, [])
+    result = run_script("train_model.py", *FLAGS, "--resume", *_places(small_data, tmp_path))
+    assert result.returncode == 2
+    assert "EPOCHS: 3, now 4" in result.stderr
+
+
+def test_every_picture_is_seen_once_an_epoch():
+    from digits.training import Batches
+
+    images = np.zeros((7, 28, 28), np.uint8)
+    images[:, 0, 0] = range(7)
+    batches = Batches(images, np.arange(7, dtype=np.uint8), batch_size=4, augmented=False, seed=1)
+    for epoch in range(2):
+        batches.begin_epoch(epoch)
+        seen = [batches[i] for i in range(len(batches))]
+        assert [len(labels) for _, labels in seen] == [4, 3]
+        pictures = np.concatenate([pictures for pictures, _ in seen])[:, 0, 0]
+        labels = np.concatenate([labels for _, labels in seen])
+        assert sorted(labels) == list(range(7))
+        assert np.array_equal(pictures, labels), "a picture lost its label"
+
+
+def test_a_resumed_epoch_is_the_one_that_was_interrupted():
+    from digits.training import Batches
+
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (20, 28, 28)).astype(np.uint8)
+    labels = np.arange(20, dtype=np.uint8)
+    whole, resumed = [Batches(images, labels, 8, augmented=True, seed=1) for _ in range(2)]
+    first = [whole[i][0] for i in range(len(whole))]
+    whole.begin_epoch(1)
+    resumed.begin_epoch(1)
+    assert not np.array_equal(first[0], whole[0][0]), 'two epochs are the same'
+    for i in range(len(whole)):
+        assert np.array_equal(whole[i][0], resumed[i][0])
+        assert np.array_equal(whole[i][1], resumed[i][1])
