@@ -88,3 +88,8 @@ def load(path):
             f"Expected (None, {IMAGE_SIZE}, {IMAGE_SIZE}) and (None, {NUM_CLASSES})."
         )
     return model
+
+
+def answer(model, crops):
+    """Return the probabilities (N, 10) float32 of the crops (N, 28, 28), 0 to 255. Much quicker than model.predict."""
+    return keras.ops.convert_to_numpy(model(crops, training=False))

@@ -96,11 +96,13 @@ def training_history(history):
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     epochs = np.arange(1, len(history) + 1)
     best = int(np.argmin([epoch["val_loss"] for epoch in history]))
+    # Logit and log scales: most of the course lies between 99 and 100 %. An accuracy of 1 would be infinitely far up.
     for axes, measure in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        for key, label in ((measure, "training, augmented"), (f"val_{measure}", "validation")):
-            axes.plot(epochs, [epoch[key] for epoch in history], marker="o", markersize=3, label=label)
+        for key, label in ((measure, "training"), (f"val_{measure}", "validation")):
+            values = [min(epoch[key], 0.99999) if measure == "accuracy" else epoch[key] for epoch in history]
+            axes.plot(epochs, values, marker="o", markersize=3, label=label)
         value = history[best][f"val_{measure}"]
-        axes.plot(best + 1, value, "*", markersize=14, color=WRONG, label=f"best on validation: epoch {best + 1}, {value:.4f}")
+        axes.plot(best + 1, min(value, 0.99999) if measure == "accuracy" else value, "*", markersize=14, color=WRONG, label=f"best on validation: epoch {best + 1}, {value:.4f}")
         axes.set(xlabel="epoch", title=measure, yscale="logit" if measure == "accuracy" else "log")
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:.4g}")
         axes.yaxis.set_minor_formatter(lambda y, _: "")

@@ -27,7 +27,7 @@ FAINTEST_INK = 10.0  # grey levels between ink and paper below which there is no
 NOISE_FACTOR = 5.0  # ink stands out by so many standard deviations of the paper's grain. chosen
 THINNEST_STROKE = 2.2  # pixels in the 20x20 box. MNIST's strokes: 5th to 50th percentile 1.6 to 2.5 (measured)
 SPECK = 0.22  # of the tallest piece's longer side; smaller pieces are no strokes. chosen
-SMALL_PIECE = 0.6  # of the tallest piece's height; lower ones are a part of a digit, not one. chosen
+SMALL_PIECE = 0.4  # of the tallest piece's height; lower ones are a part of a digit, not one. chosen
 ATTACHED = 0.4  # of a digit's height: a small piece farther away does not belong to it. chosen
 
 

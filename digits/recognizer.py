@@ -137,7 +137,7 @@ def _load_network(path):
         from digits import network  # here: Keras takes seconds to import, and the .tflite does without
 
         model = network.load(path)
-        return lambda crops: np.asarray(model(crops, training=False))
+        return lambda crops: network.answer(model, crops)
     raise UserError(f"{path} has an ending that says nothing.\nExpected a model named .tflite, .h5 or .keras.")
 
 

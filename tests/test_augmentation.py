@@ -102,6 +102,24 @@ def test_shifts_reach_their_bound_and_no_further(only):
         assert np.ptp(shift, axis=(1, 2)).max() < 1e-4, "every pixel moves alike"
         assert -2 <= shift.min() < -1.9
         assert 1.9 < shift.max() <= 2
+    assert abs(np.corrcoef((map_x - x)[:, 0, 0], (map_y - y)[:, 0, 0])[0, 1]) < 0.1, "across and down are independent"
+
+
+def test_ink_that_leaves_the_frame_does_not_come_back_on_the_other_side(only):
+    only("SHIFT")
+    edge = np.zeros((200, 28, 28), np.uint8)
+    edge[:, :, 26:] = 255
+    variants = augment(edge, np.random.default_rng(1))
+    assert variants[:, :, 24:].any(axis=(1, 2)).all()
+    assert not variants[:, :, :20].any()
+
+
+def test_a_moved_picture_stays_nearly_as_sharp(images, only):
+    def sharpness(pictures):
+        return sum((np.diff(pictures.astype(float), axis=axis) ** 2).sum() for axis in (1, 2))
+
+    only("SHIFT")
+    assert sharpness(augment(images, np.random.default_rng(1))) > 0.85 * sharpness(images)  # 0.90; bilinear: 0.78
 
 
 def test_rotations_reach_their_bound_and_no_further(only):
@@ -160,9 +178,12 @@ def test_a_stroke_becomes_thicker_or_thinner_by_the_stated_share(images):
     assert abs(change_stroke_width(images, ones) - (0.5 * images + 0.5 * dilated)).max() < 0.51
     assert abs(change_stroke_width(images, -ones) - (0.7 * images + 0.3 * eroded)).max() < 0.51
     assert np.array_equal(change_stroke_width(images, 0 * ones), images)
+    mixed = change_stroke_width(images, np.where(np.arange(len(images)) % 2, 1, -1))
+    assert np.array_equal(mixed[1::2], change_stroke_width(images, ones)[1::2]), "each picture has its own change"
+    assert np.array_equal(mixed[::2], change_stroke_width(images, -ones)[::2])
 
 
-def test_more_change_is_more_ink_and_each_picture_has_its_own(images):
+def test_more_change_is_more_ink(images):
     change = np.array([-1, -0.5, 0, 0.5, 1])
     ink = change_stroke_width(np.repeat(images[:1], 5, axis=0), change).sum(axis=(1, 2))
     assert (np.diff(ink.astype(int)) > 0).all()

@@ -183,9 +183,10 @@ def test_a_truncated_or_broken_gzip_file_is_refused(tmp_path):
     write_idx(tmp_path, small_arrays(), gzipped=True)
     path = tmp_path / f"{dataset.IDX_FILES['x_test']}.gz"
     whole = path.read_bytes()
-    broken = bytearray(whole)
-    broken[len(whole) // 2] ^= 0xFF
-    for content in (whole[: len(whole) // 2], bytes(broken), b"not gzipped"):
+    broken, garbled = bytearray(whole), bytearray(whole)
+    broken[len(whole) // 2] ^= 0xFF  # gzip notices by its check sum
+    garbled[10] |= 6  # the first byte after gzip's header: a kind of block that does not exist
+    for content in (whole[: len(whole) // 2], bytes(broken), bytes(garbled), b"not gzipped"):
         path.write_bytes(content)
         assert "can't be read" in refusal(tmp_path, parts=("test",))
 
@@ -218,6 +219,9 @@ def test_a_header_that_lies_takes_no_memory(tmp_path):
         ({"x_train": np.zeros((6, 28, 28, 1), np.uint8)}, "x_train is (6, 28, 28, 1) of uint8"),
         ({"x_train": np.zeros((6, 28, 28), np.float32)}, "x_train is (6, 28, 28) of float32"),
         ({"x_train": np.full((6, 28, 28), np.nan)}, "x_train is (6, 28, 28) of float64"),
+        ({"x_train": np.full((6, 28, 28), 256)}, "x_train is (6, 28, 28) of int64"),
+        ({"x_train": np.zeros(6, np.uint8)}, "x_train is (6,) of uint8"),
+        ({"y_test": np.zeros((4, 28, 28), np.uint8)}, "y_test is (4, 28, 28) of uint8"),
         ({"y_test": np.full(4, np.nan)}, "y_test is (4,) of float64"),
         ({"y_test": np.array(["1", "2", "3", "4"])}, "y_test is (4,) of <U1"),
         ({"y_test": np.eye(10, dtype=np.uint8)[:4]}, "y_test is (4, 10) of uint8"),
@@ -252,19 +256,6 @@ def test_a_file_that_is_only_named_npz_is_refused(content, tmp_path):
     assert "can't be read as an .npz file" in refusal(tmp_path / "own.npz")
 
 
-def test_a_pickle_is_refused_and_never_loaded(tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return open, (str(tmp_path / "sprung"), "w")
-
-    for name in ("x_test", "y_test"):
-        np.savez(tmp_path / "own.npz", **(small_arrays() | {name: np.array([Trap()] * 4, object)}))
-        assert f"{name} is (4,) of object" in refusal(tmp_path / "own.npz")
-    (tmp_path / "own.npz").write_bytes(pickle.dumps(Trap()))  # numpy.load itself would take it for a pickle
-    refusal(tmp_path / "own.npz")
-    assert not (tmp_path / "sprung").exists()
-
-
 def npz_with_header(path, header, version=1, shadow=None):
     """Write an .npz with two test pictures under this .npy header, as text. shadow: content of a member "x_test"."""
     length = struct.pack("<H" if version == 1 else "<I", len(header))
@@ -284,6 +275,22 @@ HEADER = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 28, 28), }"
 
 def test_the_header_that_the_next_tests_change_is_a_good_one(tmp_path):
     assert len(dataset.load(npz_with_header(tmp_path / "own.npz", HEADER), parts=("test",)).x_test) == 2
+
+
+def test_a_pickle_is_refused_and_never_loaded(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return open, (str(tmp_path / "sprung"), "w")
+
+    for name in ("x_test", "y_test"):
+        np.savez(tmp_path / "own.npz", **(small_arrays() | {name: np.array([Trap()] * 4, object)}))
+        assert f"{name} is (4,) of object" in refusal(tmp_path / "own.npz")
+    (tmp_path / "own.npz").write_bytes(pickle.dumps(Trap()))  # numpy.load itself would take it for a pickle
+    refusal(tmp_path / "own.npz")
+    hidden = io.BytesIO()
+    np.save(hidden, np.array([Trap()] * 2, object))
+    refusal(npz_with_header(tmp_path / "own.npz", HEADER, shadow=hidden.getvalue()), parts=("test",))
+    assert not (tmp_path / "sprung").exists()
 
 
 @pytest.mark.parametrize("count", ["1000000000000", "1000001", "1000000", "3", "-1", "2.0"])
@@ -349,7 +356,10 @@ def silent_server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(dataset, "CONNECT_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        hang_up = threading.Timer(10, listening.shutdown, [socket.SHUT_RDWR])  # so that a lost timeout fails, not hangs
+        hang_up.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        hang_up.cancel()
 
 
 def closed_url():
@@ -384,6 +394,15 @@ def test_a_failed_download_names_the_url_and_leaves_the_earlier_file(name, serve
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_who_has_the_earlier_file_open_is_not_disturbed_by_a_download(server, tmp_path):
+    url, served = server
+    (served / "file").write_bytes(CONTENT)
+    (tmp_path / "file").write_bytes(b"earlier")
+    with open(tmp_path / "file", "rb") as file:
+        dataset.download(url + "file", hashlib.sha256(CONTENT).hexdigest(), tmp_path / "file")
+        assert file.read() == b"earlier"
+
+
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path):
     url, served = server
     (served / "file").write_bytes(CONTENT)
@@ -400,7 +419,7 @@ def test_a_server_out_of_reach_gives_an_oserror_that_names_the_url(tmp_path):
 
 
 def test_a_server_that_never_answers_gives_an_oserror_that_names_the_url(silent_server, tmp_path):
-    with pytest.raises(OSError, match=re.escape(silent_server)):
+    with pytest.raises(OSError, match=re.escape(silent_server) + "file: timed out"):
         dataset.download(silent_server + "file", "0" * 32, tmp_path / "file")
 
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from conftest import PROJECT
 from digits.config import UserError
 from digits.files import write_json, written_beside
 
@@ -22,6 +23,46 @@ def test_a_new_file_takes_the_place_of_the_earlier_one_at_the_end(tmp_path):
             assert not path.exists() or path.read_text() == "first"
         assert path.read_text() == content
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_who_has_the_earlier_file_open_reads_it_to_its_end(tmp_path):
+    write_json(tmp_path / "scores.json", ["earlier"])
+    with open(tmp_path / "scores.json") as file:
+        write_json(tmp_path / "scores.json", ["a", "longer", "list"])
+        assert json.load(file) == ["earlier"]
+
+
+# Writes a file and dies, as after kill -9, before the given one of the calls that open, make, move or remove a file.
+WRITE_AND_DIE = """
+import os, sys
+from digits.files import write_json
+left = int(sys.argv[2])
+
+def count(event, arguments):
+    global left
+    if event in ("open", "os.mkdir", "os.chmod", "os.rename", "os.remove", "tempfile.mkstemp"):
+        if left == 0:
+            os._exit(9)
+        left -= 1
+
+sys.addaudithook(count)
+write_json(sys.argv[1], ["new"])
+"""
+
+
+def test_a_kill_at_any_point_leaves_the_earlier_file_or_the_new_one(tmp_path):
+    path = tmp_path / "scores.json"
+    found = []
+    while True:
+        write_json(path, ["earlier"])
+        process = subprocess.run([sys.executable, "-c", WRITE_AND_DIE, path, str(len(found))], cwd=PROJECT)
+        found.append(json.loads(path.read_text()))
+        if process.returncode == 0:
+            break
+        assert process.returncode == 9
+    assert found[0] == ["earlier"]
+    assert found[-1] == ["new"]
+    assert len(found) >= 5, "made, opened, given its mode, moved: there are points to die at"
 
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])

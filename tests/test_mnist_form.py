@@ -59,6 +59,7 @@ def test_enlarging_keeps_a_digit_upright_and_unmirrored():
     assert fitted[:8, 12:].min() > 200
     assert fitted[:8, :8].max() < 20
     assert fitted[12:].max() < 20
+    assert 0 < fitted[4, 9] < fitted[4, 10] < 255, "the edge is a slope, not a stair"
 
 
 @pytest.mark.parametrize("name", ["disc", "seven", "noise", "speck"])
@@ -81,7 +82,8 @@ def test_the_centre_of_mass_comes_within_half_a_pixel_of_14(name):
 
 @pytest.mark.parametrize("corner", [(0, 0), (0, 19), (19, 0), (19, 19)])
 def test_ink_that_would_leave_the_frame_is_held_inside(corner):
-    ink = np.ones((20, 20), np.uint8)  # a faint box, and nearly all the mass in one of its corners
+    ink = np.zeros((20, 20), np.uint8)  # nearly all the mass in one corner, a trace in the opposite one
+    ink[19 - corner[0], 19 - corner[1]] = 1
     ink[corner] = 255
     placed = place_by_mass(ink)
     assert placed.sum() == ink.sum()

@@ -164,6 +164,14 @@ def test_a_half_moved_set_that_is_damaged_gives_way_to_the_earlier_one(moved, mo
     assert "using the earlier one" in caplog.text
 
 
+def test_without_a_whole_earlier_set_half_a_set_is_refused(model):
+    staging = half_moved(model, 1)
+    (staging / FILES[1]).write_text("damaged")
+    (model_files.previous_folder(model) / FILES[1]).write_text("damaged too")
+    with pytest.raises(UserError, match="does not match its card"):
+        model_files.resolve(model)
+
+
 def test_a_move_that_can_not_be_finished_gives_way_to_the_earlier_set(model, caplog):
     # As in a folder that is read-only, but so that root can't finish it either: a folder stands where the file must go.
     half_moved(model, 1)
@@ -179,6 +187,7 @@ def test_a_move_that_can_not_be_finished_gives_way_to_the_earlier_set(model, cap
 def test_a_changed_model_is_refused_with_its_card_and_the_remedy(suffix, model):
     stage(model, "old")
     model_files.install(model)
+    shutil.copytree(model.parent, model_files.previous_folder(model))  # an earlier set is no answer to a changed file
     model.with_suffix(suffix).write_text("changed")
     with pytest.raises(UserError) as refused:
         model_files.resolve(model.with_suffix(suffix))
@@ -220,6 +229,16 @@ def test_a_lone_file_is_the_users_own_and_has_no_card(suffix, tmp_path, caplog):
     path.write_text("a network")
     assert model_files.resolve(path) == (path, None)
     assert caplog.text == ""
+
+
+def test_a_keras_file_is_read_with_the_card_beside_it(model):
+    # The card has the temperature and the threshold; it names only the other two files, so there is nothing to compare.
+    stage(model, "old")
+    model_files.install(model)
+    model.with_suffix(".keras").write_text("the same network")
+    path, card = model_files.resolve(model.with_suffix(".keras"))
+    assert path.suffix == ".keras"
+    assert card["version"] == "old"
 
 
 def test_a_whole_set_is_used_in_silence_and_left_as_it_is(model, caplog):
