@@ -5,9 +5,11 @@
     python predict_custom.py scans/ --json answers.json   for programs; - is standard output
     python predict_custom.py me.jpg --save-crops seen/    also what the network saw, as 28x28 pictures
 
-Each line gives the picture, what was read, and for each digit its confidence and the runner-up:
+Each line gives the picture, what was read, and for each digit its confidence and the runner-up; "?" is "not sure":
 
-@@EXPECTED@@
+    custom_digits/42/phone.jpg                42        4 99.9 % (or 7 0.0 %)  2 99.9 % (or 7 0.0 %)
+    custom_digits/1/hooked_ballpen_photo.jpg  1         1 66.8 % (or 7 31.9 %)
+    absent.png                                error     there is no such file
 
 outputs/custom_predictions.png shows the first 24 pictures with the digits boxed, what the network saw, and the
 probabilities. With --json or --csv no figure is drawn unless --output-dir is given.

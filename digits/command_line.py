@@ -17,11 +17,15 @@ def exit_codes(main):
 
     @functools.wraps(main)
     def wrapper(argv=None) -> int:
+        # Started without standard output or error, as some launchers do, a program prints into nothing.
+        sys.stdout = sys.stdout or open(os.devnull, "w")
+        sys.stderr = sys.stderr or open(os.devnull, "w")
         for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(errors="backslashreplace")  # a file's name must not stop us where a terminal lacks letters
+            if hasattr(stream, "reconfigure"):  # a name that the terminal has no letters for must not stop us
+                stream.reconfigure(errors="backslashreplace")
         try:
             code = main(argv)
-            sys.stdout.flush()
+            print(end="", flush=True)
             return code
         except UserError as error:
             print(f"\n{error}", file=sys.stderr)
@@ -30,10 +34,20 @@ def exit_codes(main):
             print("\nInterrupted.", file=sys.stderr)
             return INTERRUPTED
         except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _abandon_stdout()
             return DONE
+        except OSError as error:  # a full disk behind standard output, a folder that vanished
+            _abandon_stdout()
+            where = printable(error.filename) if error.filename else "standard output"
+            print(f"\n{where}: {error.strerror}.\nExpected to read or write there.", file=sys.stderr)
+            return NOTHING_TRIED
 
     return wrapper
+
+
+def _abandon_stdout():
+    """Let Python's last flush of standard output, which it makes at its exit, go nowhere instead of failing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser(documentation):
@@ -73,9 +87,9 @@ def print_table(rows):
         print("  " + "  ".join(cells).rstrip())
 
 
-def percent(rate):
-    """Return a rate as "99.8 %"; nothing short of 1 is shown as 100 %."""
-    return f"{100 * (min(rate, 0.999) if rate < 1 else rate):.1f} %"
+def percent(confidence):
+    """Return a confidence of 0 to 1 as "99.8 %". No answer is certain, so none is shown as 100 %."""
+    return f"{100 * min(confidence, 0.999):.1f} %"
 
 
 def printable(text):

@@ -102,7 +102,7 @@ def load(path=None, parts=("train", "test")):
 
 def _find_mnist(names):
     """Return the arrays from data/, Keras' cache or a download, in this order."""
-    if DATA_DIR.is_dir() and any(DATA_DIR.iterdir()):
+    if any(DATA_DIR.glob("*.npz")) or any(DATA_DIR.glob("*ubyte*")):
         return _read(DATA_DIR, names)
     keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     archive = keras_home / "datasets" / "mnist.npz"
@@ -196,7 +196,7 @@ def _idx_file(folder, name):
 def _read_idx(path, dimensions):
     """Return the uint8 array in an IDX file, (N, 28, 28) or (N,). Raises UserError.
 
-    The header is believed only as far as the file bears it out: nothing is read or allocated beyond that.
+    The header is believed only as far as the file bears it out: a shape that is no MNIST's is refused before anything is read.
     """
     expected = f"Expected an IDX file of bytes with {dimensions} dimension{'s' if dimensions > 1 else ''}."
     try:
@@ -221,7 +221,8 @@ def _read_idx(path, dimensions):
 
 
 def _read_npz(path, names):
-    """Return {name: array} from an .npz. Raises UserError. Headers are checked before any data is read."""
+    """Return {name: array} from an .npz. Raises UserError. Each header is checked before its data is read."""
+    arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for name in names:
@@ -231,31 +232,33 @@ def _read_npz(path, names):
                         f"Expected an .npz file with {', '.join(names)}."
                     )
                 with archive.open(f"{name}.npy") as member:
-                    shape, data_type = _npy_header(member)
-                pictures = name[0] == "x"
-                if (
-                    len(shape) != (3 if pictures else 1)
-                    or shape[0] > MAX_PICTURES
-                    or shape[1:] not in ((), (IMAGE_SIZE, IMAGE_SIZE))
-                    or (data_type != np.uint8 if pictures else data_type.kind not in "iu")
-                ):
-                    expected = "(N, 28, 28) of uint8" if pictures else "(N,) of whole numbers"
-                    raise UserError(f"{path}: {name} is {shape} of {data_type}.\nExpected {expected}.")
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+                    _check_npy_header(member, name, path)
+                with archive.open(f"{name}.npy") as member:
+                    arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+    except UserError:
+        raise
+    except Exception as error:  # a damaged archive fails in many ways
         raise UserError(
-            f"{path} can't be read as an .npz file: {error}.\n"
+            f"{path} can't be read as an .npz file: {error or type(error).__name__}.\n"
             "Expected one with x_train, y_train, x_test and y_test, as numpy.savez writes it."
         ) from error
+    return arrays
 
 
-def _npy_header(file):
-    """Return the (shape, dtype) that an .npy file declares."""
-    version = np.lib.format.read_magic(file)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, data_type = read_header(file)
-    return shape, data_type
+def _check_npy_header(member, name, path):
+    """Raise UserError where an .npy file inside an .npz does not declare what the array of this name has to be."""
+    if np.lib.format.read_magic(member) != (1, 0):  # what NumPy writes for such arrays; its header is at most 64 kB
+        raise ValueError(f"{name} is not in the .npy format 1.0")
+    shape, _, data_type = np.lib.format.read_array_header_1_0(member)
+    pictures = name[0] == "x"
+    if (
+        len(shape) != (3 if pictures else 1)
+        or shape[0] > MAX_PICTURES
+        or shape[1:] not in ((), (IMAGE_SIZE, IMAGE_SIZE))
+        or (data_type != np.uint8 if pictures else data_type.kind not in "iu")
+    ):
+        expected = "(N, 28, 28) of uint8" if pictures else "(N,) of whole numbers"
+        raise UserError(f"{path}: {name} is {shape} of {data_type}.\nExpected {expected}.")
 
 
 def _check(images, labels, what):
@@ -324,7 +327,7 @@ def labelled_pictures(folder):
         raise UserError(f"There is no folder {folder}.\nExpected one with your pictures in sub-folders: {folder}/7/x.png")
     listed = _labels_csv(folder / "labels.csv")
     pictures, _ = pictures_in(folder)
-    labels = {path: path.parent.name for path in pictures}
+    labels = {path: "" if path.parent == folder else path.parent.name for path in pictures}
     labels.update(listed)
     labelled = [(path, label) for path, label in sorted(labels.items()) if _is_label(label)]
     if not labelled:

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from pathlib import Path
 
 import filelock
@@ -85,8 +86,9 @@ def complete_staging(staging, name, card):
 
 def install(model_path):
     """Move the whole set that stands in the staging folder into place; keep the one that it replaces."""
-    _keep_previous(model_path)
     staging = staging_folder(model_path)
+    if (staging / card_path(model_path).name).exists():  # else someone else has finished the move already
+        _keep_previous(model_path)
     for suffix in (*NETWORK_SUFFIXES, ".json"):
         try:
             os.replace(staging / f"{Path(model_path).stem}{suffix}", Path(model_path).with_suffix(suffix))
@@ -132,17 +134,12 @@ def resolve(model_path):
     Raises UserError where there is no model, or one that does not match its card.
     """
     path = Path(model_path)
-    staging = staging_folder(path)
-    if _is_whole(staging, path.stem, elsewhere=path.parent):
-        try:
-            install(path)
-            logger.warning("A training was interrupted while it saved %s: finished that.", path.stem)
-        except OSError:
-            logger.warning("%s is half saved and its folder can't be written to.", path)
-
+    _finish_interrupted_save(path)
+    if card_path(path).exists() and not _matches_card(path):
+        time.sleep(0.5)  # a training may be moving its files at this very moment
     if card_path(path).exists() and not _matches_card(path):
         previous = previous_folder(path) / path.name
-        if staging.exists() and _is_whole(previous.parent, path.stem):
+        if staging_folder(path).exists() and _is_whole(previous.parent, path.stem):
             logger.warning("%s is half saved: using the earlier one, %s.", path, previous)
             path = previous
         else:
@@ -157,8 +154,29 @@ def resolve(model_path):
     return path, json.loads(card_path(path).read_bytes()) if card_path(path).exists() else None
 
 
+def _finish_interrupted_save(path):
+    """Move a whole new set into place that a kill left in the staging folder."""
+    if not _is_whole(staging_folder(path), path.stem, elsewhere=path.parent):
+        return
+    try:
+        held = lock(path)
+    except UserError:
+        return  # a living training is about to do it, or the folder can't be written to
+    try:
+        if _is_whole(staging_folder(path), path.stem, elsewhere=path.parent):
+            install(path)
+            logger.warning("A training was interrupted while it saved %s: finished that.", path.stem)
+    except OSError as error:
+        logger.warning("A training was interrupted while it saved %s; can't finish that: %s", path.stem, error.strerror)
+    finally:
+        held.release()
+
+
 def card_in_place(model_path):
-    """Return the card of the whole set that is in place, or None; finishes an interrupted save first."""
+    """Return the card of the whole set that is in place, or None; finishes an interrupted save first.
+
+    For whoever holds the lock.
+    """
     if _is_whole(staging_folder(model_path), Path(model_path).stem, elsewhere=Path(model_path).parent):
         install(model_path)
     if _is_whole(Path(model_path).parent, Path(model_path).stem):

@@ -7,6 +7,9 @@
     prepare        all of that
 """
 
+import os
+import stat
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -19,7 +22,6 @@ from digits.mnist_form import fit_into_box, place_by_mass
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit only warns at first; MAX_PIXELS below refuses
 
 WORKING_SIDE = 800  # pixels; a larger picture is reduced to this before ink is looked for. chosen
-EXIF_ORIENTATION = 0x0112  # the tag's number; 5 to 8 are the ways that swap width and height
 THUMBNAIL_SIDE = 300  # pixels
 MAX_PIXELS = 100_000_000  # refused from the header, before anything is decoded
 FIT_SIDE = 64  # pixels; the paper's light is fitted on a reduction to this
@@ -71,17 +73,19 @@ def open_picture(source):
     to 8-bit RGB, reduced to at most 800 pixels a side. Raises UserError where there is no picture to be read.
     """
     try:
+        if not isinstance(source, Image.Image) and not hasattr(source, "read") and not Path(os.fsdecode(source)).is_file():
+            mode = os.stat(source).st_mode  # raises what is amiss; a pipe or a device would never end
+            raise UserError("it is a folder, not a picture" if stat.S_ISDIR(mode) else "it is not an ordinary file")
         image = source if isinstance(source, Image.Image) else Image.open(source)
-        if image.width * image.height > MAX_PIXELS:
-            raise UserError(f"it has {image.width} x {image.height} pixels; at most {MAX_PIXELS // 10**6} million are read")
-        turned = image.getexif().get(EXIF_ORIENTATION) in (5, 6, 7, 8)
-        size = image.size[::-1] if turned else image.size
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise UserError(f"it has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are read")
         image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # a large JPEG decodes reduced; others ignore it
-        pixels = _reduce(_to_rgb(ImageOps.exif_transpose(image)), WORKING_SIDE)
+        image.load()
+        upright = _upright(image)
+        pixels = _reduce(_to_rgb(upright), WORKING_SIDE)
     except FileNotFoundError:
         raise UserError("there is no such file") from None
-    except IsADirectoryError:
-        raise UserError("it is a folder, not a picture") from None
     except PermissionError:
         raise UserError("it may not be read (permission denied)") from None
     except MemoryError:
@@ -90,13 +94,21 @@ def open_picture(source):
         raise
     except Exception as error:  # decoders fail in as many ways as there are formats
         raise UserError(f"it is not a picture that can be read ({error or type(error).__name__})") from error
-    return Picture(pixels, size)
+    return Picture(pixels, (width, height) if upright.size == image.size else (height, width))
+
+
+def _upright(image):
+    """Return a Pillow image turned as its EXIF data says. Damaged EXIF data says nothing, the pixels are still good."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Pillow's EXIF reader fails in many ways
+        return image
 
 
 def _to_rgb(image):
     """Return a Pillow image of any mode as (height, width, 3) uint8."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        levels = np.nan_to_num(np.asarray(image, np.float64))
+        levels = np.nan_to_num(np.asarray(image, np.float64), posinf=0, neginf=0)
         spread = np.ptp(levels) or 1.0
         image = Image.fromarray(((levels - levels.min()) * (255 / spread)).astype(np.uint8))
     if image.has_transparency_data:

@@ -39,8 +39,14 @@ class Recognizer:
         self.card = card or card_beside or {}
         if not self.card:
             logger.warning("%s has no card beside it: its confidence is not calibrated.", self.model_path.name)
-        self.temperature = self.card.get("temperature", 1.0)
-        self.threshold = self.card.get("threshold", float("-inf"))
+        try:
+            self.temperature = float(self.card.get("temperature", 1.0))
+            self.threshold = float(self.card.get("threshold", "-inf"))
+        except (TypeError, ValueError):
+            raise UserError(
+                f"The card of {self.model_path} was changed: its temperature or threshold is no number.\n"
+                "Expected the card as train_model.py wrote it."
+            ) from None
         self.network = _load_network(self.model_path)
 
     def classify(self, crops):

@@ -106,9 +106,13 @@ def calibration_error(confidence, right):
 
 def _per_digit(truth, answers, labels, right):
     """Return {"0": rates, ...}. Accuracy is of all pictures with this label; the other rates are of the confusion."""
-    precision, recall, f1, support = precision_recall_fscore_support(
-        truth, answers, labels=range(NUM_CLASSES), zero_division=np.nan
-    )
+    if len(truth):
+        precision, recall, f1, support = precision_recall_fscore_support(
+            truth, answers, labels=range(NUM_CLASSES), zero_division=np.nan
+        )
+    else:  # scikit-learn refuses to count nothing
+        precision = recall = f1 = np.full(NUM_CLASSES, np.nan)
+        support = np.zeros(NUM_CLASSES, int)
     return {
         str(digit): {
             "accuracy": _or_none(right[labels == digit].mean() if np.any(labels == digit) else np.nan),
@@ -156,7 +160,9 @@ def table(report):
 
 
 def _percent(rate):
-    return "-" if rate is None else f"{100 * rate:.2f} %"
+    if rate is None:
+        return "-"
+    return f"{100 * (min(rate, 0.9999) if rate < 1 else rate):.2f} %"  # 100 % is said only of what is
 
 
 def frequent_confusions(report, most=5):

@@ -8,6 +8,8 @@ import json
 import shutil
 import sys
 import time
+import zipfile
+import zlib
 
 import keras
 import numpy as np
@@ -73,7 +75,7 @@ class Checkpoint:
             with np.load(self.path, allow_pickle=False) as state:
                 settings, history = json.loads(str(state["settings"])), json.loads(str(state["history"]))
                 values = [state[str(i)] for i in range(len(state.files) - 2)]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(f"{self.path} can't be read: {error}.\n{again}") from error
         differing = sorted(name for name in self.settings | settings if self.settings.get(name) != settings.get(name))
         if differing:
@@ -82,7 +84,10 @@ class Checkpoint:
                 + "".join(f"  {name}: {settings.get(name)}, now {self.settings.get(name)}\n" for name in differing)
                 + f"Expected the same ones. {again}"
             )
-        for variable, value in zip(_variables(model), values, strict=True):
+        variables = _variables(model)
+        if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+            raise UserError(f"{self.path} holds another network.\nExpected the one that these settings build. {again}")
+        for variable, value in zip(variables, values):
             variable.assign(value)
         return history
 

@@ -1,5 +1,6 @@
 """Data is recognised, checked and refused by what the files hold, whatever they are named or claim to be."""
 
+import contextlib
 import gzip
 import hashlib
 import http.server
@@ -289,7 +290,8 @@ def test_a_pickle_is_refused_and_never_loaded(tmp_path):
     refusal(tmp_path / "own.npz")
     hidden = io.BytesIO()
     np.save(hidden, np.array([Trap()] * 2, object))
-    refusal(npz_with_header(tmp_path / "own.npz", HEADER, shadow=hidden.getvalue()), parts=("test",))
+    with contextlib.suppress(UserError):  # the harmless array beside it may be read, this one never
+        dataset.load(npz_with_header(tmp_path / "own.npz", HEADER, shadow=hidden.getvalue()), parts=("test",))
     assert not (tmp_path / "sprung").exists()
 
 
@@ -298,21 +300,17 @@ def test_an_npz_that_declares_what_it_does_not_hold_is_refused(count, tmp_path):
     refusal(npz_with_header(tmp_path / "own.npz", HEADER.replace("(2,", f"({count},")), parts=("test",))
 
 
-@pytest.mark.xfail(strict=True, reason="numpy raises tokenize.TokenError, IndentationError and TypeError for these")
 @pytest.mark.parametrize("header", [HEADER.replace(")", "0"), HEADER[:30], "\n  x\n y", HEADER.replace("(2", "(True")])
 def test_an_npz_with_a_damaged_header_is_refused(header, tmp_path):
     refusal(npz_with_header(tmp_path / "own.npz", header), parts=("test",))
 
 
-@pytest.mark.xfail(strict=True, reason="numpy.load prefers the member x_test to x_test.npy, whose header was checked")
 def test_an_npz_with_a_second_array_of_the_name_does_not_pass_unchecked(tmp_path):
     other = io.BytesIO()
     np.save(other, np.full((2, 5), 7.0))
     path = npz_with_header(tmp_path / "own.npz", HEADER, shadow=other.getvalue())
-    try:
+    with contextlib.suppress(UserError):  # refusing it is as good
         assert dataset.load(path, parts=("test",)).x_test.shape == (2, 28, 28)
-    except UserError:
-        pass  # refusing it is as good
 
 
 # ---- where MNIST is looked for, and downloads -----------------------------------------------------------------
@@ -517,7 +515,8 @@ def test_the_bundled_digits_keep_their_labels():
     data = dataset.bundled_digits()
     neighbour = KNeighborsClassifier(1).fit(data.x_train.reshape(-1, 784), data.y_train)
     assert neighbour.score(data.x_test.reshape(-1, 784), data.y_test) > 0.95  # 0.98 when written; chance is 0.1
-    assert np.bincount(np.concatenate([data.y_train, data.y_test])).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    counts = np.bincount(np.concatenate([data.y_train, data.y_test]))
+    assert counts.tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
 
 # ---- people's own pictures ------------------------------------------------------------------------------------

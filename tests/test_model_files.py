@@ -103,12 +103,14 @@ model_files.install(sys.argv[1])
 
 
 @pytest.mark.parametrize("asked_for", [".tflite", ".h5"])
-def test_a_kill_at_any_point_of_the_move_leaves_a_set_that_is_whole(asked_for, model, caplog):
+@pytest.mark.parametrize("earlier", ["old", None])
+def test_a_kill_at_any_point_of_the_move_leaves_a_set_that_is_whole(earlier, asked_for, model, caplog):
     died = 0
     while True:
         shutil.rmtree(model.parent, ignore_errors=True)
-        stage(model, "old")
-        model_files.install(model)
+        if earlier:
+            stage(model, earlier)
+            model_files.install(model)
         stage(model, "new")
         process = subprocess.run([sys.executable, "-c", INSTALL_AND_DIE, model, str(died)], cwd=PROJECT)
         if process.returncode == 0:
@@ -119,10 +121,10 @@ def test_a_kill_at_any_point_of_the_move_leaves_a_set_that_is_whole(asked_for, m
         path, card = model_files.resolve(model.with_suffix(asked_for))
         assert path == model.with_suffix(asked_for)
         assert card["version"] == version_in(model.parent) == "new", f"killed before call {died}"
-        assert version_in(model_files.previous_folder(model)) == "old", f"killed before call {died}"
+        assert version_in(model_files.previous_folder(model)) == earlier, f"killed before call {died}"
         assert ("finished that" in caplog.text) == (not card_moved)
         died += 1
-    assert died >= 9, "three copies with a move each, and three moves, have nine points to die at"
+    assert died >= (9 if earlier else 3), "three moves, and before them three copies with a move each: points to die at"
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2, 3])
@@ -180,7 +182,7 @@ def test_a_move_that_can_not_be_finished_gives_way_to_the_earlier_set(model, cap
     path, card = model_files.resolve(model)
     assert path == model_files.previous_folder(model) / model.name
     assert card["version"] == "old"
-    assert "can't be written to" in caplog.text
+    assert "can't finish that" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", model_files.NETWORK_SUFFIXES)
@@ -274,6 +276,19 @@ def test_a_second_training_is_refused_until_the_first_is_killed(model):
         holder.kill()
         holder.communicate()
     model_files.lock(model).release()
+
+
+def test_a_reader_leaves_the_move_of_a_living_training_alone(model):
+    half_moved(model, 0)
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, model], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        path, card = model_files.resolve(model)
+        assert card["version"] == version_in(model.parent) == "old"
+        assert version_in(model_files.staging_folder(model)) == "new"
+    finally:
+        holder.kill()
+        holder.communicate()
 
 
 def test_a_lock_where_nothing_can_be_written_is_the_users_error(tmp_path):
