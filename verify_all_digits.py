@@ -14,9 +14,9 @@ It prints the accuracy as a count, with its 95 % interval, a table by digit and 
       not sure           22
       disputed labels    7 of the errors are on the 15 test labels that people dispute
 
-    digit   accuracy  precision     recall         F1    support
-        0    99.90 %    99.59 %    99.90 %    99.75 %        980
-    ...
+      digit               accuracy  precision    recall        F1  support
+      0                    99.90 %    99.59 %   99.90 %   99.75 %      980
+      ...
 
 It draws all_digits_predictions, all_digits_examples, confusion_matrix_all_digits, confidence_all_digits and
 most_confident_errors in outputs/; with --images custom_digits_report, confusion_matrix_custom and custom_errors. With
@@ -119,7 +119,8 @@ def print_scores(scores, card):
             rows.append(("disputed labels", f"{scores['disputed_errors']} of the errors are on the 15 test labels that people dispute"))
     print()
     command_line.print_table(rows)
-    print("\n" + "\n".join(report.table(scores)))
+    print()
+    command_line.print_table(report.table(scores))
     confusions = report.frequent_confusions(scores)
     if confusions:
         print("\nmost frequent confusions")

@@ -81,7 +81,7 @@ def print_table(rows):
     rows = [[str(value) for value in row] for row in rows]
     columns = list(zip(*rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
-    numeric = [all(re.fullmatch(r"[\d,.]*( kB| %)?", value) for value in column[1:]) for column in columns]
+    numeric = [all(re.fullmatch(r"([\d,.]+( kB| %)?)?|-", value) for value in column[1:]) for column in columns]
     for row in rows:
         cells = [f"{value:>{width}}" if right else f"{value:<{width}}" for value, width, right in zip(row, widths, numeric)]
         print("  " + "  ".join(cells).rstrip())

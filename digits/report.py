@@ -142,21 +142,23 @@ def count_and_rate(report):
 
 
 def table(report):
-    """Return the lines of the per-digit table, with the averages over digits and over pictures below."""
+    """Return the rows of the per-digit table, the head first, the means over digits and over pictures last."""
     columns = ("accuracy", "precision", "recall", "f1")
-    lines = ["digit   accuracy  precision     recall         F1    support"]
-    rows = report["per_digit"]
-    for digit, row in rows.items():
-        lines.append(f"{digit:>5}" + "".join(f" {_percent(row[column]):>10}" for column in columns) + f" {row['support']:>10,}")
-    supports = [row["support"] for row in rows.values()]
+    digits = report["per_digit"]
+    rows = [("digit", "accuracy", "precision", "recall", "F1", "support")]
+    for digit, rates in digits.items():
+        rows.append((digit, *(_percent(rates[column]) for column in columns), f"{rates['support']:,}"))
+    supports = [rates["support"] for rates in digits.values()]
     for name, weights in (("mean over digits", [1] * NUM_CLASSES), ("mean over pictures", supports)):
-        means = []
-        for column in columns:
-            known = [(row[column], weight) for row, weight in zip(rows.values(), weights) if row[column] is not None]
-            total = sum(weight for _, weight in known)
-            means.append(sum(value * weight for value, weight in known) / total if total else None)
-        lines.append("   all" + "".join(f"{_percent(mean):>{10 if i == 0 else 11}}" for i, mean in enumerate(means)) + f" {sum(supports):>10,}  {name}")
-    return lines
+        means = [_mean([rates[column] for rates in digits.values()], weights) for column in columns]
+        rows.append((name, *map(_percent, means), f"{sum(supports):,}"))
+    return rows
+
+
+def _mean(rates, weights):
+    """Return the weighted mean of the rates that are not None, None without any."""
+    known = [(rate, weight) for rate, weight in zip(rates, weights, strict=True) if rate is not None and weight]
+    return sum(rate * weight for rate, weight in known) / sum(weight for _, weight in known) if known else None
 
 
 def _percent(rate):
