@@ -4,6 +4,7 @@ Everything random is drawn from the seed, the epoch and the batch, never from wh
 killed and resumed sees the same pictures in the same order, and ends with the same weights, byte for byte.
 """
 
+import io
 import json
 import shutil
 import sys
@@ -63,8 +64,10 @@ class Checkpoint:
     def save(self, model, history):
         """Write the state of the model, its optimizer and its random generators."""
         variables = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
+        archive = io.BytesIO()  # NumPy 2.0, interrupted by a full disk while it writes an archive, leaves a traceback
+        np.savez(archive, settings=json.dumps(self.settings), history=json.dumps(history), **variables)
         with written_beside(self.path) as temporary:
-            np.savez(temporary, settings=json.dumps(self.settings), history=json.dumps(history), **variables)
+            temporary.write_bytes(archive.getbuffer())
 
     def restore(self, model):
         """Bring the model to the saved state and return the history so far. Raises UserError where that can't be."""
