@@ -26,7 +26,7 @@ from digits.recognizer import Recognizer, calibrate, fit_temperature, fit_thresh
 
 # ---- settings: change them here; flags change some of them for one run -----------------------------------------
 PRESET = "default"  # "default", "best" or "tiny"; PRESETS says what the other two set differently
-EPOCHS = 15  # times through the training pictures, 1 or more
+EPOCHS = 12  # times through the training pictures, 1 or more
 BATCH_SIZE = 128  # pictures a step, 1 or more
 VALIDATION_SPLIT = 0.1  # share of the training pictures kept for validation, above 0 and below 1
 LEARNING_RATE = 0.005  # Adam's highest; it rises to this and falls to zero
