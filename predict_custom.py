@@ -122,6 +122,8 @@ def main(argv=None) -> int:
     paths = find_pictures(arguments.pictures)
     recognizer = Recognizer(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)
+    if not quiet:
+        print(f"model: {command_line.printable(recognizer.model_path)}")
 
     width = min(60, max(len(command_line.printable(path)) for path in paths))
 

@@ -14,7 +14,6 @@ made the shipped model (two x86 cores, no GPU):
 import platform
 import shlex
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,6 +43,23 @@ PRESETS = {
 }
 BUNDLED_EPOCHS = 60  # the bundled digits are few, so they are seen more often
 NETWORK_SETTINGS = ("CONV1_FILTERS", "CONV2_FILTERS", "DENSE_UNITS", "DROPOUT_RATE")
+def _whole(least, most=10**9):
+    """Return a check for a whole number in this range, and its description."""
+    return lambda value: type(value) is int and least <= value <= most, f"a whole number from {least} to {most:,}"
+
+
+RANGES = {
+    "EPOCHS": _whole(1),
+    "BATCH_SIZE": _whole(1),
+    "VALIDATION_SPLIT": (lambda value: 0 < value < 1, "a number between 0 and 1, such as 0.1"),
+    "LEARNING_RATE": (lambda value: type(value) in (int, float) and value > 0, "a number above 0, such as 0.005"),
+    "CONV1_FILTERS": _whole(1),
+    "CONV2_FILTERS": _whole(1),
+    "DENSE_UNITS": _whole(0),
+    "DROPOUT_RATE": (lambda value: 0 <= value < 1, "a number from 0 to below 1, such as 0.3"),
+    "AUGMENT": (lambda value: type(value) is bool, "True or False"),
+    "SEED": _whole(0, 2**32 - 1),
+}
 VERSIONS = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # the packages that the card names
 FLOORS = {"default": 0.995}  # of MNIST's test pictures; a preset's run that reaches less says so
 REFUSED = 0.002  # share of the validation pictures, all real digits, that may be "not sure". chosen
@@ -64,9 +80,14 @@ def settings_from(arguments):
         "AUGMENT": AUGMENT,
         "SEED": SEED,
     }
+    if arguments.preset not in PRESETS:
+        raise UserError(f"PRESET is {arguments.preset!r}.\nExpected one of {', '.join(PRESETS)}. It stands at the top of train_model.py.")
     settings.update(PRESETS[arguments.preset])
     flags = {"EPOCHS": arguments.epochs, "BATCH_SIZE": arguments.batch_size, "SEED": arguments.seed}
     settings.update({name: value for name, value in flags.items() if value is not None})
+    for name, (holds, expected) in RANGES.items():
+        if not holds(settings[name]):
+            raise UserError(f"{name} is {settings[name]!r}.\nExpected {expected}. It stands at the top of train_model.py.")
     return settings
 
 
@@ -82,6 +103,11 @@ def load_data(arguments):
 def split_data(data, settings):
     """Return {"training": (images, labels), "validation": ..., "test": ...}."""
     training, validation = dataset.split_validation(data.y_train, settings["VALIDATION_SPLIT"], settings["SEED"])
+    if len(training) == 0 or len(validation) == 0:
+        raise UserError(
+            f"{len(data.y_train)} training pictures can't be split: {len(training)} to learn from, {len(validation)} to validate on.\n"
+            "Expected some of both: more pictures of each digit help, or another VALIDATION_SPLIT."
+        )
     return {
         "training": (data.x_train[training], data.y_train[training]),
         "validation": (data.x_train[validation], data.y_train[validation]),
@@ -125,7 +151,7 @@ def evaluate(tflite_path, splits, is_mnist):
     return measured
 
 
-def save_model(model, model_path, data, splits, settings, history, seconds):
+def save_model(model, model_path, data, splits, settings, history):
     """Write the three files beside the old ones, move them into place together, and return the new card."""
     from digits import network
 
@@ -140,7 +166,7 @@ def save_model(model, model_path, data, splits, settings, history, seconds):
         "seed": settings["SEED"],
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
         "machine": f"{platform.system()} {platform.machine()}",
-        "seconds": round(seconds, 1),
+        "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
         "history": history,
         "parameters": model.count_params(),
         "labels": list(range(NUM_CLASSES)),
@@ -220,15 +246,16 @@ def main(argv=None) -> int:
     command_line.print_table([("layer", "output", "parameters"), *network.layer_table(model)])
     print()
 
-    checkpoint = training.Checkpoint(model_files.checkpoint_folder(model_path), settings | {"data": data.name})
-    started = time.monotonic()
+    checkpoint = training.Checkpoint(model_files.checkpoint_folder(model_path), settings | {"pictures": data.fingerprint()})
+    if not arguments.resume and checkpoint.path.exists():
+        print("An interrupted training is discarded; --resume would have gone on with it.", file=sys.stderr)
     try:
         history = training.fit(model, splits["training"], splits["validation"], settings, checkpoint, arguments.resume)
+        card = save_model(model, model_path, data, splits, settings, history)
     except KeyboardInterrupt:
         command = shlex.join(["python", *sys.argv] + ([] if arguments.resume else ["--resume"]))
         print(f"\nInterrupted. The finished epochs are kept; to go on:\n  {command}", file=sys.stderr)
         return command_line.INTERRUPTED
-    card = save_model(model, model_path, data, splits, settings, history, time.monotonic() - started)
     checkpoint.remove()
     draw_result(model_path, card, splits, arguments.output_dir)
     print_result(model_path, card, earlier_card)

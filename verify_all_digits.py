@@ -42,11 +42,11 @@ def verify_arrays(recognizer, data, output_dir):
     probabilities, _, sure = recognizer.classify(data.x_test)
     scores = {**about(recognizer, data.name), **report.score_arrays(data.y_test, probabilities, sure, data.is_mnist)}
     if output_dir:
-        draw_arrays(data, probabilities, output_dir)
+        draw_arrays(data, probabilities, scores["confusion"], output_dir)
     return scores
 
 
-def draw_arrays(data, probabilities, output_dir):
+def draw_arrays(data, probabilities, confusion, output_dir):
     """Draw the five figures about single digits."""
     from digits import plots  # here: Matplotlib takes a second, and --json - draws nothing
 
@@ -57,12 +57,11 @@ def draw_arrays(data, probabilities, output_dir):
     one_of_each = [row[-1] for row in rows if row]
     wrong = np.flatnonzero(~right)
     most_confident = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:20]
-    matrix = report.score_arrays(labels, probabilities, right, data.is_mnist)["confusion"]
     count = f"{len(wrong):,} errors in {len(labels):,} ({data.name})"
     figures = {
         "all_digits_predictions": plots.digits_with_bars(f"one of each digit ({data.name})", one_of_each),
         "all_digits_examples": plots.examples(f"ten of each digit, up to four of its errors first; {count}", rows),
-        "confusion_matrix_all_digits": plots.confusion(data.name, matrix),
+        "confusion_matrix_all_digits": plots.confusion(data.name, confusion),
         "confidence_all_digits": plots.confidence(f"confidence; {count}", labels, probabilities),
         "most_confident_errors": plots.confident_errors(
             f"the most confident of {count}", plots.records(images, labels, probabilities, most_confident)

@@ -33,9 +33,12 @@ def exit_codes(main):
         except KeyboardInterrupt:
             print("\nInterrupted.", file=sys.stderr)
             return INTERRUPTED
-        except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        except MemoryError:
+            print("\nThere is not enough memory.\nExpected some more: close other programs, or learn with --batch-size 32.", file=sys.stderr)
+            return NOTHING_TRIED
+        except BrokenPipeError:  # the reader of our output, such as head, has seen enough: we were stopped by another
             _abandon_stdout()
-            return DONE
+            return INTERRUPTED
         except OSError as error:  # a full disk behind standard output, a folder that vanished
             _abandon_stdout()
             where = printable(error.filename) if error.filename else "standard output"
@@ -71,9 +74,10 @@ def seed(text):
 
 def h5_path(text):
     """Return a flag's value as the path of an .h5 file."""
-    if not text.endswith(".h5"):
+    path = Path(text)
+    if path.suffix != ".h5" or path.is_dir():
         raise argparse.ArgumentTypeError(f"expected the name of an .h5 file, not {text!r}")
-    return Path(text)
+    return path
 
 
 def print_table(rows):

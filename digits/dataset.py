@@ -77,6 +77,10 @@ class Dataset:
     def is_mnist(self):
         return self.name == "MNIST"
 
+    def fingerprint(self):
+        """Return the SHA-256 of what is learned from."""
+        return hashlib.sha256(self.x_train.tobytes() + self.y_train.tobytes()).hexdigest()
+
 
 # ---- MNIST and other data sets --------------------------------------------------------------------------------
 
@@ -104,7 +108,7 @@ def _find_mnist(names):
     """Return the arrays from data/, Keras' cache or a download, in this order."""
     if any(DATA_DIR.glob("*.npz")) or any(DATA_DIR.glob("*ubyte*")):
         return _read(DATA_DIR, names)
-    keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    keras_home = Path(os.environ.get("KERAS_HOME", os.path.expanduser("~/.keras")))
     archive = keras_home / "datasets" / "mnist.npz"
     folder = keras_home / "datasets" / "mnist_idx"
     for place in (archive, folder):
@@ -181,6 +185,8 @@ def _read(path, names):
         )
     if not path.exists():
         raise UserError(f"There is no {path}.\nExpected an .npz file or a folder with MNIST's IDX files.")
+    if not path.is_file():
+        raise UserError(f"{path} is a pipe or a device.\nExpected an .npz file or a folder with MNIST's IDX files.")
     return _read_npz(path, names)
 
 
@@ -322,7 +328,7 @@ def labelled_pictures(folder):
     sub-folder that holds the picture, or stands in labels.csv (columns file and label), which wins.
     Raises UserError where there is no such folder or nothing in it is labelled.
     """
-    folder = Path(folder)
+    folder = Path(os.path.normpath(folder))
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.\nExpected one with your pictures in sub-folders: {folder}/7/x.png")
     listed = _labels_csv(folder / "labels.csv")
@@ -343,11 +349,20 @@ def _labels_csv(path):
     """Return {picture's path: label} as labels.csv beside the pictures says; {} without such a file."""
     if not path.is_file():
         return {}
+    expected = "Expected a CSV file with the columns file and label, separated by commas."
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            return {path.parent / row["file"]: row["label"].strip() for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} can't be read: {error!r}.\nExpected a CSV file with the columns file and label.") from error
+            reader = csv.DictReader(file)
+            columns, rows = reader.fieldnames or [], list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} can't be read: {error}.\n{expected}") from error
+    if not {"file", "label"} <= set(columns):
+        raise UserError(f"{path} has the columns {', '.join(columns) or 'none'}.\n{expected}")
+    for number, row in enumerate(rows, start=1):
+        if not row["file"] or row["label"] is None:
+            raise UserError(f"{path}: picture {number} has no file or no label.\n{expected}")
+    # Normalised, so that a picture is one picture however its path is written.
+    return {Path(os.path.normpath(path.parent / row["file"])): row["label"].strip() for row in rows}
 
 
 def _is_label(text):

@@ -16,9 +16,12 @@ def written_beside(path):
     Where the block fails, nothing remains of it and an earlier file stays as it was. Raises UserError where the
     folder can't be written to or the disk is full.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # what a symbolic link points to is replaced, not the link
     temporary = None
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            yield path  # a device or a pipe is written to; putting a file in its place would destroy it
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix is kept, because Keras and Matplotlib choose the format by it.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=path.suffix)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import filelock
 
-from digits.config import UserError
-from digits.files import synchronise, write_json
+from digits.config import BUNDLED_MODEL_NAME, UserError
+from digits.files import synchronise, write_json, written_beside
 
 logger = logging.getLogger(__name__)
 
@@ -105,9 +105,8 @@ def _keep_previous(model_path):
     folder.mkdir(exist_ok=True)
     for suffix in (*NETWORK_SUFFIXES, ".json"):
         source = Path(model_path).with_suffix(suffix)
-        copy = folder / f".new-{source.name}"
-        shutil.copy2(source, copy)
-        os.replace(copy, folder / source.name)
+        with written_beside(folder / source.name) as copy:
+            shutil.copyfile(source, copy)
 
 
 def _is_whole(folder, name, elsewhere=None):
@@ -121,7 +120,7 @@ def _is_whole(folder, name, elsewhere=None):
                 file = elsewhere / (name + suffix)
             if _sha256(file) != sums[name + suffix]:
                 return False
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return True
 
@@ -150,8 +149,29 @@ def resolve(model_path):
             )
     if not path.is_file():
         found = "It is a folder" if path.is_dir() else "There is none"
-        raise UserError(f"No model at {path}. {found}.\nExpected a .tflite, .h5 or .keras file. To make one: {TRAIN_COMMAND}")
-    return path, json.loads(card_path(path).read_bytes()) if card_path(path).exists() else None
+        bundled = path.with_name(f"{BUNDLED_MODEL_NAME}.tflite")
+        instead = f"\nUntil then there is a weaker one: --model {bundled}" if bundled.exists() else ""
+        raise UserError(
+            f"No model at {path}. {found}.\nExpected a .tflite, .h5 or .keras file. To make one: {TRAIN_COMMAND}{instead}"
+        )
+    return path, _read_card(path) if card_path(path).exists() else None
+
+
+def _read_card(model_path):
+    """Return the card beside a model. Raises UserError where what the scripts take from it is not what they wrote."""
+    try:
+        card = json.loads(card_path(model_path).read_bytes())
+        test = card.get("test", {"n": 0, "correct": 0, "accuracy": 0.0})
+        sound = all(isinstance(test[name], (int, float)) for name in ("n", "correct", "accuracy"))
+        sound = sound and isinstance(card.get("parameters", 0), int)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        sound = False
+    if not sound:
+        raise UserError(
+            f"The card {card_path(model_path)} was changed.\n"
+            f"Expected it as train_model.py wrote it. Train anew ({TRAIN_COMMAND}), or remove it to read the model without it."
+        )
+    return card
 
 
 def _finish_interrupted_save(path):
@@ -166,8 +186,8 @@ def _finish_interrupted_save(path):
         if _is_whole(staging_folder(path), path.stem, elsewhere=path.parent):
             install(path)
             logger.warning("A training was interrupted while it saved %s: finished that.", path.stem)
-    except OSError as error:
-        logger.warning("A training was interrupted while it saved %s; can't finish that: %s", path.stem, error.strerror)
+    except (OSError, UserError) as error:
+        logger.warning("A training was interrupted while it saved %s; can't finish that: %s", path.stem, error)
     finally:
         held.release()
 
@@ -180,7 +200,7 @@ def card_in_place(model_path):
     if _is_whole(staging_folder(model_path), Path(model_path).stem, elsewhere=Path(model_path).parent):
         install(model_path)
     if _is_whole(Path(model_path).parent, Path(model_path).stem):
-        return json.loads(card_path(model_path).read_bytes())
+        return _read_card(model_path)
     return None
 
 
@@ -191,7 +211,7 @@ def _matches_card(path):
         return path.suffix not in NETWORK_SUFFIXES or sums[path.name] == _sha256(path)
     except FileNotFoundError:
         return not path.exists()  # a missing model is a missing model, not a mismatch
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

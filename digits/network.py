@@ -25,7 +25,7 @@ def build(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     Pairs of 3x3 convolutions (Simonyan and Zisserman 2015), each with batch normalisation (Ioffe and Szegedy 2015),
     halved by pooling. conv1_filters and conv2_filters: channels before and after the first pooling, doubled after the
     second. dense_units: width of the last hidden layer, 0 for none. dropout_rate: 0 to below 1, before the output. seed:
-    of the first weights and of the dropout. Raises UserError for settings with which no network can be built.
+    of the first weights and of the dropout.
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((IMAGE_SIZE, IMAGE_SIZE), name="pictures")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import matplotlib
 
+matplotlib.rcParams["text.parse_math"] = False  # a $ in a file's name is a $
 matplotlib.use("Agg")  # before seaborn imports pyplot: no screen is needed
 
 import numpy as np
@@ -21,7 +22,8 @@ from digits.report import reliability
 RIGHT, WRONG, NEUTRAL, UNSURE, BOX = "#2a7f3e", "#c0392b", "#34495e", "#b9770e", "#e67e22"
 CELL = 1.05  # inches a picture in a sheet
 CROPS_SHOWN = 4  # digits of a number that are shown as the network saw them
-SHEET_LIMIT = 120  # pictures on one sheet; it says how many it leaves out
+ERRORS_SHOWN = 60  # misread pictures beside what the network saw; it says how many it leaves out
+SHEET_LIMIT = 600  # pictures on one sheet; it says how many it leaves out
 
 
 class Record(NamedTuple):
@@ -250,7 +252,7 @@ def sheet(title, labels, readings):
 def errors_with_crops(title, labels, readings):
     """Return the wrong ones: each picture beside what the network saw and what it made of it."""
     wrong = [(label, reading) for label, reading in zip(labels, readings, strict=True) if reading.entry["text"] != label]
-    shown = wrong[:24]
+    shown = wrong[:ERRORS_SHOWN]
     rows = max(1, -(-len(shown) // 2))
     figure = Figure(figsize=(13, 1.9 * rows + 0.5), layout="constrained")
     figure.suptitle(title + _left_out(wrong, shown) if wrong else f"{title}: none")
@@ -274,7 +276,7 @@ def custom_predictions(readings, left_out=0):
 
 def _reading_row(part, reading, title, colour):
     """Draw one reading: the picture with its digits boxed, then up to four crops, each above its probabilities."""
-    part.suptitle(title.replace("$", r"\$"), fontsize=9, color=colour, x=0.02, ha="left")
+    part.suptitle(title, fontsize=9, color=colour, x=0.02, ha="left")
     grid = part.add_gridspec(2, 1 + CROPS_SHOWN, width_ratios=[2] + [1] * CROPS_SHOWN, height_ratios=[1.6, 1])
     picture = part.add_subplot(grid[:, 0])
     picture.axis("off")
@@ -325,7 +327,7 @@ def _answer(record):
 
 
 def _short(text, most=14):
-    """Return the text, shortened in the middle where it is long, printable and without a meaning to matplotlib."""
+    """Return the text, printable, and shortened in the middle where it is long."""
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     return text if len(text) <= most else text[: most // 2] + "…" + text[-(most // 2) :]
 

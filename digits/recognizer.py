@@ -42,9 +42,11 @@ class Recognizer:
         try:
             self.temperature = float(self.card.get("temperature", 1.0))
             self.threshold = float(self.card.get("threshold", "-inf"))
+            if not 0 < self.temperature < float("inf") or np.isnan(self.threshold):
+                raise ValueError
         except (TypeError, ValueError):
             raise UserError(
-                f"The card of {self.model_path} was changed: its temperature or threshold is no number.\n"
+                f"The card of {self.model_path} was changed: its temperature or threshold can't be used.\n"
                 "Expected the card as train_model.py wrote it."
             ) from None
         self.network = _load_network(self.model_path)
@@ -156,9 +158,9 @@ def _load_litert(path):
             interpreter = Interpreter(model_content=path.read_bytes())
             interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        shapes = [detail["shape_signature"].tolist()[1:] for detail in (*inputs, *outputs)]
-        if shapes != [[IMAGE_SIZE, IMAGE_SIZE], [NUM_CLASSES]]:
-            raise ValueError(f"its input and output are {shapes}")
+        forms = [(detail["shape_signature"].tolist()[1:], detail["dtype"]) for detail in (*inputs, *outputs)]
+        if forms != [([IMAGE_SIZE, IMAGE_SIZE], np.float32), ([NUM_CLASSES], np.float32)]:
+            raise ValueError(f"its input and output are {forms}")
     except (ValueError, RuntimeError, OSError) as error:
         raise UserError(
             f"{path} is not a model that can be used: {str(error).splitlines()[0]}.\n"

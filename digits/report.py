@@ -4,8 +4,6 @@ Rates are fractions of 1; what is undefined (a precision without a single answer
 """
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
 from digits.config import NUM_CLASSES
 
 # Test pictures whose label fewer than three of five readers agreed with (cleanlab/label-errors; indices from 0).
@@ -17,7 +15,7 @@ Z95 = 1.959964  # the normal distribution's 97.5th percentile
 def score_arrays(labels, probabilities, sure, is_mnist):
     """Return the report on pictures that are single digits.
 
-    labels: (N,) 0 to 9. probabilities: (N, 10). sure: (N,) bool. is_mnist: whether they are MNIST's test pictures, for
+    labels: (N,) 0 to 9. probabilities: (N, 10), calibrated; loss and calibration error are of these. sure: (N,) bool. is_mnist: whether they are MNIST's test pictures, for
     which the disputed labels are known.
     """
     answers = probabilities.argmax(axis=1)
@@ -28,7 +26,7 @@ def score_arrays(labels, probabilities, sure, is_mnist):
         "loss": float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-30)).mean()),
         "ece": calibration_error(probabilities.max(axis=1), right),
         "per_digit": _per_digit(labels, answers, labels, right),
-        "confusion": confusion_matrix(labels, answers, labels=range(NUM_CLASSES)).tolist(),
+        "confusion": _confusion(labels, answers),
         "not_in_confusion": 0,
         "unsure": int(np.sum(~sure)),
         "disputed_errors": len(disputed),
@@ -54,9 +52,7 @@ def score_readings(labels, entries):
         "loss": None,
         "ece": calibration_error(np.array([confidence[i] for i in answered]), right[answered]),
         "per_digit": _per_digit(truth, answers, np.array([int(labels[i]) for i in single], int), right[single]),
-        "confusion": confusion_matrix(truth, answers, labels=range(NUM_CLASSES)).tolist()
-        if inside
-        else np.zeros((NUM_CLASSES, NUM_CLASSES), int).tolist(),
+        "confusion": _confusion(truth, answers),
         "not_in_confusion": len(labels) - len(inside),
         "unsure": sum(entry["status"] == "unsure" for entry in entries),
         "disputed_errors": 0,
@@ -104,8 +100,17 @@ def calibration_error(confidence, right):
     return sum(count * abs(mean - share) for mean, share, count in reliability(confidence, right)) / len(confidence)
 
 
+def _confusion(truth, answers):
+    """Return the 10 x 10 counts, row: truth, as lists."""
+    counts = np.zeros((NUM_CLASSES, NUM_CLASSES), int)
+    np.add.at(counts, (truth, answers), 1)
+    return counts.tolist()
+
+
 def _per_digit(truth, answers, labels, right):
     """Return {"0": rates, ...}. Accuracy is of all pictures with this label; the other rates are of the confusion."""
+    from sklearn.metrics import precision_recall_fscore_support  # here: the import takes a second
+
     if len(truth):
         precision, recall, f1, support = precision_recall_fscore_support(
             truth, answers, labels=range(NUM_CLASSES), zero_division=np.nan

@@ -109,22 +109,25 @@ class _EveryEpoch(keras.callbacks.Callback):
     def __init__(self, batches, checkpoint, history, epochs):
         super().__init__()
         self.batches, self.checkpoint, self.history, self.epochs = batches, checkpoint, history, epochs
-        self.started, self.first_epoch = time.monotonic(), len(history)
+        self.first_epoch = len(history)
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.epoch_started = time.monotonic()
         self.batches.begin_epoch(epoch)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.history.append({name: float(value) for name, value in logs.items()})
+        figures = {name: float(value) for name, value in logs.items()}
+        self.history.append({**figures, "seconds": time.monotonic() - self.epoch_started})
         self.checkpoint.save(self.model, self.history)
         left = self.epochs - len(self.history)
         if left:
-            seconds = (time.monotonic() - self.started) / (len(self.history) - self.first_epoch) * left
-            print(f"{left} epochs to go, about {seconds / 60:.1f} minutes")
+            seconds = np.mean([epoch["seconds"] for epoch in self.history[self.first_epoch :]]) * left
+            bar_ends = "\n" if sys.stdout.isatty() else ""  # Keras' bar is still on its line
+            print(f"{bar_ends}{left} {'epoch' if left == 1 else 'epochs'} to go, about {seconds / 60:.1f} minutes")
 
 
 def fit(model, training, validation, settings, checkpoint, resume):
-    """Train the model in place and return its history: [{"accuracy", "loss", "val_accuracy", "val_loss"}], by epoch.
+    """Train the model in place and return its history by epoch: [{"accuracy", "loss", "val_accuracy", "val_loss", "seconds"}].
 
     training, validation: (pictures (N, 28, 28) uint8, labels (N,) uint8). settings: the names in capitals of
     train_model.py. The learning rate rises, then falls to zero along a cosine (Loshchilov and Hutter 2017), so the

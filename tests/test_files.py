@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 
@@ -142,3 +143,19 @@ def test_json_goes_to_an_open_stream_in_the_same_form(tmp_path):
     write_json(stream, CONTENT)
     write_json(tmp_path / "scores.json", CONTENT)
     assert stream.getvalue() == (tmp_path / "scores.json").read_text()
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_json(tmp_path / "pipe", [1])
+    assert json.loads(os.read(reader, 100)) == [1]
+    assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
+    os.close(reader)
+
+
+def test_what_a_link_points_to_is_replaced_not_the_link(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_json(tmp_path / "link", [1])
+    assert (tmp_path / "link").is_symlink()
+    assert json.loads((tmp_path / "target").read_text()) == [1]

@@ -134,3 +134,24 @@ def test_a_resumed_epoch_is_the_one_that_was_interrupted():
     for i in range(len(whole)):
         assert np.array_equal(whole[i][0], resumed[i][0])
         assert np.array_equal(whole[i][1], resumed[i][1])
+
+
+def test_too_little_to_validate_on_is_refused(run_script, tmp_path):
+    pictures, labels = np.zeros((7, 28, 28), np.uint8), np.arange(7, dtype=np.uint8)
+    np.savez(tmp_path / "seven.npz", x_train=pictures, y_train=labels, x_test=pictures, y_test=labels)
+    result = run_script("train_model.py", *_places(tmp_path / "seven.npz", tmp_path))
+    assert result.returncode == 2
+    assert "7 training pictures can't be split" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("EPOCHS", 0), ("BATCH_SIZE", 0), ("VALIDATION_SPLIT", 1.5), ("CONV1_FILTERS", 0), ("DROPOUT_RATE", 1), ("AUGMENT", "no"), ("SEED", -1)],
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(name, value, monkeypatch):
+    import train_model
+    from digits.config import UserError
+
+    monkeypatch.setattr(train_model, name, value)
+    with pytest.raises(UserError, match=f"{name} is {value!r}"):
+        train_model.settings_from(train_model.parse([]))
