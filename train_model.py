@@ -8,7 +8,14 @@ It writes models/digit_recognition_model.h5, the same as .tflite for fast starts
 card), and draws dataset_overview, training_history and sample_predictions in outputs/. The last lines, of the run that
 made the shipped model (two x86 cores, no GPU):
 
-@@EXPECTED@@
+    saved
+      digit_recognition_model.h5      251 kB
+      digit_recognition_model.tflite  188 kB
+      digit_recognition_model.json      4 kB
+
+    learned in 4.1 minutes
+      validation:          5,961 / 5,999 (99.37 %)
+      test:                9,955 / 10,000 (99.55 %)
 """
 
 import platform

@@ -1,13 +1,18 @@
 """Train four classic MNIST networks by their own recipes, and ours by the user's own command, in one run.
 
-    python benchmarks/classic_networks.py                             about ten minutes on two CPU cores
+    python benchmarks/classic_networks.py                             about nine minutes on two CPU cores
     python benchmarks/classic_networks.py --seeds 3                   each three times: mean ± standard deviation
     python benchmarks/classic_networks.py --only keras-example ours   a part of them
 
 It prints this table and writes it to benchmarks/results/classic_networks.md, with the raw numbers beside it as .json.
 The seconds are those of the training, compilation and validation included; "relative" divides them by Keras' example's.
 
-@@EXPECTED@@
+    network        parameters  epochs  test accuracy             seconds  relative
+    cnn-225k          225,034       5  9,903 / 10,000 (99.03 %)       38      0.31
+    cnn-122k          121,930       5  9,896 / 10,000 (98.96 %)       46      0.37
+    dense-118k        118,282      20  9,797 / 10,000 (97.97 %)       70      0.57
+    keras-example      34,826      15  9,918 / 10,000 (99.18 %)      123      1.00
+    ours               45,594      12  9,955 / 10,000 (99.55 %)      224      1.83
 """
 
 import datetime
