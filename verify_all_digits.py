@@ -35,6 +35,7 @@ from digits.files import write_json
 from digits.recognizer import DEFAULT_MODEL, Recognizer
 
 SEED = 0  # of the choice of examples in the figures
+LOW_ACCURACY = 0.9  # of people's own pictures; below it the advice is printed. chosen
 
 
 def verify_arrays(recognizer, data, output_dir):
@@ -167,6 +168,11 @@ def main(argv=None) -> int:
             print_scores(scores, recognizer.card)
         if output_dir:
             print(f"\nfigures: {output_dir}")
+        if any("pictures" in scores and scores["accuracy"] < LOW_ACCURACY for scores in reports):
+            print(
+                "\nThis is low. custom_errors.png shows what the network saw: look for parts that are missing, or ink that is none.\n"
+                "What helps: one number a picture, in focus, evenly lit, the paper filling the picture."
+            )
     if arguments.json:
         write_json(sys.stdout if arguments.json == "-" else arguments.json, reports[-1])
     unreadable = any(scores["errors"] for scores in reports)

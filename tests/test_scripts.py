@@ -169,6 +169,7 @@ def test_verify_scores_a_labelled_folder(run_script, tmp_path):
     assert scores["not_in_confusion"] == 1
     assert [set(picture) for picture in scores["pictures"]] == [{"image", "label", "text", "status", "confidence"}] * 3
     assert "1 pictures without a label" in result.stderr
+    assert "what the network saw" in result.stdout, "advice on low accuracy"
     assert names_in(tmp_path / "o") == ["confusion_matrix_custom.png", "custom_digits_report.png", "custom_errors.png"]
 
 
