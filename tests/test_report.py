@@ -1,7 +1,6 @@
 """Every number in a report equals the count by hand, and what is undefined is None."""
 
 import json
-import warnings
 
 import numpy as np
 import pytest
