@@ -193,7 +193,7 @@ def print_result(model_path, card, earlier_card):
     command_line.print_table([(name, f"{(model_path.parent / name).stat().st_size / 1000:,.0f} kB") for name in names])
     print(f"\nlearned in {card['seconds'] / 60:.1f} minutes")
     rows = [(f"{split}:", count_and_rate(card[split])) for split in ("validation", "test")]
-    if earlier_card:
+    if earlier_card and "test" in earlier_card:
         rows.append(("test, model before:", f"{count_and_rate(earlier_card['test'])}, kept in {model_path.parent / 'previous'}"))
     command_line.print_table(rows)
 

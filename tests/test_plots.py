@@ -92,7 +92,7 @@ def test_boxes_are_drawn_to_the_thumbnails_scale():
     [
         pytest.param(lambda: plots.custom_predictions([reading("1234567", crops=7)], left_out=3), id="a long number"),
         pytest.param(lambda: plots.custom_predictions([reading("", "error", 0), reading("", "empty", 0)]), id="nothing read"),
-        pytest.param(lambda: plots.custom_predictions([reading(image="$x_{\n\udcff\N{GRINNING FACE}")]), id="a strange name"),
+        pytest.param(lambda: plots.custom_predictions([reading(image="$x_{$\n\udcff\N{GRINNING FACE}")]), id="a strange name"),
         pytest.param(lambda: plots.sheet("t", ["7"] * 130, [reading()] * 130), id="more than a sheet holds"),
         pytest.param(lambda: plots.sheet("t", ["1"], [reading("", "error", 0)]), id="one unreadable"),
         pytest.param(lambda: plots.errors_with_crops("t", ["7"], [reading()]), id="no errors"),

@@ -41,7 +41,7 @@ def test_another_seed_gives_another_file(uninterrupted, small_data, run_script, 
     assert (tmp_path / "m.h5").read_bytes() != uninterrupted.read_bytes()
 
 
-@pytest.mark.parametrize("epochs_done", [0, 1, 3])
+@pytest.mark.parametrize("epochs_done", [0, 1, 3, EPOCHS])  # the last: killed while it saves
 def test_a_killed_training_resumes_to_the_same_weights(uninterrupted, small_data, run_script, tmp_path, epochs_done):
     command = [sys.executable, str(PROJECT / "train_model.py"), *FLAGS, *map(str, _places(small_data, tmp_path))]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
