@@ -9,6 +9,7 @@ import numpy as np
 
 from digits import model_files, preprocessing
 from digits.config import IMAGE_SIZE, MODEL_NAME, MODELS_DIR, NUM_CLASSES, UserError
+from digits.picture import open_picture
 from digits.quiet import silent_stderr
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Recognizer:
         entry = {"image": name, "status": "ok", "text": "", "message": "", "digits": []}
         none = np.zeros((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), np.zeros((0, NUM_CLASSES), np.float32)
         try:
-            opened = preprocessing.open_picture(picture)
+            opened = open_picture(picture)
         except UserError as error:
             entry.update(status="error", message=str(error))
             return Reading(entry, None, 0, *none)

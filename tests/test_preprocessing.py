@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw
 
 from digits import preprocessing
 from digits.config import UserError
+from digits.picture import open_picture
 
 
 def draw_seven(size=(200, 200), paper=255, ink=0, width=14, mode="L", corner=(60, 40)):
@@ -18,7 +19,7 @@ def draw_seven(size=(200, 200), paper=255, ink=0, width=14, mode="L", corner=(60
 
 
 def crops_of(image):
-    return preprocessing.prepare(preprocessing.open_picture(image)).crops
+    return preprocessing.prepare(open_picture(image)).crops
 
 
 def similarity(crop, other):
@@ -85,7 +86,7 @@ def test_a_photo_stored_sideways_is_turned_as_its_exif_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     draw_seven(size=(160, 240)).rotate(90, expand=True).save(tmp_path / "x.jpg", exif=exif, quality=95)
-    picture = preprocessing.open_picture(tmp_path / "x.jpg")
+    picture = open_picture(tmp_path / "x.jpg")
     assert picture.size == (160, 240)
     prepared = preprocessing.prepare(picture)
     assert similarity(prepared.crops[0], crops_of(draw_seven())[0]) > 0.9
@@ -93,7 +94,7 @@ def test_a_photo_stored_sideways_is_turned_as_its_exif_says(tmp_path):
 
 def test_boxes_are_in_pixels_of_the_full_picture():
     image = draw_seven(size=(2000, 1600)).resize((4000, 3200))
-    prepared = preprocessing.prepare(preprocessing.open_picture(image))
+    prepared = preprocessing.prepare(open_picture(image))
     x, y, width, height = prepared.boxes[0]
     assert (x, y, x + width, y + height) == pytest.approx((106, 66, 294, 334), abs=20)
 
@@ -106,7 +107,7 @@ def test_digits_are_in_reading_order_and_rows():
         for column in range(4):
             left, y = 40 + 140 * column, top + 12 * column
             draw.rectangle((left, y, left + 10 + 8 * column + 4 * row, y + 120), fill=0)
-    prepared = preprocessing.prepare(preprocessing.open_picture(image))
+    prepared = preprocessing.prepare(open_picture(image))
     assert prepared.rows == [0, 0, 0, 0, 1, 1, 1, 1]
     widths = [box[2] for box in prepared.boxes]
     assert widths == sorted(widths[:4]) + sorted(widths[4:])
@@ -117,16 +118,16 @@ def test_separate_strokes_of_one_digit_stay_together():
     draw = ImageDraw.Draw(image)
     draw.line([(60, 60), (55, 120), (110, 120), (120, 170), (55, 200)], fill=0, width=10)
     draw.line([(75, 40), (135, 36)], fill=0, width=10)  # the 5's bar, written last and not touching
-    ((_, top, _, _),) = preprocessing.prepare(preprocessing.open_picture(image)).boxes
+    ((_, top, _, _),) = preprocessing.prepare(open_picture(image)).boxes
     assert top < 45, "the bar was lost"
 
 
 def test_specks_are_not_digits():
     image = draw_seven()
-    clean = preprocessing.prepare(preprocessing.open_picture(image)).boxes
+    clean = preprocessing.prepare(open_picture(image)).boxes
     for place in ((10, 10), (180, 20), (20, 180), (44, 150)):  # the last so near that a stroke would be joined
         ImageDraw.Draw(image).ellipse((*place, place[0] + 4, place[1] + 4), fill=0)
-    assert preprocessing.prepare(preprocessing.open_picture(image)).boxes == clean
+    assert preprocessing.prepare(open_picture(image)).boxes == clean
 
 
 def test_a_printed_frame_is_not_a_digit():
@@ -166,7 +167,7 @@ def test_what_can_not_be_read_says_so(tmp_path):
         "absent.png": "no such file",
     }.items():
         with pytest.raises(UserError, match=reason):
-            preprocessing.open_picture(tmp_path / name)
+            open_picture(tmp_path / name)
 
 
 def test_a_picture_too_large_is_refused_from_its_header(tmp_path):
@@ -178,4 +179,4 @@ def test_a_picture_too_large_is_refused_from_its_header(tmp_path):
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
     (tmp_path / "bomb.png").write_bytes(png + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
     with pytest.raises(UserError, match="50000 x 50000"):
-        preprocessing.open_picture(tmp_path / "bomb.png")
+        open_picture(tmp_path / "bomb.png")
