@@ -1,55 +1,58 @@
-"""The training loop: augmented batches, the learning rate's course, and a checkpoint that resumes exactly.
+"""The training loop: augmented epochs, the learning rate's course, and a checkpoint that resumes exactly.
 
-Everything random is drawn from the seed, the epoch and the batch, never from what was drawn before: so a run that is
+Everything random is drawn from the seed and the epoch, never from what was drawn before: so a run that is
 killed and resumed sees the same pictures in the same order, and ends with the same weights, byte for byte.
 """
 
 import io
 import json
 import shutil
-import sys
 import time
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 
+from digits import not_digits
 from digits.augmentation import augment
-from digits.config import UserError
+from digits.config import NUM_CLASSES, UserError
 from digits.files import written_beside
-from digits.quiet import silent_stderr
 
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 FIRST_RATE = 0.05  # share of the highest learning rate with which it begins
+NOT_DIGITS = 0.1  # pictures of no digit in an epoch, for each picture of one. chosen
+CHUNK = 500  # pictures augmented at a time: what fits a processor's cache
+TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]).astype(np.float32)  # by label
 
 
-class Batches(keras.utils.PyDataset):
-    """Shuffled batches of (pictures, labels), each epoch in another order and, if wanted, augmented anew.
+def pictures_of_epoch(images, labels, settings, epoch):
+    """Return what an epoch learns from: pictures (M, 28, 28) uint8 and targets (M, 10) float32, shuffled.
 
-    images: (N, 28, 28) uint8. labels: (N,) uint8. The last batch of an epoch may be smaller; none is dropped.
+    images: (N, 28, 28) uint8. labels: (N,) uint8. With AUGMENT, each picture comes as a new variant, and pictures of
+    no digit come on top, whose target is the same for all ten.
     """
+    rng = np.random.default_rng([settings["SEED"], epoch])
+    if settings["AUGMENT"]:
+        none = not_digits.draw(round(NOT_DIGITS * len(images)), images, labels, rng)
+        images = np.concatenate([images, none])
+        labels = np.concatenate([labels, np.full(len(none), not_digits.NOT_A_DIGIT, labels.dtype)])
+    order = rng.permutation(len(images))
+    images, labels = images[order], labels[order]
+    if settings["AUGMENT"]:
+        for start in range(0, len(images), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            images[chunk] = augment(images[chunk], labels[chunk], rng)
+    return images, TARGETS[labels]
 
-    def __init__(self, images, labels, batch_size, augmented, seed):
-        super().__init__()
-        self.images, self.labels = images, labels
-        self.batch_size, self.augmented, self.seed = batch_size, augmented, seed
-        self.begin_epoch(0)
 
-    def __len__(self):
-        return -(-len(self.images) // self.batch_size)
+class DigitAccuracy(keras.metrics.CategoricalAccuracy):
+    """The share of digits that are read right; pictures of no digit don't count."""
 
-    def __getitem__(self, batch):
-        chosen = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        images = self.images[chosen]
-        if self.augmented:
-            images = augment(images, np.random.default_rng([self.seed, self.epoch, batch]))
-        return images, self.labels[chosen]
-
-    def begin_epoch(self, epoch):
-        """Shuffle for this epoch. Told from outside, because Keras calls on_epoch_end more often than epochs end."""
-        self.epoch = epoch
-        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
+    def update_state(self, targets, probabilities, sample_weight=None):
+        is_digit = keras.ops.max(targets, axis=-1) > 0.5
+        super().update_state(targets, probabilities, keras.ops.cast(is_digit, "float32"))
 
 
 class Checkpoint:
@@ -103,29 +106,6 @@ def _variables(model):
     return model.variables + model.optimizer.variables
 
 
-class _EveryEpoch(keras.callbacks.Callback):
-    """Before each epoch: shuffle. After it: keep its figures, write the checkpoint, say how long the rest will take."""
-
-    def __init__(self, batches, checkpoint, history, epochs):
-        super().__init__()
-        self.batches, self.checkpoint, self.history, self.epochs = batches, checkpoint, history, epochs
-        self.first_epoch = len(history)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch_started = time.monotonic()
-        self.batches.begin_epoch(epoch)
-
-    def on_epoch_end(self, epoch, logs=None):
-        figures = {name: float(value) for name, value in logs.items()}
-        self.history.append({**figures, "seconds": time.monotonic() - self.epoch_started})
-        self.checkpoint.save(self.model, self.history)
-        left = self.epochs - len(self.history)
-        if left:
-            seconds = np.mean([epoch["seconds"] for epoch in self.history[self.first_epoch :]]) * left
-            bar_ends = "\n" if sys.stdout.isatty() else ""  # Keras' bar is still on its line
-            print(f"{bar_ends}{left} {'epoch' if left == 1 else 'epochs'} to go, about {seconds / 60:.1f} minutes")
-
-
 def fit(model, training, validation, settings, checkpoint, resume):
     """Train the model in place and return its history by epoch: [{"accuracy", "loss", "val_accuracy", "val_loss", "seconds"}].
 
@@ -133,7 +113,9 @@ def fit(model, training, validation, settings, checkpoint, resume):
     train_model.py. The learning rate rises, then falls to zero along a cosine (Loshchilov and Hutter 2017), so the
     last epoch's weights are kept: among the last few, the best on validation is the luckiest, not the best.
     """
-    steps = settings["EPOCHS"] * -(-len(training[0]) // settings["BATCH_SIZE"])
+    epochs = settings["EPOCHS"]
+    pictures = len(training[0]) + (round(NOT_DIGITS * len(training[0])) if settings["AUGMENT"] else 0)
+    steps = epochs * -(-pictures // settings["BATCH_SIZE"])
     warm_up = max(1, round(steps * WARM_UP))
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=settings["LEARNING_RATE"] * FIRST_RATE,
@@ -141,23 +123,44 @@ def fit(model, training, validation, settings, checkpoint, resume):
         warmup_steps=warm_up,
         decay_steps=max(1, steps - warm_up),
     )
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=[DigitAccuracy(name="accuracy")])
     model.optimizer.build(model.trainable_variables)
 
     history = checkpoint.restore(model) if resume else []
     if not resume:
         checkpoint.save(model, history)  # so that a kill in the first epoch can be resumed, too
-    batches = Batches(*training, settings["BATCH_SIZE"], settings["AUGMENT"], settings["SEED"])
-    with silent_stderr():  # TensorFlow announces its first generator, and only that one, on standard error
-        model.evaluate(Batches(*validation, batch_size=len(validation[0]), augmented=False, seed=0), verbose=0)
-    model.fit(
-        batches,
-        initial_epoch=len(history),
-        epochs=settings["EPOCHS"],
-        validation_data=validation,
-        validation_batch_size=500,
-        shuffle=False,  # Batches does that; Keras would draw the batches' order from a state that no checkpoint holds
-        verbose=1 if sys.stdout.isatty() else 2,  # a bar on a terminal, a line an epoch in a file
-        callbacks=[_EveryEpoch(batches, checkpoint, history, settings["EPOCHS"])],
-    )
+    first = len(history)
+    with ThreadPoolExecutor(max_workers=1) as ahead:  # one core makes the next epoch's pictures while this one is learned
+        upcoming = ahead.submit(pictures_of_epoch, *training, settings, first)
+        for epoch in range(first, epochs):
+            started = time.monotonic()
+            images, targets = upcoming.result()
+            if epoch + 1 < epochs:
+                upcoming = ahead.submit(pictures_of_epoch, *training, settings, epoch + 1)
+            figures = model.fit(
+                images,
+                targets,
+                batch_size=settings["BATCH_SIZE"],
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                shuffle=False,  # they are; Keras would draw an order from a state that no checkpoint holds
+                validation_data=(validation[0], TARGETS[validation[1]]),
+                validation_batch_size=500,
+                verbose=0,
+            ).history
+            history.append({**{name: values[0] for name, values in figures.items()}, "seconds": time.monotonic() - started})
+            checkpoint.save(model, history)
+            _print_epoch(history, epochs, first)
     return history
+
+
+def _print_epoch(history, epochs, first):
+    """Print the last epoch's line, with the time to go at the mean pace of the epochs since the first of this run."""
+    figures, left = history[-1], epochs - len(history)
+    seconds = np.mean([epoch["seconds"] for epoch in history[first:]]) * left
+    print(
+        f"epoch {len(history):{len(str(epochs))}} / {epochs}   accuracy {100 * figures['accuracy']:5.2f} %   "
+        f"validation {100 * figures['val_accuracy']:5.2f} %   {figures['seconds']:4.0f} s"
+        + (f"   about {seconds / 60:.1f} minutes to go" if left else ""),
+        flush=True,
+    )

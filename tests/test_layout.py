@@ -10,7 +10,8 @@ from conftest import PROJECT
 SCRIPTS = ("train_model", "verify_all_digits", "predict_custom")
 # The data's way: a module imports only what stands before it.
 MODULES = (
-    "config", "quiet", "files", "mnist_form", "dataset", "augmentation", "network", "training",
+    "config", "quiet", "files", "mnist_form", "dataset", "letterforms", "disturbances", "augmentation", "not_digits",
+    "network", "training",
     "picture", "ink", "segmentation", "preprocessing",
     "model_files", "recognizer", "report", "command_line", "plots",
 )  # fmt: skip

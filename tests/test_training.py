@@ -104,36 +104,61 @@ def test_resuming_with_other_settings_is_refused(small_data, run_script, tmp_pat
     assert "EPOCHS: 3, now 4" in result.stderr
 
 
-def test_every_picture_is_seen_once_an_epoch():
-    from digits.training import Batches
+SETTINGS = {"SEED": 1, "AUGMENT": False}
 
-    images = np.zeros((7, 28, 28), np.uint8)
-    images[:, 0, 0] = range(7)
-    batches = Batches(images, np.arange(7, dtype=np.uint8), batch_size=4, augmented=False, seed=1)
+
+def numbered_pictures(count):
+    """Pictures whose first pixel tells their number, and labels that go with it."""
+    images = np.zeros((count, 28, 28), np.uint8)
+    images[:, 0, 0] = range(count)
+    return images, (np.arange(count) % 10).astype(np.uint8)
+
+
+def test_every_picture_is_seen_once_an_epoch_in_another_order():
+    from digits.training import pictures_of_epoch
+
+    orders = []
     for epoch in range(2):
-        batches.begin_epoch(epoch)
-        seen = [batches[i] for i in range(len(batches))]
-        assert [len(labels) for _, labels in seen] == [4, 3]
-        pictures = np.concatenate([pictures for pictures, _ in seen])[:, 0, 0]
-        labels = np.concatenate([labels for _, labels in seen])
-        assert sorted(labels) == list(range(7))
-        assert np.array_equal(pictures, labels), "a picture lost its label"
+        pictures, targets = pictures_of_epoch(*numbered_pictures(200), SETTINGS, epoch)
+        orders.append(pictures[:, 0, 0])
+        assert sorted(orders[-1]) == list(range(200))
+        assert np.array_equal(targets.argmax(axis=1), orders[-1] % 10), "a picture lost its label"
+        assert np.array_equal(np.sort(targets, axis=1), [[0] * 9 + [1]] * 200)
+    assert not np.array_equal(*orders)
 
 
-def test_a_resumed_epoch_is_the_one_that_was_interrupted():
-    from digits.training import Batches
+def test_pictures_of_no_digit_come_on_top_and_point_to_none():
+    from digits.dataset import bundled_digits
+    from digits.training import pictures_of_epoch
 
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (20, 28, 28)).astype(np.uint8)
-    labels = np.arange(20, dtype=np.uint8)
-    whole, resumed = [Batches(images, labels, 8, augmented=True, seed=1) for _ in range(2)]
-    first = [whole[i][0] for i in range(len(whole))]
-    whole.begin_epoch(1)
-    resumed.begin_epoch(1)
-    assert not np.array_equal(first[0], whole[0][0]), 'two epochs are the same'
-    for i in range(len(whole)):
-        assert np.array_equal(whole[i][0], resumed[i][0])
-        assert np.array_equal(whole[i][1], resumed[i][1])
+    data = bundled_digits()
+    pictures, targets = pictures_of_epoch(data.x_train, data.y_train, SETTINGS | {"AUGMENT": True}, 0)
+    none = targets.max(axis=1) < 0.5
+    assert none.sum() == round(0.1 * len(data.x_train)) and len(pictures) == len(data.x_train) + none.sum()
+    assert np.allclose(targets[none], 0.1)
+    assert none[: len(none) // 2].any() and none[len(none) // 2 :].any(), "not mixed"
+    assert np.array_equal(np.bincount(targets[~none].argmax(axis=1)), np.bincount(data.y_train))
+
+
+def test_an_epoch_is_a_function_of_seed_and_number():
+    from digits.dataset import bundled_digits
+    from digits.training import pictures_of_epoch
+
+    data = bundled_digits()
+    first, again, other = [
+        pictures_of_epoch(data.x_train, data.y_train, {"SEED": seed, "AUGMENT": True}, 3)[0] for seed in (1, 1, 2)
+    ]
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_only_digits_count_for_the_accuracy():
+    from digits.training import TARGETS, DigitAccuracy
+
+    accuracy = DigitAccuracy()
+    right, wrong = np.eye(10, dtype=np.float32)[[3, 4]]
+    accuracy.update_state(TARGETS[[3, 3, 10, 10]], np.stack([right, wrong, right, wrong]))
+    assert float(accuracy.result()) == 0.5
 
 
 def test_too_little_to_validate_on_is_refused(run_script, tmp_path):
