@@ -13,9 +13,9 @@ from digits.disturbances import disturb, smooth_fields
 ROTATION = 10.0  # degrees either way
 SHEAR = 0.15  # horizontal pixels per vertical pixel, either way: slanted hands
 SCALE = 0.12  # either way, width and height apart
-SHIFT = 2.0  # pixels either way
+SHIFT = 1.5  # pixels either way
 STRONG_SHARE = 0.2  # of the pictures, whose affine maps reach ...
-STRONG = 2.0  # ... so many times as far
+STRONG = 2.8  # ... so many times as far
 ELASTIC = 0.7  # pixels, standard deviation of the displacement (Simard et al. 2003)
 THICKER = 0.5  # largest share of the way to the dilated picture
 THINNER = 0.3  # largest share of the way to the eroded picture

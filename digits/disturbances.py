@@ -12,7 +12,7 @@ from digits.config import IMAGE_SIZE
 
 NODES = 5  # control points a side of a smooth random field
 TEXTURE = (0.2, 0.8)  # share of the ink that a pencil leaves out where the paper is roughest
-BLUR = (0.5, 1.6)  # pixels, standard deviation
+BLUR = (0.5, 1.9)  # pixels, standard deviation
 MOTION = (1, 4)  # whole pixels to either side over which a moving hand smears
 COARSE_SIDE = (11, 20)  # pixels to which a picture is reduced and from which it is enlarged again
 PAPER = (15, 170)  # grey levels of a background that is not black
@@ -20,7 +20,10 @@ CONTRAST = (70, 240)  # grey levels between it and the ink
 BAND_WIDTH = (2, 12)  # pixels
 LINE_WIDTH = (1, 3)  # pixels, whole
 NEIGHBOUR_DISTANCE = (14, 22)  # pixels between the middles of a digit and its neighbour; the frame is cut at 14
-GAUSSIAN_NOISE = (10, 90)  # grey levels, standard deviation
+BLOTS = (0.7, 1.6)  # standard deviations of a smooth field above which it is a blot
+SCATTER = 2  # pixels that frosted glass moves each pixel at most, either way
+PHOTONS = (1.0, 12.0)  # counted where a picture is white
+GAUSSIAN_NOISE = (10, 110)  # grey levels, standard deviation
 IMPULSE_NOISE = (0.02, 0.25)  # share of the pixels that turn black or white
 
 
@@ -66,6 +69,25 @@ def coarse(images, rng):
         enlargement = cv2.INTER_NEAREST if rng.random() < 0.5 else cv2.INTER_LINEAR
         result[i] = cv2.resize(small, (IMAGE_SIZE, IMAGE_SIZE), interpolation=enlargement)
     return result
+
+
+def scatter(images, rng):
+    """Show each pixel from a random place nearby, as through frosted glass, and soften that a little."""
+    y, x = np.mgrid[0:IMAGE_SIZE, 0:IMAGE_SIZE]
+    reach = rng.integers(1, SCATTER + 1, (2, len(images), 1, 1))
+    down, across = rng.integers(-reach, reach + 1, (2, *images.shape))
+    rows, columns = np.clip(y + down, 0, IMAGE_SIZE - 1), np.clip(x + across, 0, IMAGE_SIZE - 1)
+    scattered = images[np.arange(len(images))[:, None, None], rows, columns]
+    return np.stack([cv2.GaussianBlur(image, (3, 3), 0.6) for image in scattered])
+
+
+def blots(images, rng):
+    """Splash drops of ink and of water, which takes the ink away."""
+    noise = np.stack([cv2.GaussianBlur(field, (0, 0), 1.3) for field in rng.standard_normal(images.shape, np.float32)])
+    noise /= noise.std(axis=(1, 2), keepdims=True)
+    threshold = _uniform(rng, BLOTS, len(images))
+    ink, water = (np.clip(2 * (sign * noise - threshold), 0, 1) for sign in (1, -1))
+    return _grey_levels(np.maximum(images * (1 - water), 255 * ink))
 
 
 def background(images, rng):
@@ -119,16 +141,29 @@ def neighbours(images, rng):
 
 
 def noise(images, rng):
-    """Add the grain of a camera, or turn single pixels black and white."""
+    """Add the grain of a camera, count too few photons, or turn single pixels black and white."""
     count = len(images)
     grain = images + _uniform(rng, GAUSSIAN_NOISE, count) * rng.standard_normal(images.shape, np.float32)
+    photons = _uniform(rng, PHOTONS, count)
+    shot = rng.poisson(images / 255 * photons) / photons * 255
     hit = rng.random(images.shape, np.float32) < _uniform(rng, IMPULSE_NOISE, count)
     impulses = np.where(hit, rng.integers(0, 2, images.shape, np.uint8) * 255, images)
-    return np.where(rng.random((count, 1, 1)) < 0.6, _grey_levels(grain), impulses)
+    return _grey_levels(np.choose(rng.integers(0, 3, (count, 1, 1)), (grain, shot, impulses)))
 
 
 # The share of the pictures that each disturbance reaches. They fall independently: about half stay as they are.
-DISTURBANCES = {pencil: 0.10, neighbours: 0.08, stray_lines: 0.10, background: 0.14, band: 0.05, coarse: 0.06, blur: 0.10, noise: 0.12}
+DISTURBANCES = {
+    pencil: 0.08,
+    neighbours: 0.08,
+    stray_lines: 0.10,
+    blots: 0.04,
+    background: 0.12,
+    band: 0.05,
+    coarse: 0.05,
+    blur: 0.10,
+    scatter: 0.05,
+    noise: 0.12,
+}
 
 
 def smooth_fields(shape, rng):

@@ -109,6 +109,17 @@ def scribble(images, labels, rng):
     return _written(strokes, rng)
 
 
+def invented(images, labels, rng):
+    """A character of no script: three to six short strokes, level, upright, slanting or bent."""
+    strokes = []
+    for _ in range(rng.integers(3, 7)):
+        start, angle, length = rng.uniform(0, 1, 2), rng.integers(8) * np.pi / 4, rng.uniform(0.3, 1)
+        end = start + length * np.array([np.cos(angle), np.sin(angle)])
+        middle = (start + end) / 2 + rng.normal(0, 0.15, 2) * (rng.random() < 0.5)
+        strokes.append(_smooth(np.stack([start, middle, end])))
+    return _written(strokes, rng)
+
+
 def turned_digit(images, labels, rng):
     """A digit that lies on its side or stands on its head."""
     while True:
@@ -155,7 +166,7 @@ def texture(images, labels, rng):
 
 
 # What is drawn how often.
-KINDS = {sign: 0.45, scribble: 0.15, turned_digit: 0.15, two_digits: 0.15, blob: 0.03, texture: 0.07}
+KINDS = {sign: 0.38, invented: 0.14, scribble: 0.10, turned_digit: 0.13, two_digits: 0.15, blob: 0.03, texture: 0.07}
 
 
 def _parse(line):
