@@ -69,7 +69,7 @@ RANGES = {
 }
 VERSIONS = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # the packages that the card names
 FLOORS = {"default": 0.995}  # of MNIST's test pictures; a preset's run that reaches less says so
-REFUSED = 0.002  # share of the validation pictures, all real digits, that may be "not sure". chosen
+ACCEPTED = 0.03  # share of drawn pictures of no digit that may pass as one; the others are "not sure". chosen
 
 
 def settings_from(arguments):
@@ -134,23 +134,35 @@ def print_data(data, splits):
     command_line.print_table(rows)
 
 
-def evaluate(tflite_path, splits, is_mnist):
-    """Return the card's part that is measured: temperature and threshold from validation, then the test scores.
+def fit_confidence(tflite_path, validation, seed):
+    """Return the card's part that validation decides: temperature, threshold, and the validation score.
+
+    The temperature comes from the validation pictures, the threshold from as many drawn ones that hold no digit.
+    """
+    from digits import not_digits, report  # here: scikit-learn takes a second
+
+    images, labels = validation
+    uncalibrated = Recognizer(tflite_path, card={"temperature": 1.0})
+    probabilities, _, sure = uncalibrated.classify(images)
+    none, _, _ = uncalibrated.classify(not_digits.draw(len(images), images, labels, np.random.default_rng(seed)))
+    score = report.score_arrays(labels, probabilities, sure, is_mnist=False)
+    temperature = fit_temperature(probabilities, labels)
+    return {
+        "temperature": temperature,
+        "threshold": fit_threshold(calibrate(none, temperature), ACCEPTED),
+        "validation": {name: score[name] for name in ("n", "correct", "accuracy")},
+    }
+
+
+def evaluate(tflite_path, splits, is_mnist, seed):
+    """Return the card's part that is measured: what validation decides, then the test scores.
 
     The test pictures are scored once, here, when everything is decided. They go through the same Recognizer as a
     user's pictures, so verify_all_digits.py counts the very same answers.
     """
     from digits import report  # here: scikit-learn takes a second
 
-    images, labels = splits["validation"]
-    probabilities, _, sure = Recognizer(tflite_path, card={"temperature": 1.0}).classify(images)
-    validation = report.score_arrays(labels, probabilities, sure, is_mnist=False)
-    temperature = fit_temperature(probabilities, labels)
-    measured = {
-        "temperature": temperature,
-        "threshold": fit_threshold(calibrate(probabilities, temperature), REFUSED),
-        "validation": {name: validation[name] for name in ("n", "correct", "accuracy")},
-    }
+    measured = fit_confidence(tflite_path, splits["validation"], seed)
     images, labels = splits["test"]
     probabilities, _, sure = Recognizer(tflite_path, card=measured).classify(images)
     test = report.score_arrays(labels, probabilities, sure, is_mnist)
@@ -179,7 +191,7 @@ def save_model(model, model_path, data, splits, settings, history):
         "labels": list(range(NUM_CLASSES)),
         "input": "(N, 28, 28) float32, 0 to 255, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)",
         "output": "(N, 10) float32, the probability of each label",
-        **evaluate(tflite_path, splits, data.is_mnist),
+        **evaluate(tflite_path, splits, data.is_mnist, settings["SEED"]),
     }
     model_files.complete_staging(staging, model_path.stem, card)
     model_files.install(model_path)

@@ -56,8 +56,9 @@ class Recognizer:
         """Return (probabilities (N, 10) float32, score (N,) float32, sure (N,) bool) of (N, 28, 28) uint8 crops.
 
         The probabilities are calibrated: divided by the card's temperature before the softmax (Guo et al. 2017).
-        score: the log-odds of the most probable digit; higher means more surely a digit. sure: score reaches the
-        card's threshold.
+        score: the log-odds of the most probable digit; higher means more surely a digit, because the network has
+        learned to find all ten equally likely where there is none (outlier exposure, Hendrycks et al. 2019). sure: score
+        reaches the card's threshold.
         """
         outputs = [np.zeros((0, NUM_CLASSES), np.float32)]
         for start in range(0, len(crops), BATCH_SIZE):
@@ -130,9 +131,9 @@ def fit_temperature(probabilities, labels):
     return float(min(candidates, key=loss))
 
 
-def fit_threshold(probabilities, refused):
-    """Return the score below which this share of real digits falls; refused: 0 to 1."""
-    return float(np.quantile(log_odds(probabilities), refused))
+def fit_threshold(probabilities, accepted):
+    """Return the score that only this share of the pictures of no digit reaches; accepted: 0 to 1."""
+    return float(np.quantile(log_odds(probabilities), 1 - accepted))
 
 
 # ---- the two ways to run a network ----------------------------------------------------------------------------

@@ -99,6 +99,13 @@ def test_the_fitted_temperature_is_the_one_that_spoilt_them():
     assert recognizer.fit_temperature(recognizer.calibrate(honest, 0.5), labels) == pytest.approx(2.0, rel=0.05)
 
 
+def test_the_fitted_threshold_lets_the_stated_share_of_no_digits_pass():
+    generator = np.random.default_rng(0)
+    of_none = recognizer.calibrate(generator.dirichlet(np.ones(10), 2000).astype(np.float32), 1.0)
+    threshold = recognizer.fit_threshold(of_none, 0.03)
+    assert (recognizer.log_odds(of_none) >= threshold).mean() == pytest.approx(0.03, abs=0.001)
+
+
 def test_log_odds_keep_counting_near_certainty():
     rows = np.array([[1.0, 1e-9] + [0.0] * 8, [1.0, 1e-12] + [0.0] * 8], np.float32)
     first, second = recognizer.log_odds(rows)
