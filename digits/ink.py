@@ -6,6 +6,9 @@ import numpy as np
 FIT_SIDE = 64  # pixels; the paper's light is fitted on a reduction to this
 FAINTEST_INK = 10.0  # grey levels between ink and paper below which there is no ink. chosen
 NOISE_FACTOR = 5.0  # ink stands out by so many standard deviations of the paper's grain. chosen
+DARKEST_LIGHT = 32.0  # grey levels added before brightnesses are compared, so that black is not infinitely dark. chosen
+SURFACE_CONTACT = 0.15  # of the picture's border: what meets more of it is a shadow or a desk. A stroke meets 0.03. chosen
+SURFACE_LEVELS = 24  # steps in which a surface's brightness is followed; one is about 10 grey levels at the most
 
 
 def find_ink(pixels):
@@ -15,12 +18,9 @@ def find_ink(pixels):
     than a stroke, and ink is what differs from it on one side, so dark and light ink are the same.
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    difference = grey - paper_brightness(grey)
-    noise = max(1.4826 * float(np.median(np.abs(difference))), 0.5)
-    outside = np.where(np.abs(difference) > 4 * noise, difference, 0)
-    if np.sum(outside**3) < 0:  # the third power: few strong pixels count for more than many weak ones
-        difference = -difference
-    strength = np.maximum(difference, 0)
+    paper = paper_brightness(grey)
+    # The third power: few strong pixels count for more than many weak ones.
+    strength, noise = max((_stands_out(grey, paper, sign) for sign in (-1, 1)), key=lambda found: np.sum(found[0] ** 3))
 
     strong = strength[strength > max(FAINTEST_INK, NOISE_FACTOR * noise)]
     if strong.size == 0:
@@ -29,6 +29,73 @@ def find_ink(pixels):
     contrast = np.median(strong[strong > 0.5 * np.percentile(strong, 99)])
     paper_level = np.clip(2.5 * noise, 0.15 * contrast, 0.3 * contrast)
     return (np.clip((strength - paper_level) / (0.9 * contrast - paper_level), 0, 1) * 255).astype(np.uint8)
+
+
+def _stands_out(grey, paper, sign):
+    """Return (strength, noise): how far each pixel is beyond its paper, and the paper's grain, in grey levels.
+
+    sign: -1 for dark ink, 1 for light ink. strength: (height, width) float32 from 0, as it were in the usual light: the
+    same ink differs less from the same paper where less light falls on both.
+    """
+    beyond = sign * (grey - paper)
+    # Ink lies on one side of the paper and another surface may lie on the other: the smaller spread is the grain's.
+    noise = max(min(_spread(beyond), _spread(beyond[beyond <= 0])), 0.5)
+    threshold = max(FAINTEST_INK, NOISE_FACTOR * noise)
+    surface = _surfaces(beyond, threshold)
+    strength = np.maximum(beyond - surface, 0)
+    covered = surface > threshold
+    if covered.any():
+        texture = _spread((grey - cv2.blur(grey, [max(grey.shape) // 32 + 1] * 2))[covered])
+        strength[covered & (strength < NOISE_FACTOR * texture)] = 0
+    if strength.max() <= threshold:  # nothing is written on the paper: what seemed a surface is a digit cut out tightly
+        surface = np.float32(0)
+        strength = np.maximum(beyond, 0)
+    light = np.maximum(paper + sign * surface, 0) + DARKEST_LIGHT
+    return strength * (np.median(light) / light), noise
+
+
+def _spread(values):
+    """Return the standard deviation of values around 0, from their median so that strays don't count."""
+    return 1.4826 * float(np.median(np.abs(values))) if values.size else 0.0
+
+
+def _surfaces(beyond, threshold):
+    """Return how far another surface than the paper lies beyond it, (height, width) float32, 0 where there is none.
+
+    A shadow or a desk reaches in from the border and is wide there, however hard or soft its edge. Its brightness is
+    that of morphological reconstruction from the border (Vincent 1993), which fills what is enclosed, the ink on the
+    surface, without assuming how wide a stroke is. beyond: (height, width) float32; threshold: grey levels.
+    """
+    places = np.arange(beyond.size).reshape(beyond.shape)
+    ring = np.concatenate([places[0], places[1:, -1], places[-1, -2::-1], places[-2:0:-1, 0]])  # once round the border
+    seeds = ring[_long_runs(beyond.flat[ring] > threshold, SURFACE_CONTACT * ring.size)]
+    surface = np.zeros(beyond.shape, np.float32)
+    if seeds.size == 0:
+        return surface
+
+    # Like falling water: each level uncovers what can be reached from the border without going lower.
+    levels = np.linspace(beyond.flat[seeds].max(), threshold / 2, SURFACE_LEVELS + 1)
+    for above, level in zip(levels[:-1], levels[1:], strict=True):
+        count, labels = cv2.connectedComponents((beyond >= level).astype(np.uint8), connectivity=4)
+        connected = np.zeros(count, bool)
+        connected[labels.flat[seeds]] = True
+        connected[0] = False  # the label of what lies lower
+        uncovered = connected[labels] & (surface == 0)
+        surface[uncovered] = np.minimum(beyond[uncovered], above)
+    return surface
+
+
+def _long_runs(values, shortest):
+    """Return the bool values, (N,), round a closed line, with only those runs left that are so long."""
+    if values.all():
+        return values
+    start = int(np.argmin(values))  # a run does not begin before a place without one
+    turned = np.roll(values, -start).astype(np.uint8)
+    turned = cv2.morphologyEx(turned[None], cv2.MORPH_CLOSE, np.ones((1, max(values.size // 50, 1)), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(turned)
+    kept = stats[:, cv2.CC_STAT_AREA] >= shortest
+    kept[0] = False
+    return np.roll(kept[labels[0]], start)
 
 
 def paper_brightness(grey):
