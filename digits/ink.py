@@ -19,11 +19,14 @@ def find_ink(pixels):
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     paper = paper_brightness(grey)
-    # The third power: few strong pixels count for more than many weak ones.
-    strength, noise = max((_stands_out(grey, paper, sign) for sign in (-1, 1)), key=lambda found: np.sum(found[0] ** 3))
-
-    strong = strength[strength > max(FAINTEST_INK, NOISE_FACTOR * noise)]
-    if strong.size == 0:
+    for with_surfaces in (True, False):  # where nothing is written, what seemed a surface is a digit cut out tightly
+        both = [_stands_out(grey, paper, sign, with_surfaces) for sign in (-1, 1)]
+        # The third power: few strong pixels count for more than many weak ones.
+        strength, noise = max(both, key=lambda found: np.sum(found[0] ** 3))
+        strong = strength[strength > max(FAINTEST_INK, NOISE_FACTOR * noise)]
+        if strong.size:
+            break
+    else:
         return np.zeros(grey.shape, np.uint8)
     # Of several things that differ from the paper, such as a grey patch under the writing, ink is the strongest.
     contrast = np.median(strong[strong > 0.5 * np.percentile(strong, 99)])
@@ -31,25 +34,23 @@ def find_ink(pixels):
     return (np.clip((strength - paper_level) / (0.9 * contrast - paper_level), 0, 1) * 255).astype(np.uint8)
 
 
-def _stands_out(grey, paper, sign):
+def _stands_out(grey, paper, sign, with_surfaces):
     """Return (strength, noise): how far each pixel is beyond its paper, and the paper's grain, in grey levels.
 
-    sign: -1 for dark ink, 1 for light ink. strength: (height, width) float32 from 0, as it were in the usual light: the
+    sign: -1 for dark ink, 1 for light ink. with_surfaces: what is no ink but another surface, such as a desk, counts as
+    paper of its own. strength: (height, width) float32 from 0, as it were in the usual light: the
     same ink differs less from the same paper where less light falls on both.
     """
     beyond = sign * (grey - paper)
     # Ink lies on one side of the paper and another surface may lie on the other: the smaller spread is the grain's.
     noise = max(min(_spread(beyond), _spread(beyond[beyond <= 0])), 0.5)
     threshold = max(FAINTEST_INK, NOISE_FACTOR * noise)
-    surface = _surfaces(beyond, threshold)
+    surface = _surfaces(beyond, threshold) if with_surfaces else np.zeros_like(beyond)
     strength = np.maximum(beyond - surface, 0)
     covered = surface > threshold
     if covered.any():
         texture = _spread((grey - cv2.blur(grey, [max(grey.shape) // 32 + 1] * 2))[covered])
         strength[covered & (strength < NOISE_FACTOR * texture)] = 0
-    if strength.max() <= threshold:  # nothing is written on the paper: what seemed a surface is a digit cut out tightly
-        surface = np.float32(0)
-        strength = np.maximum(beyond, 0)
     light = np.maximum(paper + sign * surface, 0) + DARKEST_LIGHT
     return strength * (np.median(light) / light), noise
 
@@ -101,7 +102,7 @@ def _long_runs(values, shortest):
 def paper_brightness(grey):
     """Return the paper's brightness under the ink, (height, width) float32, in grey levels.
 
-    A quadratic surface is fitted by iteratively reweighted least squares (Tukey's biweight, Beaton and Tukey 1974):
+    From the middle of the shortest half of all brightnesses (Rousseeuw 1984), a quadratic surface is fitted by iteratively reweighted least squares (Tukey's biweight, Beaton and Tukey 1974):
     whatever is far from it, ink or desk, loses its say. What light remains, such as a shadow's edge, is a Gaussian
     average over the pixels that count as paper.
     """
@@ -112,7 +113,7 @@ def paper_brightness(grey):
     y, x = np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
     values = small.ravel()
-    surface = np.full_like(values, np.median(values))
+    surface = np.full_like(values, _middle_of_shortest_half(values))
     for _ in range(8):
         difference = values - surface
         reach = max(4.7 * 1.4826 * np.median(np.abs(difference)), 12.0)
@@ -127,3 +128,11 @@ def paper_brightness(grey):
     share = cv2.GaussianBlur(paper, (0, 0), sigma)
     surface += cv2.GaussianBlur(rest * paper, (0, 0), sigma) / np.maximum(share, 0.05)
     return cv2.resize(surface, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _middle_of_shortest_half(values):
+    """Return the middle of the narrowest range that holds half of the values: where they crowd, whatever the rest is."""
+    ordered = np.sort(values)
+    half = len(ordered) // 2
+    start = int(np.argmin(ordered[half:] - ordered[: len(ordered) - half]))
+    return (ordered[start] + ordered[start + half]) / 2
