@@ -9,6 +9,11 @@ NOISE_FACTOR = 5.0  # ink stands out by so many standard deviations of the paper
 DARKEST_LIGHT = 32.0  # grey levels added before brightnesses are compared, so that black is not infinitely dark. chosen
 SURFACE_CONTACT = 0.15  # of the picture's border: what meets more of it is a shadow or a desk. A stroke meets 0.03. chosen
 SURFACE_LEVELS = 24  # steps in which a surface's brightness is followed; one is about 10 grey levels at the most
+LINE_THICKNESS = 0.012  # of the picture's longer side: a printed line is no thicker. chosen
+LINE_LENGTH = 0.5  # of the picture's width or height: a line is no shorter. chosen
+LINE_GAP = 0.15  # of the same: a stroke that crosses a line interrupts it for no longer. chosen
+LINE_END = 0.06  # of the same: so near the border or another line it ends. chosen
+LINE_WHOLENESS = 0.6  # of its length that must be there, else it is a row of strokes. chosen
 
 
 def find_ink(pixels):
@@ -45,6 +50,7 @@ def _stands_out(grey, paper, sign, with_surfaces):
     # Ink lies on one side of the paper and another surface may lie on the other: the smaller spread is the grain's.
     noise = max(min(_spread(beyond), _spread(beyond[beyond <= 0])), 0.5)
     threshold = max(FAINTEST_INK, NOISE_FACTOR * noise)
+    beyond[_printed_lines(beyond > threshold)] = 0
     surface = _surfaces(beyond, threshold) if with_surfaces else np.zeros_like(beyond)
     strength = np.maximum(beyond - surface, 0)
     covered = surface > threshold
@@ -53,6 +59,64 @@ def _stands_out(grey, paper, sign, with_surfaces):
         strength[covered & (strength < NOISE_FACTOR * texture)] = 0
     light = np.maximum(paper + sign * surface, 0) + DARKEST_LIGHT
     return strength * (np.median(light) / light), noise
+
+
+def _printed_lines(inked):
+    """Return the mask of ruled lines, grids and the borders of form cells, (height, width) bool, of an inked one.
+
+    A line is thin, straight and longer than a stroke; it runs from border to border, or to other lines, as no stroke
+    does. What stands up from it is a stroke that crosses it, and stays whole (the run lengths of Carter and Bacon,
+    "Automatic recognition of printed music", 1992, who remove staff lines so).
+    """
+    thickest = round(LINE_THICKNESS * max(inked.shape))
+    if thickest == 0:
+        return np.zeros(inked.shape, bool)  # a miniature's strokes are as thin as its lines
+    inked = inked.astype(np.uint8)
+    level, upright = _level_lines(inked, thickest), [line.T for line in _level_lines(inked.T.copy(), thickest)]
+    across, down = np.zeros((2, *inked.shape), np.uint8)
+    for line in level:
+        across |= line & _ends_well(line, upright)
+    for line in upright:
+        down |= line & _ends_well(line.T, [other.T for other in level])
+    short = 2 * thickest + 1  # closes lines where they meet: there each stands up from the other
+    crossings = cv2.morphologyEx(across, cv2.MORPH_CLOSE, np.ones((1, short), np.uint8))
+    crossings &= cv2.morphologyEx(down, cv2.MORPH_CLOSE, np.ones((short, 1), np.uint8))
+    lines = across | down | crossings
+    strokes = cv2.morphologyEx(inked & ~lines, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(strokes)
+    if not lines.any() or stats[1:, 2:4].max(initial=0) < 4 * thickest:
+        return np.zeros(inked.shape, bool)  # nothing is left: the lines were a digit
+    # A line's soft edge goes with it, a stroke's soft edge stays.
+    soft = cv2.dilate(lines, np.ones((5, 5), np.uint8)) & ~cv2.dilate(strokes, np.ones((3, 3), np.uint8))
+    return soft > 0
+
+
+def _ends_well(line, others):
+    """Tell whether a level line begins and ends at the picture's border or at one of the upright others."""
+    height, width = line.shape
+    columns = np.flatnonzero(line.any(axis=0))
+    reach = round(LINE_END * width)
+    for column, is_border in ((columns[0], columns[0] <= reach), (columns[-1], columns[-1] >= width - 1 - reach)):
+        row = int(np.flatnonzero(line[:, column]).mean())
+        near = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
+        if not is_border and not any(other[near].any() for other in others):
+            return False
+    return True
+
+
+def _level_lines(inked, thickest):
+    """Return the masks, each (height, width) uint8 0 or 1, of what may be lines across an inked page, (height, width) uint8."""
+    standing = cv2.morphologyEx(inked, cv2.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8))
+    flat = cv2.morphologyEx(inked & ~standing, cv2.MORPH_OPEN, np.ones((1, 2 * thickest), np.uint8))
+    width = inked.shape[1]
+    joined = cv2.dilate(flat, np.ones((1, round(LINE_GAP * width) | 1), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    lines = []
+    for label in np.flatnonzero(stats[:, cv2.CC_STAT_WIDTH] >= LINE_LENGTH * width):
+        line = flat * (labels == label)
+        if label > 0 and line.any(axis=0).sum() >= LINE_WHOLENESS * stats[label, cv2.CC_STAT_WIDTH]:
+            lines.append(line)
+    return lines
 
 
 def _spread(values):
