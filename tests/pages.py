@@ -6,6 +6,8 @@
 rows: lists of (28, 28) uint8 MNIST digits, white on black. Coverage: (height, width) float32, 0 paper to 1 ink.
 """
 
+import gzip
+
 import cv2
 import numpy as np
 
@@ -13,6 +15,12 @@ SIZE = (420, 600)  # height and width of a page, pixels
 
 
 # ---- ink ------------------------------------------------------------------------------------------------------
+
+
+def mnist_digits(folder, count):
+    """Return the first of MNIST's training digits, (count, 28, 28) uint8, from the folder with its files."""
+    with gzip.open(folder / "train-images-idx3-ubyte.gz") as file:
+        return np.frombuffer(file.read(16 + count * 28 * 28), np.uint8, offset=16).reshape(count, 28, 28)
 
 
 def pen(digit, height, stroke=None):
@@ -95,6 +103,13 @@ def cell(size=SIZE, margin=30, width=4):
     lines = np.zeros(size, np.float32)
     cv2.rectangle(lines, (margin, margin), (size[1] - margin, size[0] - margin), 1.0, width)
     return lines
+
+
+def aslant(lines, degrees):
+    """Return the lines turned by so much, as on a page that was not held straight."""
+    height, width = lines.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    return cv2.warpAffine(lines, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
 
 
 def neighbours(size=SIZE, width=9):
@@ -192,6 +207,8 @@ CONDITIONS = {
     "coloured paper": lambda rows, seed: page(write(rows), (240, 190, 60), (160, 40, 50), seed=seed),
     "ruled": lambda rows, seed: page(write(rows, stroke=7), lines=ruled(), seed=seed),
     "dark ruled": lambda rows, seed: page(write(rows, stroke=7), lines=ruled(), line_ink=(60, 60, 80), seed=seed),
+    "aslant ruled": lambda rows, seed: page(write(rows, stroke=7), lines=aslant(ruled(), 2.0), line_ink=(60, 60, 80),
+                                            seed=seed),
     "grid": lambda rows, seed: page(write(rows, stroke=7), lines=ruled(spacing=30, across=True), seed=seed),
     "dark grid": lambda rows, seed: page(write(rows, stroke=7), lines=ruled(spacing=60, across=True),
                                          line_ink=(90, 90, 110), seed=seed),
