@@ -5,6 +5,7 @@ import numpy as np
 
 FIT_SIDE = 64  # pixels; the paper's light is fitted on a reduction to this
 FAINTEST_INK = 10.0  # grey levels between ink and paper below which there is no ink. chosen
+LEAST_GRAIN = 1.0  # grey levels: rounding and JPEG leave so much. chosen
 NOISE_FACTOR = 5.0  # ink stands out by so many standard deviations of the paper's grain. chosen
 DARKEST_LIGHT = 32.0  # grey levels added before brightnesses are compared, so that black is not infinitely dark. chosen
 SURFACE_CONTACT = 0.15  # of the picture's border: what meets more of it is a shadow or a desk. A stroke meets 0.03. chosen
@@ -28,7 +29,7 @@ def find_ink(pixels):
         both = [_stands_out(grey, paper, sign, with_surfaces) for sign in (-1, 1)]
         # The third power: few strong pixels count for more than many weak ones.
         strength, noise = max(both, key=lambda found: np.sum(found[0] ** 3))
-        strong = strength[strength > max(FAINTEST_INK, NOISE_FACTOR * noise)]
+        strong = strength[strength > np.maximum(FAINTEST_INK, NOISE_FACTOR * noise)]
         if strong.size:
             break
     else:
@@ -43,12 +44,12 @@ def _stands_out(grey, paper, sign, with_surfaces):
     """Return (strength, noise): how far each pixel is beyond its paper, and the paper's grain, in grey levels.
 
     sign: -1 for dark ink, 1 for light ink. with_surfaces: what is no ink but another surface, such as a desk, counts as
-    paper of its own. strength: (height, width) float32 from 0, as it were in the usual light: the
-    same ink differs less from the same paper where less light falls on both.
+    paper of its own. Both are (height, width) float32, as they were in the picture's usual light: the same ink differs
+    less from the same paper where less light falls on both.
     """
     beyond = sign * (grey - paper)
     # Ink lies on one side of the paper and another surface may lie on the other: the smaller spread is the grain's.
-    noise = max(min(_spread(beyond), _spread(beyond[beyond <= 0])), 0.5)
+    noise = max(min(_spread(beyond), _spread(beyond[beyond <= 0])), LEAST_GRAIN)
     threshold = max(FAINTEST_INK, NOISE_FACTOR * noise)
     beyond[_printed_lines(beyond > threshold)] = 0
     surface = _surfaces(beyond, threshold) if with_surfaces else np.zeros_like(beyond)
@@ -58,7 +59,8 @@ def _stands_out(grey, paper, sign, with_surfaces):
         texture = _spread((grey - cv2.blur(grey, [max(grey.shape) // 32 + 1] * 2))[covered])
         strength[covered & (strength < NOISE_FACTOR * texture)] = 0
     light = np.maximum(paper + sign * surface, 0) + DARKEST_LIGHT
-    return strength * (np.median(light) / light), noise
+    in_usual_light = np.median(light) / light
+    return strength * in_usual_light, noise * in_usual_light
 
 
 def _printed_lines(inked):
@@ -78,10 +80,9 @@ def _printed_lines(inked):
         across |= line & _ends_well(line, upright)
     for line in upright:
         down |= line & _ends_well(line.T, [other.T for other in level])
-    short = 2 * thickest + 1  # closes lines where they meet: there each stands up from the other
-    crossings = cv2.morphologyEx(across, cv2.MORPH_CLOSE, np.ones((1, short), np.uint8))
-    crossings &= cv2.morphologyEx(down, cv2.MORPH_CLOSE, np.ones((short, 1), np.uint8))
-    lines = across | down | crossings
+    reach = 2 * thickest + 1  # where lines meet, each stands up from the other
+    meetings = cv2.dilate(across, np.ones((1, reach), np.uint8)) & cv2.dilate(down, np.ones((reach, 1), np.uint8))
+    lines = across | down | meetings
     strokes = cv2.morphologyEx(inked & ~lines, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(strokes)
     if not lines.any() or stats[1:, 2:4].max(initial=0) < 4 * thickest:
@@ -166,8 +167,8 @@ def _long_runs(values, shortest):
 def paper_brightness(grey):
     """Return the paper's brightness under the ink, (height, width) float32, in grey levels.
 
-    From the middle of the shortest half of all brightnesses (Rousseeuw 1984), a quadratic surface is fitted by iteratively reweighted least squares (Tukey's biweight, Beaton and Tukey 1974):
-    whatever is far from it, ink or desk, loses its say. What light remains, such as a shadow's edge, is a Gaussian
+    From where brightnesses crowd, a quadratic surface is fitted by iteratively reweighted least squares (Tukey's
+    biweight, Beaton and Tukey 1974): whatever is far from it, ink or desk, loses its say. What light remains, such as a shadow's edge, is a Gaussian
     average over the pixels that count as paper.
     """
     height, width = grey.shape
@@ -177,25 +178,25 @@ def paper_brightness(grey):
     y, x = np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
     values = small.ravel()
-    surface = np.full_like(values, _middle_of_shortest_half(values))
+    surface = np.full_like(values, _where_values_crowd(values))
     for _ in range(8):
         difference = values - surface
-        reach = max(4.7 * 1.4826 * np.median(np.abs(difference)), 12.0)
+        reach = max(4.7 * _spread(difference), 12.0)
         weights = np.clip(1 - (difference / reach) ** 2, 0, None) ** 2
         root = np.sqrt(weights)[:, None]
         surface = terms @ np.linalg.lstsq(terms * root, values * root[:, 0], rcond=None)[0]
 
     surface = surface.reshape(small.shape).astype(np.float32)
     rest = small - surface
-    paper = (np.abs(rest) < max(3 * 1.4826 * float(np.median(np.abs(rest))), 8.0)).astype(np.float32)
+    paper = (np.abs(rest) < max(3 * _spread(rest), 8.0)).astype(np.float32)
     sigma = max(size) / 10
     share = cv2.GaussianBlur(paper, (0, 0), sigma)
     surface += cv2.GaussianBlur(rest * paper, (0, 0), sigma) / np.maximum(share, 0.05)
     return cv2.resize(surface, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def _middle_of_shortest_half(values):
-    """Return the middle of the narrowest range that holds half of the values: where they crowd, whatever the rest is."""
+def _where_values_crowd(values):
+    """Return the middle of the narrowest range that holds half of the values (Rousseeuw 1984)."""
     ordered = np.sort(values)
     half = len(ordered) // 2
     start = int(np.argmin(ordered[half:] - ordered[: len(ordered) - half]))
