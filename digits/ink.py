@@ -79,20 +79,18 @@ def _printed_lines(inked):
         return np.zeros(inked.shape, bool)
     inked = inked.astype(np.uint8)
     level, upright = _level_lines(inked, thickest), [line.T for line in _level_lines(inked.T.copy(), thickest)]
-    across, down = np.zeros((2, *inked.shape), np.uint8)
-    for line in level:
-        across |= line & _ends_well(line, upright)
-    for line in upright:
-        down |= line & _ends_well(line.T, [other.T for other in level])
+    level, upright = (
+        [line for line in level if _ends_well(line, upright)],
+        [line for line in upright if _ends_well(line.T, [other.T for other in level])],
+    )
+    nothing = np.zeros(inked.shape, np.uint8)
+    across, down = np.max([nothing, *level], axis=0), np.max([nothing, *upright], axis=0)
     reach = 2 * thickest + 1  # where lines meet, each stands up from the other
     meetings = cv2.dilate(across, np.ones((1, reach), np.uint8)) & cv2.dilate(down, np.ones((reach, 1), np.uint8))
     lines = across | down | meetings
-    if not lines.any():
-        return lines > 0
     strokes = cv2.morphologyEx(inked & ~lines, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(strokes)
-    if stats[1:, 2:4].max(initial=0) < 4 * thickest:
-        return np.zeros(inked.shape, bool)  # nothing is left: the lines were a digit
+    if not lines.any() or (len(level) + len(upright) == 1 and not strokes.any()):
+        return nothing > 0  # a line alone is a one, cut out tightly
     # A line's soft edge goes with it, a stroke's soft edge stays.
     soft = cv2.dilate(lines, np.ones((5, 5), np.uint8)) & ~cv2.dilate(strokes, np.ones((3, 3), np.uint8))
     return soft > 0
@@ -152,8 +150,7 @@ def _surfaces(beyond, threshold):
         connected = np.zeros(count, bool)
         connected[labels.flat[seeds]] = True
         connected[0] = False  # the label of what lies lower
-        uncovered = connected[labels] & (surface == 0)
-        surface[uncovered] = np.minimum(beyond[uncovered], above)
+        surface[connected[labels] & (surface == 0)] = above
     return surface
 
 

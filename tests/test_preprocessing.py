@@ -6,7 +6,6 @@ import pytest
 from PIL import Image, ImageDraw
 
 from digits import preprocessing
-from digits.config import UserError
 from digits.picture import open_picture
 
 
