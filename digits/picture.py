@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digits.config import UserError
 
@@ -15,7 +15,8 @@ Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit only warns at first; MAX_PIX
 
 WORKING_SIDE = 800  # pixels; a larger picture is reduced to this before ink is looked for. chosen
 # What is opened: pictures as people have them, and nothing for which Pillow starts another program, as for PostScript.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "ICO", "TGA", "JPEG2000", "PCX")
+# The reader of JPEG opens MPO too.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "ICO", "TGA", "JPEG2000", "PCX")
 THUMBNAIL_SIDE = 300  # pixels
 MAX_PIXELS = 100_000_000  # refused from the header, before anything is decoded
 
@@ -41,11 +42,11 @@ def open_picture(source):
         if not isinstance(source, Image.Image) and not hasattr(source, "read") and not Path(os.fsdecode(source)).is_file():
             mode = os.stat(source).st_mode  # raises what is amiss; a pipe or a device would never end
             raise UserError("it is a folder, not a picture" if stat.S_ISDIR(mode) else "it is not an ordinary file")
-        image = source if isinstance(source, Image.Image) else Image.open(source, formats=FORMATS)
+        image = source if isinstance(source, Image.Image) else _open(source)
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise UserError(f"it has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are read")
-        image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # a large JPEG decodes reduced; others ignore it
+        image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # a large JPEG decodes reduced to no less; others ignore it
         image.load()
         upright = _upright(image)
         pixels = _reduce(_to_rgb(upright), WORKING_SIDE)
@@ -58,14 +59,37 @@ def open_picture(source):
     except UserError:
         raise
     except Exception as error:  # decoders fail in as many ways as there are formats
-        if str(source).lower().endswith((".heic", ".heif")):
-            raise UserError("HEIC photographs can't be read yet; save it as JPEG") from error
         raise UserError(f"it is not a picture that can be read ({error or type(error).__name__})") from error
     return Picture(pixels, (width, height) if upright.size == image.size else (height, width))
 
 
+def _open(source):
+    """Return the Pillow image in a file or a file object, not yet decoded."""
+    try:
+        return Image.open(source, formats=FORMATS)
+    except UnidentifiedImageError:
+        if hasattr(source, "read"):
+            source.seek(0)
+            start = source.read(12)
+            source.seek(0)
+        else:
+            with open(source, "rb") as file:
+                start = file.read(12)
+        if start[4:8] != b"ftyp":  # with which HEIC photographs begin
+            raise
+    try:
+        import pillow_heif  # here: it takes a tenth of a second, and few pictures need it
+    except ImportError:
+        raise UserError("HEIC photographs need one more package: pip install pillow-heif") from None
+    pillow_heif.register_heif_opener()
+    return Image.open(source, formats=("HEIF",))
+
+
 def _upright(image):
-    """Return a Pillow image turned as its EXIF data says. Damaged EXIF data says nothing, the pixels are still good."""
+    """Return a Pillow image turned as its EXIF data says. Damaged EXIF data says nothing, the pixels are still good.
+
+    A HEIC photograph is upright as decoded, and its EXIF data, as pillow-heif gives it, says so.
+    """
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # Pillow's EXIF reader fails in many ways
