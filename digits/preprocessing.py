@@ -21,25 +21,26 @@ THINNEST_STROKE = 2.2  # pixels in the 20x20 box: near the median of MNIST's, 2.
 
 
 class Prepared(NamedTuple):
-    """crops: (N, 28, 28) uint8. boxes: [[x, y, width, height]] in pixels of the full picture. rows: N row numbers."""
+    """The candidates for digits. crops: (N, 28, 28) uint8. boxes: [[x, y, width, height]] in pixels of the full picture.
+    rows: N row numbers. ways: [(start, end)] as in segmentation.Candidate."""
 
     crops: np.ndarray
     boxes: list
     rows: list
+    ways: list
+    met: list = []
 
 
 def prepare(picture):
-    """Return what is written in the Picture, as Prepared; with no crops where it holds no ink."""
-    ink = find_ink(picture.pixels)
-    masks, rows = find_digits(ink)
-    if not masks:
-        return Prepared(np.zeros((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), [], [])
-    scale = np.array(picture.size) / picture.pixels.shape[1::-1]  # across and down; they differ in very thin pictures
-    boxes = []
-    for mask in masks:
-        x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-        boxes.append([round(side) for side in (x * scale[0], y * scale[1], width * scale[0], height * scale[1])])
-    return Prepared(np.stack([digit_crop(ink * mask) for mask in masks]), boxes, rows)
+    """Return what may be written in the Picture, as Prepared; with no crops where it holds no ink."""
+    candidates = find_digits(find_ink(picture.pixels))
+    crops = np.zeros((len(candidates), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    for crop, candidate in zip(crops, candidates, strict=True):
+        crop[...] = digit_crop(candidate.ink)
+    scale = np.tile(np.array(picture.size) / picture.pixels.shape[1::-1], 2)  # they differ in very thin pictures
+    boxes = [np.rint(candidate.box * scale).astype(int).tolist() for candidate in candidates]
+    rows = [candidate.row for candidate in candidates]
+    return Prepared(crops, boxes, rows, [(candidate.start, candidate.end) for candidate in candidates], [c.met for c in candidates])
 
 
 def digit_crop(ink):
