@@ -21,26 +21,26 @@ THINNEST_STROKE = 2.2  # pixels in the 20x20 box: near the median of MNIST's, 2.
 
 
 class Prepared(NamedTuple):
-    """The candidates for digits. crops: (N, 28, 28) uint8. boxes: [[x, y, width, height]] in pixels of the full picture.
-    rows: N row numbers. ways: [(start, end)] as in segmentation.Candidate."""
+    """What may be written in a picture: N candidates for digits, of which the recogniser takes those that fit best.
+
+    crops: (N, 28, 28) uint8. boxes: [[x, y, width, height]] in pixels of the full picture. candidates: N of them, with
+    the row of each and the places between digits that it leads from and to.
+    """
 
     crops: np.ndarray
     boxes: list
-    rows: list
-    ways: list
-    met: list = []
+    candidates: list
 
 
 def prepare(picture):
     """Return what may be written in the Picture, as Prepared; with no crops where it holds no ink."""
     candidates = find_digits(find_ink(picture.pixels))
     crops = np.zeros((len(candidates), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-    for crop, candidate in zip(crops, candidates, strict=True):
-        crop[...] = digit_crop(candidate.ink)
-    scale = np.tile(np.array(picture.size) / picture.pixels.shape[1::-1], 2)  # they differ in very thin pictures
+    for i, candidate in enumerate(candidates):
+        crops[i] = digit_crop(candidate.ink)
+    scale = np.tile(np.array(picture.size) / picture.pixels.shape[1::-1], 2)  # across and down differ in thin pictures
     boxes = [np.rint(candidate.box * scale).astype(int).tolist() for candidate in candidates]
-    rows = [candidate.row for candidate in candidates]
-    return Prepared(crops, boxes, rows, [(candidate.start, candidate.end) for candidate in candidates], [c.met for c in candidates])
+    return Prepared(crops, boxes, candidates)
 
 
 def digit_crop(ink):

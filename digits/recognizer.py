@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits import model_files, preprocessing
+from digits import model_files, preprocessing, reading
 from digits.config import IMAGE_SIZE, MODEL_NAME, MODELS_DIR, NUM_CLASSES, UserError
 from digits.picture import open_picture
 from digits.quiet import silent_stderr
@@ -86,14 +86,17 @@ class Recognizer:
             entry.update(status="empty", message="no ink was found on the paper")
             return Reading(entry, opened.thumbnail(), opened.size[0], *none)
         probabilities, scores, sure = self.classify(prepared.crops)
-        entry["digits"] = [_digit(*of_one) for of_one in zip(probabilities, scores, prepared.boxes, strict=True)]
+        way = reading.best_way(prepared.candidates, probabilities)
+        probabilities, scores, sure = probabilities[way], scores[way], sure[way]
+        entry["digits"] = [_digit(*of_one) for of_one in zip(probabilities, scores, [prepared.boxes[i] for i in way], strict=True)]
+        rows = [prepared.candidates[i].row for i in way]
         for i, digit in enumerate(entry["digits"]):
-            if i > 0 and prepared.rows[i] != prepared.rows[i - 1]:
+            if i > 0 and rows[i] != rows[i - 1]:
                 entry["text"] += "|"
             entry["text"] += str(digit["digit"])
         if not sure.all():
             entry.update(status="unsure", message=f"{np.sum(~sure)} of {len(sure)} pieces of ink are not clearly a digit")
-        return Reading(entry, opened.thumbnail(), opened.size[0], prepared.crops, probabilities)
+        return Reading(entry, opened.thumbnail(), opened.size[0], prepared.crops[way], probabilities)
 
 
 def _digit(probabilities, score, box):

@@ -12,24 +12,33 @@ import numpy as np
 
 INK = 80  # of 255; ink at least so strong makes up a stroke. chosen
 MOST_PIECES = 200  # pieces of ink that are looked at, the largest; a page of dots is no number. chosen
-SPECK = 0.22  # of the tallest piece's longer side; smaller pieces are no strokes. chosen
-SMALL_PIECE = 0.4  # of the tallest piece's height; lower ones are a part of a digit, not one. chosen
-ATTACHED = 0.4  # of a digit's height: a small piece farther away does not belong to it. chosen
+LEAST_SIDE = 3  # pixels; nothing smaller is looked at. chosen
 
-SLANTS = np.arange(-0.3, 0.91, 0.15)
-CUTS_APART = 0.12
-SCRAP = 0.35
-CUT_FROM = 0.5  # width by height; narrower ink is not cut
-CUT_HEIGHT = 48  # pixels to which ink is reduced before it is cut
-LOW_PART = 0.5  # of the height before the cut; no digit is lower than this beside its neighbour. chosen
-WIDEST_PART = 1.8  # width by height; wider parts of cut ink are not offered. chosen
+# Shares of a digit's height, the usual one on the page. All chosen.
+LOWEST_DIGIT = 0.45  # a lower piece is a part of a digit or none
+TALLEST_DIGIT = 3.0  # a taller piece among several is a line or a frame
+SPECK = 0.22  # a piece with a smaller longer side is no stroke
+COMMA = 0.35  # a piece up to this size beside a digit's foot is a comma or a full stop
+NEAR_STROKE, NEAR_SPECK = 0.3, 0.06  # how far from a digit what belongs to it may lie
+AT_BORDER = 0.6  # what runs into the picture's border is cut off where it is lower than this
+ALONG_BORDER = 0.8  # of its longer side: what touches the border for longer is the desk's edge
+
+CUT_FROM = 0.5  # width by height; narrower ink is not cut: nine digits in ten that are not a 1 are wider (MNIST)
+CUT_HEIGHT = 48  # pixels; ink is reduced to this height before cuts are looked for. chosen
+CUT_SLANTS = np.arange(-0.3, 0.91, 0.15)  # pixels to the left for each one down; most people lean to the right. chosen
+CUTS_APART = 0.12  # of the height: about a stroke's width. chosen
+LOWEST_PART = 0.5  # of the height before the cut. chosen
+SCRAP = 0.35  # of the height: smaller than this, what a cut takes off a stroke's end goes back to it. chosen
+WIDEST_PART = 1.8  # width by height. chosen
+WIDEST_DIGIT = 1.3  # width by height, of two pieces that are offered as one digit. chosen
 
 
 class Candidate(NamedTuple):
     """What may be one digit.
 
     box: (x, y, width, height) in pixels. ink: (height, width) uint8, zero where it is not the digit's. row: from 0.
-    start, end: the digit leads from one place between digits to a later one; places are counted in reading order.
+    start, end: it leads from one place between digits to a later one; places are counted in reading order from 0.
+    lowness: how much lower it is than what it was cut from, 0 to 1. cut: whether it was cut from something.
     """
 
     box: tuple
@@ -37,164 +46,186 @@ class Candidate(NamedTuple):
     row: int
     start: int
     end: int
-    met: float = 0
+    lowness: float
+    cut: bool
+
+
+class _Piece(NamedTuple):
+    """Connected ink: its label and its box in pixels."""
+
+    label: int
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self):
+        return self.x + self.width
+
+    @property
+    def bottom(self):
+        return self.y + self.height
 
 
 def find_digits(ink):
-    """Return the Candidates in the ink, (height, width) uint8, by start. Every way from place 0 to the last is a reading."""
+    """Return the Candidates in the ink, (height, width) uint8. Every way from place 0 to the last one is a reading."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INK).astype(np.uint8), connectivity=8)
-    boxes = stats[:, :4].astype(int)
-    largest = sorted(range(1, count), key=lambda label: -max(boxes[label, 2:]))[:MOST_PIECES]
-    pieces = _without_frame_and_specks([(label, *boxes[label]) for label in sorted(largest)], ink.shape)
+    pieces = [_Piece(label, *stats[label, :4].tolist()) for label in range(1, count)]
+    pieces = sorted(pieces, key=lambda piece: -max(piece.width, piece.height))[:MOST_PIECES]
+    pieces = [piece for piece in pieces if max(piece.width, piece.height) >= LEAST_SIDE]
+    pieces = _without_margins(_without_frames(pieces, ink.shape), labels)
     if not pieces:
         return []
 
-    tallest = max(height for *_, height in pieces)
-    widest = max(max(width, height) for *_, width, height in pieces)
-    tall = [piece for piece in pieces if max(piece[4], piece[3] * 0.5) >= SMALL_PIECE * min(tallest, widest)]
-    tall = tall or [max(pieces, key=lambda piece: max(piece[3:]))]
-    digits = _join_stacked([[piece] for piece in sorted(tall, key=lambda piece: piece[1])])
-    for piece in pieces:
-        if piece not in tall:
-            gaps = [min(_gap(piece, member) for member in digit) for digit in digits]
-            nearest = int(np.argmin(gaps))
-            if gaps[nearest] <= ATTACHED * tallest:
-                digits[nearest].append(piece)
-
     candidates, place = [], 0
-    for row, members in enumerate(_rows(digits)):
-        for digit in members:
-            (x, y), strokes = _strokes(ink, labels, digit)
+    for row, digits in enumerate(_rows(_digits(pieces, labels))):
+        before = None  # the digit to the left and its first place
+        for digit in digits:
+            left, top, strokes = _strokes(ink, labels, digit)
             cuts = _cuts(strokes)
-            for start, end, part, met in _parts(strokes, cuts):
-                box = cv2.boundingRect(part)
-                inked = part[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
-                candidates.append(Candidate((x + box[0], y + box[1], *box[2:]), inked, row, place + start, place + end, met))
-            place += len(cuts) + 1
+            end = place + len(cuts) + 1
+            if before and _may_be_one(before[0], digit):
+                candidates.append(_candidate(*_strokes(ink, labels, before[0] + digit), row, before[1], end))
+            for first, last, part in _parts(strokes, cuts):
+                cut_from = strokes.shape[0] if last - first <= len(cuts) else None
+                candidates.append(_candidate(left, top, part, row, place + first, place + last, cut_from))
+            before, place = (digit, place), end
     return candidates
 
 
-def _strokes(ink, labels, digit):
-    """Return the corner (x, y) of a digit, a list of pieces, and its ink alone, (height, width) uint8."""
-    left, top, right, bottom = _bounds(digit)
-    left, top, right, bottom = max(left - 1, 0), max(top - 1, 0), right + 1, bottom + 1
-    mask = np.isin(labels[top:bottom, left:right], [piece[0] for piece in digit]).astype(np.uint8)
-    # The mask is grown a little, so that the soft edge of the strokes is kept.
-    return (left, top), ink[top:bottom, left:right] * cv2.dilate(mask, np.ones((3, 3), np.uint8))
+def _candidate(left, top, strokes, row, start, end, cut_from=None):
+    """Return strokes, whose frame begins at left and top, as a Candidate. cut_from: the height before it was cut."""
+    x, y, width, height = cv2.boundingRect(strokes)
+    lowness = 1 - height / cut_from if cut_from else 0.0
+    ink = strokes[y : y + height, x : x + width]
+    return Candidate((left + x, top + y, width, height), ink, row, start, end, lowness, cut_from is not None)
 
 
-# ---- cutting --------------------------------------------------------------------------------------------------
+# ---- which pieces are strokes of digits -----------------------------------------------------------------------
 
 
-def _cuts(strokes):
-    """Return where wide ink may be cut, from left to right: for each cut the column in each row, (height,) float.
+def _usual_height(pieces):
+    """Return the height in pixels such that half of the pieces' heights, laid end to end, belong to lower pieces.
 
-    Cuts are straight lines, each slanted so that it meets the least ink; the ones with the least ink are kept.
+    Specks count for little, however many they are, and one tall line for little beside a row of digits.
     """
-    x, y, width, height = cv2.boundingRect((strokes > INK).astype(np.uint8))
-    if width < CUT_FROM * height:
-        return []
-    scale = CUT_HEIGHT / height
-    size = round(width * scale), CUT_HEIGHT
-    inked = (strokes[y : y + height, x : x + width] > INK).astype(np.uint8) * 255
-    inked = cv2.resize(inked, size, interpolation=cv2.INTER_AREA)
-    # The writer's slant is the one at which strokes gather in the fewest columns.
-    columns = []
-    for slant in SLANTS:
-        room = round(abs(slant) * CUT_HEIGHT / 2)
-        shear = np.array([[1, slant, room - slant * CUT_HEIGHT / 2], [0, 1, 0]], np.float32)
-        columns.append(cv2.warpAffine(inked, shear, (size[0] + 2 * room, CUT_HEIGHT)).mean(axis=0)[room:room+size[0]])
-    best = int(np.argmax([np.sum(c**2) for c in columns]))
-    least, slant = columns[best], SLANTS[best]
-
-    apart, chosen = CUTS_APART * CUT_HEIGHT, []
-    for column in np.argsort(least, kind="stable"):
-        if apart <= column < size[0] - apart and all(abs(column - other) >= apart for other in chosen):
-            chosen.append(column)
-    rows = np.arange(strokes.shape[0]) - y - height / 2
-    columns = np.arange(strokes.shape[1]) + 0.5
-    cuts = []
-    for column in sorted(chosen):
-        line = x + (column + 0.5) / scale - slant * rows
-        left = _without_scraps((strokes > INK).astype(np.uint8), columns < line[:, None], SCRAP * height)
-        if all(_height(strokes * side) >= LOW_PART * height for side in (left, ~left)):
-            cuts.append((left, float(least[column]) / 255))
-    return cuts
+    heights = np.sort([piece.height for piece in pieces])
+    return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)])
 
 
-def _without_scraps(inked, left, small):
-    """Return the mask of what is left of a cut with the scraps that the line cut off given back to the other side."""
-    left = left.copy()
-    for side in (left.astype(np.uint8), (~left).astype(np.uint8)):
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(inked * side, connectivity=8)
-        across = cv2.dilate(inked * (1 - side), np.ones((3, 3), np.uint8))
-        touching = np.unique(labels[across > 0])
-        for label in touching[touching > 0]:
-            if max(stats[label, 2:4]) < small:
-                scrap = cv2.dilate((labels == label).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-                left[scrap] = side[0, 0] == 0 if False else not bool(left[labels == label][0])
-    return left
+def _without_frames(pieces, shape):
+    """Return the pieces without printed frames: what covers much of the picture and encloses a good-sized piece."""
 
-
-def _height(strokes):
-    return cv2.boundingRect((strokes > INK).astype(np.uint8))[3]
-
-
-def _parts(strokes, cuts):
-    """Yield (start, end, ink) of what lies between any two cuts, or beyond them, and may be one digit."""
-    nothing, everything = np.zeros(strokes.shape, bool), np.ones(strokes.shape, bool)
-    edges = [nothing, *[c[0] for c in cuts], everything]
-    mets = [0, *[c[1] for c in cuts], 0]
-    for start in range(len(edges) - 1):
-        for end in range(start + 1, len(edges)):
-            part = strokes * (edges[end] & ~edges[start])
-            _, _, width, height = cv2.boundingRect((part > INK).astype(np.uint8))
-            if height < LOW_PART * strokes.shape[0]:
-                continue
-            if end == start + 1 or width <= WIDEST_PART * height or end - start == len(edges) - 1:
-                yield start, end, part, mets[start] + mets[end]
-
-
-# ---- what is a digit ------------------------------------------------------------------------------------------
-
-
-def _without_frame_and_specks(pieces, shape):
-    """Return the pieces (label, x, y, width, height) that can be strokes: no printed frame, desk's edge or speck."""
-    height, width = shape
-
-    def encloses_another(piece):
-        _, x, y, w, h = piece
-        return w * h > 0.4 * width * height and any(
-            x < other[1] and y < other[2] and x + w > other[1] + other[3] and y + h > other[2] + other[4]
-            and max(other[3:]) > 0.25 * max(w, h)
+    def is_frame(piece):
+        return piece.width * piece.height > 0.4 * shape[0] * shape[1] and any(
+            piece.x < other.x and piece.y < other.y and piece.right > other.right and piece.bottom > other.bottom
+            and max(other.width, other.height) > 0.25 * max(piece.width, piece.height)
             for other in pieces
         )  # fmt: skip
 
-    def touches_border(piece):
-        _, x, y, w, h = piece
-        return x == 0 or y == 0 or x + w == width or y + h == height
-
-    pieces = [piece for piece in pieces if not encloses_another(piece)]
-    inner = [piece for piece in pieces if not touches_border(piece)]
-    if inner:
-        largest = max(max(piece[3:]) for piece in inner)
-        # Where a good-sized piece lies free, what runs into the border is the neighbourhood's.
-        if largest >= 0.2 * min(width, height):
-            pieces = inner
-    longest = max((max(piece[3:]) for piece in pieces), default=0)
-    return [piece for piece in pieces if max(piece[3:]) >= max(SPECK * longest, 3)]
+    return [piece for piece in pieces if not is_frame(piece)]
 
 
-def _join_stacked(digits):
-    """Return the digits, lists of pieces from left to right, with those joined that overlap in width and height."""
+def _without_margins(pieces, labels):
+    """Return the pieces without those at the border that are the desk's edge or cut off from the neighbourhood.
+
+    What lies free says how tall digits are here. A piece at the border is a digit if it is as tall, does not lie
+    along the border and does not cross it twice; or if it is so tall that all that lies free are specks beside it.
+    """
+    height = labels.shape[0]
+    touching, crossing = np.zeros((2, labels.max() + 1), int)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        touching += np.bincount(side, minlength=len(touching))
+        entered = side[np.flatnonzero(np.diff(side, prepend=0))]
+        crossing = np.maximum(crossing, np.bincount(entered, minlength=len(touching)))
+    free = [piece for piece in pieces if not touching[piece.label]]
+    at_border = [piece for piece in pieces if touching[piece.label]]
+    if not free or not at_border:
+        return pieces
+    usual, tallest = _usual_height(free), max(piece.height for piece in at_border)
+    if usual < SPECK * tallest and tallest > height / 2 and len(at_border) >= len(free) // 4:
+        return pieces
+    return free + [
+        piece
+        for piece in at_border
+        if AT_BORDER <= piece.height / usual <= 1 / AT_BORDER
+        and touching[piece.label] <= ALONG_BORDER * max(piece.width, piece.height)
+        and crossing[piece.label] == 1
+    ]
+
+
+def _digits(pieces, labels):
+    """Return the pieces as digits, each a list of pieces with the tallest first; what is no part of one is left out."""
+    usual = _usual_height(pieces)
+    tall = [piece for piece in pieces if LOWEST_DIGIT <= piece.height / usual <= TALLEST_DIGIT]
+    digits = _join_stacked([[piece] for piece in sorted(tall, key=lambda piece: -piece.height)], usual)
+    low = [piece for piece in pieces if piece.height < LOWEST_DIGIT * usual and piece.width < 1.5 * usual]
+    if not low:
+        return digits
+
+    digit_of = np.full(labels.max() + 1, -1)
+    for i, digit in enumerate(digits):
+        digit_of[[piece.label for piece in digit]] = i
+    owner = digit_of[labels]
+    # For each pixel the distance to the nearest digit and one of its pixels.
+    distance, nearest = cv2.distanceTransformWithLabels(
+        (owner < 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    owner_of = np.zeros(nearest.max() + 1, int)
+    owner_of[nearest[owner >= 0]] = owner[owner >= 0]
+    lonely = []
+    for piece in low:
+        window = np.s_[piece.y : piece.bottom, piece.x : piece.right]
+        away = np.where(labels[window] == piece.label, distance[window], np.inf)
+        closest = np.unravel_index(np.argmin(away), away.shape)
+        digit = digits[owner_of[nearest[window][closest]]]
+        size = max(piece.width, piece.height)
+        near = NEAR_STROKE if size >= SPECK * usual else NEAR_SPECK
+        if away[closest] > near * usual:
+            lonely.append(piece)
+        elif not _is_comma(piece, digit[0], size / usual):
+            digit.append(piece)
+    return digits + _broken(lonely, usual)
+
+
+def _broken(pieces, usual):
+    """Return the digits all of whose pieces are low: groups of close pieces that are together as tall as a digit."""
+    groups = []
+    for piece in pieces:
+        group = [piece]
+        for other in [other for other in groups if _gap(_bounds(other), _bounds(group)) <= NEAR_STROKE / 2 * usual]:
+            groups.remove(other)
+            group += other
+        groups.append(group)
+    heights = [_bounds(group)[3] - _bounds(group)[1] for group in groups]
+    return [group for group, height in zip(groups, heights) if LOWEST_DIGIT * 1.5 * usual <= height <= TALLEST_DIGIT * usual]
+
+
+def _gap(bounds, other):
+    """Return the distance between two boxes, the larger of across and down."""
+    across = max(bounds[0], other[0]) - min(bounds[2], other[2])
+    return max(across, max(bounds[1], other[1]) - min(bounds[3], other[3]))
+
+
+def _is_comma(piece, digit, size):
+    """Return whether a small piece, this share of a digit's height in size, lies beside a digit's foot."""
+    beside = piece.x >= digit.right or piece.right <= digit.x
+    return size <= COMMA and beside and piece.y > digit.y + 0.6 * digit.height
+
+
+def _join_stacked(digits, usual):
+    """Return the digits, lists of pieces, with those joined that stand above each other and are one broken digit."""
     joined = []
     for digit in digits:
-        x, y, width, height = digit[0][1:]
+        left, top, right, bottom = _bounds(digit)
         for other in joined:
-            left, top, right, bottom = _bounds(other)
-            across = min(right, x + width) - max(left, x)
-            apart = max(top, y) - min(bottom, y + height)
-            if across >= 0.6 * min(width, right - left) and apart < 0.1 * height:
+            x, y, far, foot = _bounds(other)
+            across = min(right, far) - max(left, x)
+            apart = max(top, y) - min(bottom, foot)
+            together = max(bottom, foot) - min(top, y)
+            one = together < 1.5 * usual or len(digits) <= 2
+            if one and across >= 0.6 * min(right - left, far - x) and apart < 0.1 * usual:
                 other.extend(digit)
                 break
         else:
@@ -202,36 +233,122 @@ def _join_stacked(digits):
     return joined
 
 
+def _may_be_one(digit, other):
+    """Return whether two neighbours in a row stand so close that they may be strokes of one digit, such as an open 4."""
+    left, top, right, bottom = _bounds(digit + other)
+    apart = _bounds(other)[0] - _bounds(digit)[2]
+    return apart <= NEAR_STROKE / 2 * (bottom - top) and right - left <= WIDEST_DIGIT * (bottom - top)
+
+
 def _rows(digits):
-    """Return the digits in rows, top to bottom, each from left to right. A row may slope: it is a chain of
-    neighbours, each of which overlaps the one before it in height."""
+    """Return the digits in rows, top to bottom, each from left to right.
+
+    A row is a chain of neighbours, each of which overlaps the one before it in height, so it may bend. The slope that
+    most neighbours share is taken out first, so it may also slope across a gap.
+    """
+    bounds = np.array([_bounds(digit) for digit in digits], float)
+    middles = (bounds[:, :2] + bounds[:, 2:]) / 2
+    slopes = []
+    for middle in middles:
+        across, down = (middles - middle).T
+        after = np.flatnonzero((across > 0) & (np.abs(down) < across))
+        if len(after):
+            neighbour = after[np.argmin(across[after] + np.abs(down[after]))]
+            slopes.append(down[neighbour] / across[neighbour])
+    level = np.median(slopes) * middles[:, 0] if slopes else np.zeros(len(digits))
+    tops, bottoms = bounds[:, 1] - level, bounds[:, 3] - level
+
     rows = []
-    for digit in sorted(digits, key=lambda digit: _bounds(digit)[0]):
-        _, top, _, bottom = _bounds(digit)
-        overlaps = []
-        for row in rows:
-            _, row_top, _, row_bottom = _bounds(row[-1])
-            overlap = min(bottom, row_bottom) - max(top, row_top)
-            overlaps.append(overlap / min(bottom - top, row_bottom - row_top))
-        if overlaps and max(overlaps) > 0.3:
-            rows[int(np.argmax(overlaps))].append(digit)
+    for i in np.argsort(bounds[:, 0], kind="stable"):
+        last = np.array([row[-1] for row in rows], int)
+        overlaps = np.minimum(bottoms[i], bottoms[last]) - np.maximum(tops[i], tops[last])
+        overlaps /= np.minimum(bottoms[i] - tops[i], bottoms[last] - tops[last])
+        if len(rows) and overlaps.max() > 0.3:
+            rows[int(np.argmax(overlaps))].append(i)
         else:
-            rows.append([digit])
-    return sorted(rows, key=lambda row: np.mean([_bounds(digit)[1::2] for digit in row]))
+            rows.append([i])
+    rows.sort(key=lambda row: np.mean(tops[row] + bottoms[row]))
+    return [[digits[i] for i in row] for row in rows]
 
 
 def _bounds(digit):
     """Return left, top, right, bottom of a list of pieces."""
     return (
-        min(x for _, x, _, _, _ in digit),
-        min(y for _, _, y, _, _ in digit),
-        max(x + width for _, x, _, width, _ in digit),
-        max(y + height for _, _, y, _, height in digit),
+        min(piece.x for piece in digit),
+        min(piece.y for piece in digit),
+        max(piece.right for piece in digit),
+        max(piece.bottom for piece in digit),
     )
 
 
-def _gap(piece, other):
-    """Return the distance between the boxes of two pieces, in pixels, the larger of across and down."""
-    across = max(piece[1] - other[1] - other[3], other[1] - piece[1] - piece[3], 0)
-    down = max(piece[2] - other[2] - other[4], other[2] - piece[2] - piece[4], 0)
-    return max(across, down)
+def _strokes(ink, labels, digit):
+    """Return left, top and the ink of a digit, a list of pieces, without its neighbours': (height, width) uint8."""
+    left, top, right, bottom = _bounds(digit)
+    left, top, right, bottom = max(left - 1, 0), max(top - 1, 0), right + 1, bottom + 1
+    mask = np.isin(labels[top:bottom, left:right], [piece.label for piece in digit]).astype(np.uint8)
+    # The mask is grown a little, so that the soft edge of the strokes is kept.
+    return left, top, ink[top:bottom, left:right] * cv2.dilate(mask, np.ones((3, 3), np.uint8))
+
+
+# ---- cutting --------------------------------------------------------------------------------------------------
+
+
+def _cuts(strokes):
+    """Return the cuts offered for a digit's ink, from left to right: (height, width) bool, what lies left of each.
+
+    A cut follows the writer's slant, that at which the ink gathers in the fewest columns; those that meet the
+    least ink are taken first, the others as far as they lie apart from these.
+    """
+    inked = (strokes > INK).astype(np.uint8)
+    x, y, width, height = cv2.boundingRect(inked)
+    if width < CUT_FROM * height:
+        return []
+    scale = CUT_HEIGHT / height
+    size = (round(width * scale), CUT_HEIGHT)
+    small = cv2.resize(inked[y : y + height, x : x + width] * 255, size, interpolation=cv2.INTER_AREA)
+    met = []  # for each slant the mean ink along the slanted lines, by the column at which they cross the middle row
+    for slant in CUT_SLANTS:
+        room = int(np.ceil(abs(slant) * CUT_HEIGHT / 2))
+        shear = np.array([[1, slant, room - slant * CUT_HEIGHT / 2], [0, 1, 0]])
+        met.append(cv2.warpAffine(small, shear, (size[0] + 2 * room, CUT_HEIGHT)).mean(axis=0)[room:-room or None])
+    sharpest = int(np.argmax([np.sum(ink**2) for ink in met]))
+
+    chosen, apart = [], CUTS_APART * CUT_HEIGHT
+    for column in np.argsort(met[sharpest], kind="stable"):
+        if apart <= column < size[0] - apart and all(abs(column - other) >= apart for other in chosen):
+            chosen.append(column)
+    rows, columns = np.mgrid[: strokes.shape[0], : strokes.shape[1]]
+    slanted = columns + CUT_SLANTS[sharpest] * (rows - y - height / 2)
+    cuts = [_without_scraps(inked, slanted < x + column / scale, SCRAP * height) for column in sorted(chosen)]
+    return [left for left in cuts if min(_ink_height(inked * left), _ink_height(inked * ~left)) >= LOWEST_PART * height]
+
+
+def _without_scraps(inked, left, size):
+    """Return the mask of what is left of a cut with the scraps, up to this size, that it cut off given back."""
+    given_back = left.copy()
+    for side in (left, ~left):
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(inked * side, connectivity=8)
+        across = cv2.dilate(inked * ~side, np.ones((3, 3), np.uint8))
+        for label in np.unique(labels[across > 0]):
+            if label and max(stats[label, 2:4]) < size:
+                # With its soft edge, which is not the other strokes'.
+                scrap = cv2.dilate((labels == label).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+                given_back[scrap & ~((labels > 0) & (labels != label))] = side is not left
+    return given_back
+
+
+def _parts(strokes, cuts):
+    """Yield (start, end, ink) of what lies between any two cuts, or beyond them, and may be one digit."""
+    edges = [np.zeros(strokes.shape, bool), *cuts, np.ones(strokes.shape, bool)]
+    for start in range(len(edges) - 1):
+        for end in range(start + 1, len(edges)):
+            part = strokes * (edges[end] & ~edges[start])
+            _, _, width, height = cv2.boundingRect((part > INK).astype(np.uint8))
+            whole = end - start == len(edges) - 1
+            if whole or (height >= LOWEST_PART * strokes.shape[0] and width <= WIDEST_PART * height):
+                yield start, end, part
+
+
+def _ink_height(inked):
+    """Return the height in pixels of the box around what is not zero."""
+    return cv2.boundingRect(inked)[3]

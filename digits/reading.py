@@ -1,0 +1,34 @@
+"""Candidates and what the network says of each -> the digits: the best way through the segmentation's graph."""
+
+import numpy as np
+
+# What speaks against a candidate, in units of log-odds. Chosen on MNIST's training digits, single and pushed together
+# until they touch (700 each), so that no more than 1 in 500 single digits is cut.
+DOUBTLESS = 8.0  # the log-odds of a typical digit; more adds nothing
+WIDE_FROM, WIDE = 0.7, 10.0  # width by height from which a digit is wide, and what each further height of width costs
+LOW = 8.0  # for a part that is lower than what it was cut from, by the share that it is lower
+CUT_ONE = 3.0  # for a 1 that was cut off: a stroke cut off any digit looks like a 1
+
+
+def best_way(candidates, probabilities):
+    """Return the indices of the candidates, in reading order, that make up the reading with the least doubt.
+
+    candidates: segmentation.Candidates. probabilities: (N, 10) float32. Dynamic programming over the places between
+    digits (Viterbi; LeCun, Bottou, Bengio and Haffner 1998, section VII).
+    """
+    largest_last = np.sort(probabilities, axis=1)
+    log_odds = np.log(largest_last[:, -1] / np.maximum(largest_last[:, :-1].sum(axis=1), 1e-30))
+    ones = probabilities.argmax(axis=1) == 1
+    least, last = {0: 0.0}, {}  # by place: the least doubt of a way to it, and the last candidate of that way
+    for i in sorted(range(len(candidates)), key=lambda i: candidates[i].start):
+        candidate = candidates[i]
+        _, _, width, height = candidate.box
+        doubt = max(DOUBTLESS - log_odds[i], 0) + WIDE * max(width / height - WIDE_FROM, 0)
+        doubt += LOW * candidate.lowness + CUT_ONE * (candidate.cut and ones[i])
+        if candidate.start in least and least[candidate.start] + doubt < least.get(candidate.end, np.inf):
+            least[candidate.end], last[candidate.end] = least[candidate.start] + doubt, i
+    way, place = [], max(least)
+    while place > 0:
+        way.append(last[place])
+        place = candidates[last[place]].start
+    return way[::-1]
