@@ -2,12 +2,9 @@
 
 import numpy as np
 
-# What speaks against a candidate, in units of log-odds. Chosen on MNIST's training digits, single and pushed together
-# until they touch (700 each), so that no more than 1 in 500 single digits is cut.
+# With the constants of a candidate's doubt in segmentation.py, where it is said how they were chosen.
 DOUBTLESS = 8.0  # the log-odds of a typical digit; more adds nothing
-WIDE_FROM, WIDE = 0.7, 10.0  # width by height from which a digit is wide, and what each further height of width costs
-LOW = 8.0  # for a part that is lower than what it was cut from, by the share that it is lower
-CUT_ONE = 3.0  # for a 1 that was cut off: a stroke cut off any digit looks like a 1
+CUT_ONE = 3.0  # log-odds; a stroke cut off any digit looks like a 1
 
 
 def best_way(candidates, probabilities):
@@ -22,9 +19,7 @@ def best_way(candidates, probabilities):
     least, last = {0: 0.0}, {}  # by place: the least doubt of a way to it, and the last candidate of that way
     for i in sorted(range(len(candidates)), key=lambda i: candidates[i].start):
         candidate = candidates[i]
-        _, _, width, height = candidate.box
-        doubt = max(DOUBTLESS - log_odds[i], 0) + WIDE * max(width / height - WIDE_FROM, 0)
-        doubt += LOW * candidate.lowness + CUT_ONE * (candidate.cut and ones[i])
+        doubt = candidate.doubt + max(DOUBTLESS - log_odds[i], 0) + CUT_ONE * (candidate.cut and ones[i])
         if candidate.start in least and least[candidate.start] + doubt < least.get(candidate.end, np.inf):
             least[candidate.end], last[candidate.end] = least[candidate.start] + doubt, i
     way, place = [], max(least)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-INK = 80  # of 255; ink at least so strong makes up a stroke. chosen
+INK, STRONG_INK = 50, 127  # of 255; a stroke holds together through faint ink, but is strong somewhere. chosen
 MOST_PIECES = 200  # pieces of ink that are looked at, the largest; a page of dots is no number. chosen
 LEAST_SIDE = 3  # pixels; nothing smaller is looked at. chosen
 
@@ -32,13 +32,20 @@ SCRAP = 0.35  # of the height: smaller than this, what a cut takes off a stroke'
 WIDEST_PART = 1.8  # width by height. chosen
 WIDEST_DIGIT = 1.3  # width by height, of two pieces that are offered as one digit. chosen
 
+# What a candidate's shape says against it, in units of log-odds. Chosen with recognizer.DOUBTLESS and CUT_ONE on MNIST's
+# training digits, 1,200 single ones and 600 pairs pushed together until they touch: one more of the single ones is cut
+# than must be, and nearly as many pairs are read as with any other numbers.
+WIDE_FROM, WIDE = 0.7, 10.0  # width by height from which a digit is wide, and what each further height of width costs
+LOW = 8.0  # for a part lower than what it was cut from, by the share that it is lower
+JOINED = 4.0  # for two pieces as one digit. chosen
+
 
 class Candidate(NamedTuple):
     """What may be one digit.
 
     box: (x, y, width, height) in pixels. ink: (height, width) uint8, zero where it is not the digit's. row: from 0.
     start, end: it leads from one place between digits to a later one; places are counted in reading order from 0.
-    lowness: how much lower it is than what it was cut from, 0 to 1. cut: whether it was cut from something.
+    doubt: what its shape says against its being a digit, in units of log-odds. cut: whether it is a part of wider ink.
     """
 
     box: tuple
@@ -46,7 +53,7 @@ class Candidate(NamedTuple):
     row: int
     start: int
     end: int
-    lowness: float
+    doubt: float
     cut: bool
 
 
@@ -73,7 +80,8 @@ def find_digits(ink):
     count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INK).astype(np.uint8), connectivity=8)
     pieces = [_Piece(label, *stats[label, :4].tolist()) for label in range(1, count)]
     pieces = sorted(pieces, key=lambda piece: -max(piece.width, piece.height))[:MOST_PIECES]
-    pieces = [piece for piece in pieces if max(piece.width, piece.height) >= LEAST_SIDE]
+    strong = np.bincount(labels[ink > STRONG_INK], minlength=count)  # hysteresis, as in Canny 1986
+    pieces = [piece for piece in pieces if max(piece.width, piece.height) >= LEAST_SIDE and strong[piece.label]]
     pieces = _without_margins(_without_frames(pieces, ink.shape), labels)
     if not pieces:
         return []
@@ -86,20 +94,20 @@ def find_digits(ink):
             cuts = _cuts(strokes)
             end = place + len(cuts) + 1
             if before and _may_be_one(before[0], digit):
-                candidates.append(_candidate(*_strokes(ink, labels, before[0] + digit), row, before[1], end))
+                candidates.append(_candidate(*_strokes(ink, labels, before[0] + digit), row, before[1], end, JOINED))
             for first, last, part in _parts(strokes, cuts):
-                cut_from = strokes.shape[0] if last - first <= len(cuts) else None
-                candidates.append(_candidate(left, top, part, row, place + first, place + last, cut_from))
+                cut = last - first <= len(cuts)
+                doubt = LOW * (1 - cv2.boundingRect(part)[3] / len(part)) if cut else 0.0
+                candidates.append(_candidate(left, top, part, row, place + first, place + last, doubt, cut))
             before, place = (digit, place), end
     return candidates
 
 
-def _candidate(left, top, strokes, row, start, end, cut_from=None):
-    """Return strokes, whose frame begins at left and top, as a Candidate. cut_from: the height before it was cut."""
+def _candidate(left, top, strokes, row, start, end, doubt, cut=False):
+    """Return strokes, whose frame begins at left and top, as a Candidate; being wide adds to its doubt."""
     x, y, width, height = cv2.boundingRect(strokes)
-    lowness = 1 - height / cut_from if cut_from else 0.0
-    ink = strokes[y : y + height, x : x + width]
-    return Candidate((left + x, top + y, width, height), ink, row, start, end, lowness, cut_from is not None)
+    doubt += WIDE * max(width / height - WIDE_FROM, 0)
+    return Candidate((left + x, top + y, width, height), strokes[y : y + height, x : x + width], row, start, end, doubt, cut)
 
 
 # ---- which pieces are strokes of digits -----------------------------------------------------------------------
@@ -182,9 +190,9 @@ def _digits(pieces, labels):
         digit = digits[owner_of[nearest[window][closest]]]
         size = max(piece.width, piece.height)
         near = NEAR_STROKE if size >= SPECK * usual else NEAR_SPECK
-        if away[closest] > near * usual:
+        if away[closest] > near * usual and near == NEAR_STROKE:
             lonely.append(piece)
-        elif not _is_comma(piece, digit[0], size / usual):
+        elif away[closest] <= near * usual and not _is_comma(piece, digit[0], size / usual):
             digit.append(piece)
     return digits + _broken(lonely, usual)
 
@@ -237,7 +245,7 @@ def _may_be_one(digit, other):
     """Return whether two neighbours in a row stand so close that they may be strokes of one digit, such as an open 4."""
     left, top, right, bottom = _bounds(digit + other)
     apart = _bounds(other)[0] - _bounds(digit)[2]
-    return apart <= NEAR_STROKE / 2 * (bottom - top) and right - left <= WIDEST_DIGIT * (bottom - top)
+    return apart <= NEAR_SPECK * (bottom - top) and right - left <= WIDEST_DIGIT * (bottom - top)
 
 
 def _rows(digits):
