@@ -32,15 +32,29 @@ class Prepared(NamedTuple):
     candidates: list
 
 
-def prepare(picture):
-    """Return what may be written in the Picture, as Prepared; with no crops where it holds no ink."""
-    candidates = find_digits(find_ink(picture.pixels))
+def prepare(picture, quarter_turns=0):
+    """Return what may be written in the Picture, as Prepared; with no crops where it holds no ink.
+
+    quarter_turns: by how many the picture is turned to the left before it is looked at; boxes are in it as it was.
+    """
+    pixels = np.ascontiguousarray(np.rot90(picture.pixels, quarter_turns))
+    candidates = find_digits(find_ink(pixels))
     crops = np.zeros((len(candidates), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     for i, candidate in enumerate(candidates):
         crops[i] = digit_crop(candidate.ink)
     scale = np.tile(np.array(picture.size) / picture.pixels.shape[1::-1], 2)  # across and down differ in thin pictures
-    boxes = [np.rint(candidate.box * scale).astype(int).tolist() for candidate in candidates]
-    return Prepared(crops, boxes, candidates)
+    boxes = [_turned_back(candidate.box, pixels.shape, quarter_turns) * scale for candidate in candidates]
+    return Prepared(crops, [np.rint(box).astype(int).tolist() for box in boxes], candidates)
+
+
+def _turned_back(box, shape, quarter_turns):
+    """Return a box (x, y, width, height) in a picture of this shape, where it was before the turns to the left."""
+    height, width = shape[:2]
+    x, y, across, down = box
+    for _ in range(quarter_turns):
+        x, y, across, down = height - y - down, x, down, across
+        height, width = width, height
+    return np.array([x, y, across, down])
 
 
 def digit_crop(ink):

@@ -22,7 +22,7 @@ def best_way(candidates, probabilities):
         doubt = candidate.doubt + max(DOUBTLESS - log_odds[i], 0) + CUT_ONE * (candidate.cut and ones[i])
         if candidate.start in least and least[candidate.start] + doubt < least.get(candidate.end, np.inf):
             least[candidate.end], last[candidate.end] = least[candidate.start] + doubt, i
-    way, place = [], max(least)
+    way, place = [], max(least)  # no way leads farther than to the last place
     while place > 0:
         way.append(last[place])
         place = candidates[last[place]].start

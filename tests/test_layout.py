@@ -11,7 +11,7 @@ SCRIPTS = ("train_model", "verify_all_digits", "predict_custom")
 # The data's way: a module imports only what stands before it.
 MODULES = (
     "config", "quiet", "files", "mnist_form", "dataset", "augmentation", "network", "training",
-    "picture", "ink", "segmentation", "preprocessing",
+    "picture", "ink", "segmentation", "preprocessing", "reading",
     "model_files", "recognizer", "report", "command_line", "plots",
 )  # fmt: skip
 HEAVY = {"keras": {"network", "training"}, "tensorflow": set(), "matplotlib": {"plots"}, "seaborn": {"plots"}}
