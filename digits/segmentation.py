@@ -128,7 +128,7 @@ def _without_frames(pieces, shape):
     def is_frame(piece):
         return piece.width * piece.height > 0.4 * shape[0] * shape[1] and any(
             piece.x < other.x and piece.y < other.y and piece.right > other.right and piece.bottom > other.bottom
-            and max(other.width, other.height) > 0.25 * max(piece.width, piece.height)
+            and other.height > 0.25 * piece.height
             for other in pieces
         )  # fmt: skip
 
@@ -151,15 +151,15 @@ def _without_margins(pieces, labels):
     at_border = [piece for piece in pieces if touching[piece.label]]
     if not free or not at_border:
         return pieces
-    usual, tallest = _usual_height(free), max(piece.height for piece in at_border)
-    if usual < SPECK * tallest and tallest > height / 2 and len(at_border) >= len(free) // 4:
+    usual = _usual_height(free)
+    at_border = [p for p in at_border if touching[p.label] <= ALONG_BORDER * max(p.width, p.height)]
+    tallest = max((piece.height for piece in at_border), default=0)
+    if usual < SPECK * tallest and tallest > height / 2:
         return pieces
     return free + [
         piece
         for piece in at_border
-        if AT_BORDER <= piece.height / usual <= 1 / AT_BORDER
-        and touching[piece.label] <= ALONG_BORDER * max(piece.width, piece.height)
-        and crossing[piece.label] == 1
+        if AT_BORDER <= piece.height / usual <= 1 / AT_BORDER and crossing[piece.label] == 1
     ]
 
 
@@ -231,9 +231,11 @@ def _join_stacked(digits, usual):
             x, y, far, foot = _bounds(other)
             across = min(right, far) - max(left, x)
             apart = max(top, y) - min(bottom, foot)
+            stand_above_each_other = (
+                across >= 0.6 * min(right - left, far - x) and -0.5 * min(bottom - top, foot - y) < apart < 0.1 * usual
+            )
             together = max(bottom, foot) - min(top, y)
-            one = together < 1.5 * usual or len(digits) <= 2
-            if one and across >= 0.6 * min(right - left, far - x) and apart < 0.1 * usual:
+            if stand_above_each_other and (together < 1.5 * usual or len(digits) <= 2):
                 other.extend(digit)
                 break
         else:
