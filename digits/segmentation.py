@@ -32,7 +32,7 @@ SCRAP = 0.35  # of the height: smaller than this, what a cut takes off a stroke'
 WIDEST_PART = 1.8  # width by height. chosen
 WIDEST_DIGIT = 1.3  # width by height, of two pieces that are offered as one digit. chosen
 
-# What a candidate's shape says against it, in units of log-odds. Chosen with recognizer.DOUBTLESS and CUT_ONE on MNIST's
+# What a candidate's shape says against it, in units of log-odds. Chosen with reading.DOUBTLESS and CUT_ONE on MNIST's
 # training digits, 1,200 single ones and 600 pairs pushed together until they touch: one more of the single ones is cut
 # than must be, and nearly as many pairs are read as with any other numbers.
 WIDE_FROM, WIDE = 0.7, 10.0  # width by height from which a digit is wide, and what each further height of width costs
