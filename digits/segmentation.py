@@ -23,7 +23,7 @@ NEAR_STROKE, NEAR_SPECK = 0.3, 0.06  # how far from a digit what belongs to it m
 AT_BORDER = 0.6  # what runs into the picture's border is cut off where it is lower than this
 ALONG_BORDER = 0.8  # of its longer side: what touches the border for longer is the desk's edge
 
-CUT_FROM = 0.75  # width by height; narrower ink is not cut: 3 % of MNIST's digits pushed together in pairs are (350 pairs)
+CUT_FROM = 0.75  # width by height; narrower ink is not cut: about 4 % of 300 pairs of MNIST's digits that touch are narrower
 CUT_HEIGHT = 48  # pixels; ink is reduced to this height before cuts are looked for. chosen
 CUT_SLANTS = np.arange(-0.3, 0.91, 0.15)  # pixels to the left for each one down; most people lean to the right. chosen
 CUTS_APART = 0.12  # of the height: about a stroke's width. chosen
@@ -34,7 +34,7 @@ WIDEST_DIGIT = 1.3  # width by height, of two pieces that are offered as one dig
 
 # What a candidate's shape says against it, in units of log-odds. Chosen with reading.DOUBTLESS and CUT_ONE on MNIST's
 # training digits, 1,200 single ones and 600 pairs pushed together until they touch: one more of the single ones is cut
-# than must be, and nearly as many pairs are read as with any other numbers.
+# than without any cutting (5 for 4), and 65 % of the pairs are read; the best numbers for pairs alone read 68 %.
 WIDE_FROM, WIDE = 0.7, 10.0  # width by height from which a digit is wide, and what each further height of width costs
 LOW = 8.0  # for a part lower than what it was cut from, by the share that it is lower
 JOINED = 4.0  # for two pieces as one digit. chosen
