@@ -2,7 +2,7 @@
 
     picture.open_picture       file or Pillow image -> upright RGB pixels
     ink.find_ink               pixels -> how strongly each one is inked
-    segmentation.find_digits   ink -> one mask a digit, in reading order
+    segmentation.find_digits   ink -> candidates for digits, some of them whole and cut: reading.best_way takes the best
     digit_crop                 one digit's ink -> (28, 28) uint8, the way MNIST was made
     prepare                    the last three
 """
@@ -21,25 +21,40 @@ THINNEST_STROKE = 2.2  # pixels in the 20x20 box: near the median of MNIST's, 2.
 
 
 class Prepared(NamedTuple):
-    """crops: (N, 28, 28) uint8. boxes: [[x, y, width, height]] in pixels of the full picture. rows: N row numbers."""
+    """What may be written in a picture: N candidates for digits, of which the recogniser takes those that fit best.
+
+    crops: (N, 28, 28) uint8. boxes: [[x, y, width, height]] in pixels of the full picture. candidates: N of them, with
+    the row of each and the places between digits that it leads from and to.
+    """
 
     crops: np.ndarray
     boxes: list
-    rows: list
+    candidates: list
 
 
-def prepare(picture):
-    """Return what is written in the Picture, as Prepared; with no crops where it holds no ink."""
-    ink = find_ink(picture.pixels)
-    masks, rows = find_digits(ink)
-    if not masks:
-        return Prepared(np.zeros((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), [], [])
-    scale = np.array(picture.size) / picture.pixels.shape[1::-1]  # across and down; they differ in very thin pictures
-    boxes = []
-    for mask in masks:
-        x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-        boxes.append([round(side) for side in (x * scale[0], y * scale[1], width * scale[0], height * scale[1])])
-    return Prepared(np.stack([digit_crop(ink * mask) for mask in masks]), boxes, rows)
+def prepare(picture, quarter_turns=0):
+    """Return what may be written in the Picture, as Prepared; with no crops where it holds no ink.
+
+    quarter_turns: by how many the picture is turned to the left before it is looked at; boxes are in it as it was.
+    """
+    pixels = np.ascontiguousarray(np.rot90(picture.pixels, quarter_turns))
+    candidates = find_digits(find_ink(pixels))
+    crops = np.zeros((len(candidates), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    for i, candidate in enumerate(candidates):
+        crops[i] = digit_crop(candidate.ink)
+    scale = np.tile(np.array(picture.size) / picture.pixels.shape[1::-1], 2)  # across and down differ in thin pictures
+    boxes = [_turned_back(candidate.box, pixels.shape, quarter_turns) * scale for candidate in candidates]
+    return Prepared(crops, [np.rint(box).astype(int).tolist() for box in boxes], candidates)
+
+
+def _turned_back(box, shape, quarter_turns):
+    """Return a box (x, y, width, height) in a picture of this shape, where it was before the turns to the left."""
+    height, width = shape[:2]
+    x, y, across, down = box
+    for _ in range(quarter_turns):
+        x, y, across, down = height - y - down, x, down, across
+        height, width = width, height
+    return np.array([x, y, across, down])
 
 
 def digit_crop(ink):

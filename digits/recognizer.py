@@ -11,11 +11,13 @@ from digits import model_files, preprocessing
 from digits.config import IMAGE_SIZE, MODEL_NAME, MODELS_DIR, NUM_CLASSES, UserError
 from digits.picture import open_picture
 from digits.quiet import silent_stderr
+from digits.reading import best_way
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = MODELS_DIR / f"{MODEL_NAME}.tflite"
 BATCH_SIZE = 256  # crops in one call of the network; more is no faster and takes more memory
+CLEARLY_BETTER = 2.0  # of the mean score, which is in log-odds: e^2 = 7 times as likely. chosen
 
 
 class Reading(NamedTuple):
@@ -26,6 +28,17 @@ class Reading(NamedTuple):
     width: int  # of the full picture, in pixels: the boxes' scale
     crops: np.ndarray  # (N, 28, 28) uint8
     probabilities: np.ndarray  # (N, 10) float32
+
+
+class _Digits(NamedTuple):
+    """The digits that were read, in reading order: N of everything, as in preprocessing and Recognizer.classify."""
+
+    crops: np.ndarray
+    boxes: list
+    rows: list
+    probabilities: np.ndarray
+    scores: np.ndarray
+    sure: np.ndarray
 
 
 class Recognizer:
@@ -82,19 +95,41 @@ class Recognizer:
             entry.update(status="error", message=str(error))
             return Reading(entry, None, 0, *none)
 
-        prepared = preprocessing.prepare(opened)
-        if len(prepared.crops) == 0:
+        crops, boxes, rows, probabilities, scores, sure = self._read_any_way_up(opened)
+        if len(crops) == 0:
             entry.update(status="empty", message="no ink was found on the paper")
             return Reading(entry, opened.thumbnail(), opened.size[0], *none)
-        probabilities, scores, sure = self.classify(prepared.crops)
-        entry["digits"] = [_digit(*of_one) for of_one in zip(probabilities, scores, prepared.boxes, strict=True)]
+        entry["digits"] = [_digit(*of_one) for of_one in zip(probabilities, scores, boxes, strict=True)]
         for i, digit in enumerate(entry["digits"]):
-            if i > 0 and prepared.rows[i] != prepared.rows[i - 1]:
+            if i > 0 and rows[i] != rows[i - 1]:
                 entry["text"] += "|"
             entry["text"] += str(digit["digit"])
         if not sure.all():
             entry.update(status="unsure", message=f"{np.sum(~sure)} of {len(sure)} pieces of ink are not clearly a digit")
-        return Reading(entry, opened.thumbnail(), opened.size[0], prepared.crops, probabilities)
+        return Reading(entry, opened.thumbnail(), opened.size[0], crops, probabilities)
+
+    def _read_any_way_up(self, picture):
+        """Return what _read does of the picture as it lies; or turned, where it tells that it lies on its side.
+
+        It does where not all digits are sure as it lies, and two or more are when it is turned, and clearly better ones.
+        One digit alone does not tell which way is up: a 7 on its side may be a 2.
+        """
+        readings = [self._read(picture, 0)]
+        if len(readings[0].sure) < 2 or readings[0].sure.all():
+            return readings[0]
+        readings += [self._read(picture, quarter_turns) for quarter_turns in (1, 2, 3)]
+        readings = [reading for reading in readings if len(reading.sure) >= 2]
+        best = max(readings, key=lambda reading: reading.scores.mean())
+        clearly = best.sure.all() and best.scores.mean() > readings[0].scores.mean() + CLEARLY_BETTER
+        return best if clearly else readings[0]
+
+    def _read(self, picture, quarter_turns):
+        """Return the _Digits in the Picture, looked at after so many quarter turns to the left."""
+        prepared = preprocessing.prepare(picture, quarter_turns)
+        probabilities, scores, sure = self.classify(prepared.crops)
+        way = best_way(prepared.candidates, probabilities)
+        boxes, rows = [prepared.boxes[i] for i in way], [prepared.candidates[i].row for i in way]
+        return _Digits(prepared.crops[way], boxes, rows, probabilities[way], scores[way], sure[way])
 
 
 def _digit(probabilities, score, box):

@@ -12,7 +12,7 @@ SCRIPTS = ("train_model", "verify_all_digits", "predict_custom")
 MODULES = (
     "config", "quiet", "files", "mnist_form", "dataset", "letterforms", "disturbances", "augmentation", "not_digits",
     "network", "training",
-    "picture", "ink", "segmentation", "preprocessing",
+    "picture", "ink", "segmentation", "preprocessing", "reading",
     "model_files", "recognizer", "report", "command_line", "plots",
 )  # fmt: skip
 HEAVY = {"keras": {"network", "training"}, "tensorflow": set(), "matplotlib": {"plots"}, "seaborn": {"plots"}}

@@ -1,0 +1,207 @@
+"""Digits are found as digits are written: in strokes, in rows, touching, among what is no digit."""
+
+import cv2
+import numpy as np
+import pytest
+
+from digits.reading import best_way
+from digits.segmentation import _without_scraps, find_digits
+
+
+def paper(height=240, width=600):
+    return np.zeros((height, width), np.uint8)
+
+
+def bar(ink, left, top=60, width=14, height=110):
+    """Draw a stroke that stands like a 1."""
+    ink[top : top + height, left : left + width] = 255
+
+
+def whole(ink):
+    """The digits as they stand, without parts of them and without two of them as one."""
+    candidates = [candidate for candidate in find_digits(ink) if not candidate.cut]
+    return [c for c in candidates if not any(d is not c and c.start <= d.start and d.end <= c.end for d in candidates)]
+
+
+def boxes(ink):
+    return [candidate.box for candidate in whole(ink)]
+
+
+def test_every_way_leads_from_the_first_place_to_the_last():
+    ink = paper()
+    cv2.circle(ink, (150, 120), 45, 255, 12)
+    cv2.circle(ink, (235, 120), 45, 255, 12)
+    bar(ink, 400)
+    candidates = find_digits(ink)
+    reached = {0}
+    for candidate in sorted(candidates, key=lambda candidate: candidate.start):
+        assert candidate.start in reached and candidate.start < candidate.end
+        reached.add(candidate.end)
+    assert reached == set(range(max(reached) + 1))
+    assert any(candidate.box[0] >= 390 and candidate.end == max(reached) for candidate in candidates)
+
+
+def test_touching_digits_are_offered_apart_each_with_its_own_ink():
+    ink, alone = paper(), paper()
+    for picture in (ink, alone):
+        cv2.circle(picture, (235, 120), 45, 255, 12)
+    cv2.circle(ink, (143, 120), 45, 255, 12)  # touches it
+    assert len(whole(ink)) == 1
+    parts = [candidate for candidate in find_digits(ink) if candidate.cut]
+    shares = []
+    for part in parts:
+        placed = paper()
+        placed[part.box[1] : part.box[1] + part.box[3], part.box[0] : part.box[0] + part.box[2]] = part.ink
+        common = np.sum((placed > 127) & (alone > 127))
+        shares.append(common / np.sum((placed > 127) | (alone > 127)))
+    assert max(shares) > 0.9
+
+
+def test_what_a_cut_takes_off_a_strokes_end_goes_back_to_it():
+    inked = np.zeros((60, 80), np.uint8)
+    inked[10:50, 10:16] = inked[28:32, 10:45] = 1  # its arm reaches across the cut
+    inked[10:50, 60:66] = 1
+    left = np.broadcast_to(np.arange(80) < 38, inked.shape)
+    given_back = _without_scraps(inked, left, 15)
+    assert given_back[inked == 1].sum() == 40 * 6 + 4 * 29, "not the whole arm, or more than it"
+
+
+def test_narrow_ink_is_not_cut():
+    ink = paper()
+    bar(ink, 100)
+    assert len(find_digits(ink)) == 1
+
+
+def test_rows_are_read_in_order_though_they_slope_bend_and_have_gaps():
+    ink = paper(800, 1200)
+    lefts = [40, 110, 190, 700, 800, 1100]  # two gaps within a row
+    for row, top in enumerate((60, 230, 400)):
+        for column, left in enumerate(lefts):
+            bar(ink, left, round(top + 0.2 * left + 15 * np.sin(left / 200)), 10 + 2 * column + row)
+    found = whole(ink)
+    assert [candidate.row for candidate in found] == [0] * 6 + [1] * 6 + [2] * 6
+    assert [candidate.box[0] + 1 for candidate in found] == pytest.approx(lefts * 3, abs=2)
+
+
+def test_large_and_small_digits_make_one_row():
+    ink = paper()
+    for i, height in enumerate((110, 70, 120, 65)):
+        bar(ink, 60 + 80 * i, 190 - height, height=height)
+    assert [candidate.row for candidate in whole(ink)] == [0] * 4
+
+
+def test_separate_strokes_of_one_digit_stay_together():
+    ink = paper()
+    cv2.polylines(ink, [np.array([(60, 80), (55, 120), (110, 125), (120, 170), (55, 200)])], False, 255, 10)
+    cv2.line(ink, (70, 52), (125, 48), 255, 10)  # the 5's bar, written last and not touching
+    bar(ink, 300)
+    (five, one) = boxes(ink)
+    assert five[1] < 50, "the bar was lost"
+    assert five[0] + five[2] < 140 and one[0] > 290
+
+
+def test_two_strokes_close_together_are_offered_as_one_digit_too():
+    ink = paper()
+    cv2.polylines(ink, [np.array([(60, 60), (50, 130), (92, 130)])], False, 255, 8)  # an open 4
+    bar(ink, 100, 70, 9, 120)
+    candidates = find_digits(ink)
+    assert any(candidate.box[0] < 60 and candidate.box[2] > 58 and not candidate.cut for candidate in candidates)
+    assert len(boxes(ink)) == 2
+    apart = paper()
+    bar(apart, 60)
+    bar(apart, 110)  # 1s beside each other
+    assert len(find_digits(apart)) == 2
+
+
+def test_a_digit_in_low_pieces_is_one_digit():
+    ink = paper()
+    for left in (60, 140, 300):
+        bar(ink, left)
+    for top in (60, 100, 140):
+        cv2.line(ink, (212, top), (236, top + 28), 255, 8)  # broken three times
+    assert len(boxes(ink)) == 4
+    assert boxes(ink)[2][3] > 100
+
+
+def test_a_line_holds_together_through_faint_ink():
+    ink = paper()
+    bar(ink, 100)
+    ink[108:114, 100:114] = 60
+    assert len(boxes(ink)) == 1
+    ink[ink > 0] = 60
+    assert boxes(ink) == [], "nothing is strongly inked"
+
+
+def test_specks_commas_full_stops_and_underlines_are_no_digits():
+    ink = paper()
+    for left in (60, 140, 220):
+        bar(ink, left)
+    clean = boxes(ink)
+    cv2.line(ink, (250, 165), (246, 185), 255, 8)  # a comma
+    cv2.circle(ink, (164, 166), 6, 255, -1)  # a full stop
+    cv2.line(ink, (40, 200), (300, 206), 255, 6)  # an underline
+    for place in ((20, 20), (500, 200), (400, 60), (182, 90)):
+        cv2.circle(ink, place, 3, 255, -1)
+    assert boxes(ink) == clean
+
+
+def test_what_belongs_to_the_border_neither_is_a_digit_nor_says_how_tall_digits_are():
+    ink = paper(480, 640)
+    for left in (200, 260, 320):
+        bar(ink, left, 200, 6, 40)
+    clean = boxes(ink)
+    ink[:, :25] = 255  # the desk
+    ink[-15:, 200:420] = 255
+    cv2.line(ink, (500, 479), (508, 462), 255, 6)  # cut off: lower than a digit at the border would be
+    cv2.ellipse(ink, (639, 100), (20, 22), 0, 0, 360, 255, 6)  # crosses the border twice
+    assert boxes(ink) == clean
+
+
+def test_a_digit_that_touches_the_border_is_one():
+    ink = paper(112, 112)
+    bar(ink, 20, 24, 16, 64)
+    cv2.ellipse(ink, (88, 56), (18, 32), 0, 0, 360, 255, 14)
+    assert len(boxes(ink)) == 2
+    filled = paper(100, 80)
+    cv2.polylines(filled, [np.array([(0, 14), (66, 14), (30, 99)])], False, 255, 12)
+    cv2.circle(filled, (10, 60), 3, 255, -1)
+    assert boxes(filled)[0][3] > 90
+
+
+def test_a_printed_frame_is_not_a_digit():
+    ink = paper()
+    bar(ink, 300)
+    clean = boxes(ink)
+    cv2.rectangle(ink, (12, 12), (588, 228), 255, 3)
+    assert boxes(ink) == clean
+
+
+def test_a_neighbours_stroke_in_a_digits_box_is_left_out():
+    ink = paper()
+    cv2.polylines(ink, [np.array([(80, 60), (230, 60), (140, 190)])], False, 255, 12)  # a 7 with a wide bar
+    bar(ink, 95, 90, 14, 100)  # a 1 under it
+    assert len(whole(ink)) == 2
+    for candidate in whole(ink):
+        count, *_ = cv2.connectedComponents((candidate.ink > 127).astype(np.uint8))
+        assert count == 2, "ink of two digits; the other label is the paper"
+
+
+def test_the_best_way_takes_what_is_surely_a_digit():
+    ink = paper()
+    cv2.circle(ink, (150, 120), 45, 255, 12)
+    cv2.circle(ink, (235, 120), 45, 255, 12)
+    candidates = find_digits(ink)
+    last = max(candidate.end for candidate in candidates)
+    probabilities = np.full((len(candidates), 10), 0.1, np.float32)
+    halves = [i for i, c in enumerate(candidates) if c.cut and abs(c.box[2] - c.box[3]) < 15 and c.start * (last - c.end) == 0]
+    first = next(i for i in halves if candidates[i].start == 0)
+    second = next(i for i in halves if candidates[i].start == candidates[first].end)
+    probabilities[[first, second]] = [0.9999] + [0.0001 / 9] * 9
+    assert best_way(candidates, probabilities) == [first, second]
+    entire = next(i for i, c in enumerate(candidates) if (c.start, c.end) == (0, last))
+    probabilities[entire] = np.roll(probabilities[first], 3)
+    narrow = [candidate._replace(doubt=0.0) for candidate in candidates]
+    assert best_way(narrow, probabilities) in ([entire], [first, second])
+    probabilities[[first, second]] = 0.1
+    assert best_way(narrow, probabilities) == [entire]
+    assert best_way([], np.zeros((0, 10), np.float32)) == []
