@@ -2,7 +2,8 @@
 
 In the manner of MNIST-C (Mu and Gilmer, "MNIST-C: A robustness benchmark for computer vision", 2019), written anew. Every
 function takes images (N, 28, 28) uint8, white ink on black, and a numpy Generator, and returns the same form. Each has one
-strength, chosen so that the 225k-parameter CNN of classic_networks.py reads about 86 % on average (FIRST_SEED's run).
+strength, set on the training set's last 6,000 pictures, which the 225k-parameter CNN of classic_networks.py only validates on, so
+that this CNN reads about 86 % of each.
 """
 
 import cv2
@@ -11,27 +12,26 @@ import numpy as np
 from digits.config import IMAGE_SIZE
 
 CENTRE = (IMAGE_SIZE - 1) / 2
-LINE_SAMPLES = 4  # a pixel is covered as far as a line's distance says; lines are drawn with so many times finer strokes
 
 
 # ---- noise --------------------------------------------------------------------------------------------------------
 
 
 def shot_noise(images, rng):
-    """Few photons: every pixel is a Poisson count around its brightness."""
-    photons = 5.0  # counted in a white pixel
+    """Few photons: every pixel is a Poisson count in proportion to its brightness."""
+    photons = 1.0  # counted on average in a white pixel
     return _levels(rng.poisson(images / 255 * photons) / photons * 255)
 
 
 def gaussian_noise(images, rng):
     """A warm sensor: normal noise on every pixel."""
-    return _levels(images + rng.normal(0, 85, images.shape))
+    return _levels(images + rng.normal(0, 97, images.shape))
 
 
 def impulse_noise(images, rng):
     """Dead and hot pixels: a share of all is black or white."""
     chance = rng.random(images.shape)
-    return np.where(chance < 0.11, 0, np.where(chance < 0.22, 255, images)).astype(np.uint8)
+    return np.where(chance < 0.09, 0, np.where(chance < 0.18, 255, images)).astype(np.uint8)
 
 
 # ---- blur ---------------------------------------------------------------------------------------------------------
@@ -44,12 +44,13 @@ def gaussian_blur(images, rng):
 
 def motion_blur(images, rng):
     """A shaking hand: the mean along a line in a random direction."""
-    length = 8  # pixels
+    length, middle, reach = 6.5, 13, 7  # pixels
 
     def blurred(image):
         angle = rng.uniform(0, np.pi)
-        ends = [np.array([np.cos(angle), np.sin(angle)]) * side * length / 2 + CENTRE for side in (-1, 1)]
-        kernel = _line(*ends, width=1.0)[int(CENTRE) - 6 : int(CENTRE) + 8, int(CENTRE) - 6 : int(CENTRE) + 8]
+        half = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+        window = slice(middle - reach, middle + reach + 1)
+        kernel = _line(middle - half, middle + half, width=1.0)[window, window]
         return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_CONSTANT)
 
     return _each(images, blurred)
@@ -57,18 +58,18 @@ def motion_blur(images, rng):
 
 def defocus_blur(images, rng):
     """Out of focus, as a lens does it: the mean over a disc."""
-    radius = 2.9  # pixels
+    radius = 3.2  # pixels
     y, x = np.mgrid[-4:5, -4:5]
     disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
     return _each(images, lambda image: cv2.filter2D(image, -1, disc / disc.sum(), borderType=cv2.BORDER_CONSTANT))
 
 
 def glass_blur(images, rng):
-    """Frosted glass: every pixel shows one up to two pixels away, then all is slightly blurred."""
+    """Frosted glass: every pixel shows one up to 2.4 pixels away, across and down, then all is slightly blurred."""
     y, x = np.mgrid[0:IMAGE_SIZE, 0:IMAGE_SIZE].astype(np.float32)
 
     def scattered(image):
-        away_x, away_y = rng.uniform(-3.0, 3.0, (2, IMAGE_SIZE, IMAGE_SIZE)).astype(np.float32)
+        away_x, away_y = rng.uniform(-2.4, 2.4, (2, IMAGE_SIZE, IMAGE_SIZE)).astype(np.float32)
         return cv2.GaussianBlur(cv2.remap(image, x + away_x, y + away_y, cv2.INTER_LINEAR), (0, 0), 0.7)
 
     return _each(images, scattered)
@@ -85,20 +86,19 @@ def fog(images, rng):
         veil += np.stack([cv2.resize(field, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_CUBIC) for field in coarse]) / nodes
     low, high = veil.min(axis=(1, 2), keepdims=True), veil.max(axis=(1, 2), keepdims=True)
     veil = (veil - low) / (high - low)
-    return _levels(0.5 * images + 140 * veil)
+    return _levels(0.3 * images + 175 * veil)
 
 
 def brightness(images, rng):
     """Stray light: the background is raised and the contrast lowered."""
-    return _levels(0.4 * images + 0.6 * 255)
+    return _levels(0.43 * images + 0.57 * 255)
 
 
 def stripes(images, rng):
     """Printed bars: three bands of the picture are inverted."""
     result = images.copy()
-    result[:, :, 2:5] = 255 - result[:, :, 2:5]
-    result[:, :, 12:14] = 255 - result[:, :, 12:14]
-    result[:, :, 22:25] = 255 - result[:, :, 22:25]
+    for left, right in ((3, 5), (13, 14), (23, 25)):  # columns
+        result[:, :, left:right] = 255 - result[:, :, left:right]
     return result
 
 
@@ -107,30 +107,30 @@ def stripes(images, rng):
 
 def shear(images, rng):
     """A slanted hand, slanted further, either way."""
-    return _each(images, lambda image: _moved(image, np.array([[1, rng.choice([-1, 1]) * 0.75], [0, 1]])))
+    return _each(images, lambda image: _moved(image, np.array([[1, rng.choice([-1, 1]) * 0.8], [0, 1]])))
 
 
 def rotation(images, rng):
-    """Turned by 30 to 40 degrees, either way."""
+    """Turned by 24 to 34 degrees, either way."""
 
     def turned(image):
-        angle = np.deg2rad(rng.choice([-1, 1]) * rng.uniform(30, 40))
+        angle = np.deg2rad(rng.choice([-1, 1]) * rng.uniform(24, 34))
         return _moved(image, np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]))
 
     return _each(images, turned)
 
 
 def scale(images, rng):
-    """Too small for its frame: half the size."""
-    return _each(images, lambda image: _moved(image, np.eye(2) * 2.0))
+    """Too small for its frame: five eighths of the size."""
+    return _each(images, lambda image: _moved(image, np.eye(2) * 1.6))
 
 
 def translation(images, rng):
-    """Moved by three pixels, across, down or both."""
+    """Moved by three pixels in a random direction."""
 
     def moved(image):
-        across, down = rng.choice([(x, y) for x in (-3, 0, 3) for y in (-3, 0, 3) if x or y])
-        return _moved(image, np.eye(2), (-across, -down))
+        angle = rng.uniform(0, 2 * np.pi)
+        return _moved(image, np.eye(2), (3 * np.cos(angle), 3 * np.sin(angle)))
 
     return _each(images, moved)
 
@@ -146,7 +146,7 @@ def dotted_line(images, rng):
         ends = (x0, y0, x1, y1) if rng.random() < 0.5 else (y0, x0, y1, x1)
         start, stop = np.array(ends[:2]), np.array(ends[2:])
         dots = [start + (stop - start) * share for share in np.linspace(0, 1, 11)]
-        ink = np.max([_line(dot, dot, width=2.2) for dot in dots], axis=0)
+        ink = np.max([_line(dot, dot, width=2.6) for dot in dots], axis=0)
         return np.maximum(image, ink * 255)
 
     return _each(images, crossed)
@@ -168,12 +168,12 @@ def zigzag(images, rng):
 
 
 def spatter(images, rng):
-    """Drops of ink and of water: small blots, some of them dark."""
+    """Drops of ink and of water: small blots, white and black."""
 
     def blotted(image):
         noise = cv2.GaussianBlur(rng.standard_normal(image.shape), (0, 0), 1.2)
         noise /= noise.std()
-        ink, water = np.clip(2 * (noise - 1.6), 0, 1), np.clip(2 * (-noise - 1.6), 0, 1)
+        ink, water = np.clip(2 * (noise - 1.2), 0, 1), np.clip(2 * (-noise - 1.2), 0, 1)
         return np.maximum(image * (1 - water), ink * 255)
 
     return _each(images, blotted)
