@@ -101,7 +101,7 @@ def sheet(read):
         refused = refused[:: max(1, len(refused) // (SHEET_COLUMNS - len(taken)))]
         for axes, (sample, entry) in zip(line, [*taken, *refused]):
             axes.imshow(sample.picture, vmin=0, vmax=255)
-            axes.set_title(entry["text"] or entry["status"], fontsize=7, color="#2a7f3e" if entry["status"] in REFUSED else "#c0392b")
+            axes.set_title((entry["text"] or entry["status"])[:8], fontsize=7, color="#2a7f3e" if entry["status"] in REFUSED else "#c0392b")
         for axes in line:
             axes.set(xticks=[], yticks=[])
         line[0].set_ylabel(kind, rotation=0, ha="right", va="center", fontsize=8)
