@@ -30,6 +30,7 @@ SCRIPT_PICTURES = 40  # of each other script
 DRAWN_VARIANTS = 8  # of each shape and object
 PICTURES = 100  # of each of the other kinds
 REFUSED = ("unsure", "empty")
+FONTS_NAMED = 8  # of a kind, on the screen; all are in the JSON
 SHEET_COLUMNS, SHEET_READ = 20, 12  # pictures a kind on the sheet, and how many of them may be such as were read
 
 
@@ -66,7 +67,8 @@ def samples(fonts):
             for what, strokes in drawn.items():
                 filled = what in drawings.SOLID and i % 4 == 3
                 yield Sample(kind, what, drawings.on_paper(drawings.pen(strokes, rng, filled), rng))
-    pages = {"blank paper": drawings.paper, "ruled paper": drawings.ruled_paper, "noise": drawings.noise, "textures": drawings.texture}
+    pages = {"blank paper": drawings.paper, "ruled paper": drawings.ruled_paper}
+    pages |= {"noise": drawings.noise, "textures": drawings.texture}
     for number, (kind, make) in enumerate(pages.items()):
         rng = np.random.default_rng([SEED, 4, number])
         for _ in range(PICTURES):
@@ -101,7 +103,8 @@ def sheet(read):
         refused = refused[:: max(1, len(refused) // (SHEET_COLUMNS - len(taken)))]
         for axes, (sample, entry) in zip(line, [*taken, *refused]):
             axes.imshow(sample.picture, vmin=0, vmax=255)
-            axes.set_title((entry["text"] or entry["status"])[:8], fontsize=7, color="#2a7f3e" if entry["status"] in REFUSED else "#c0392b")
+            colour = "#2a7f3e" if entry["status"] in REFUSED else "#c0392b"
+            axes.set_title((entry["text"] or entry["status"])[:8], fontsize=7, color=colour)
         for axes in line:
             axes.set(xticks=[], yticks=[])
         line[0].set_ylabel(kind, rotation=0, ha="right", va="center", fontsize=8)
@@ -126,7 +129,7 @@ def main(argv=None) -> int:
     data = dataset.load(arguments.data, parts=("test",))
     fonts = drawings.find_fonts(arguments.fonts)
     if not drawings.fonts_for(drawings.LETTERS, fonts):
-        raise UserError("There is no font for the letters.\nExpected handwriting fonts: install some (drawings.py names Debian's), or --fonts FOLDER.")
+        raise UserError("There is no font for the letters.\nExpected some: drawings.py names Debian's, or use --fonts FOLDER.")
 
     read, straight, prepared = [], [], []
     for sample in samples(fonts):
@@ -149,11 +152,13 @@ def main(argv=None) -> int:
     print(f"{recognizer.model_path.name}, threshold {recognizer.threshold:.3f}")
     command_line.print_table(rows)
     print("AUROC of the score, MNIST's test digits above letters:")
-    command_line.print_table([("letters", "n", "AUROC"), *((name, rank["letters"], f"{rank['auroc']:.4f}") for name, rank in ranking.items())])
+    rows = [(name, rank["letters"], f"{rank['auroc']:.4f}") for name, rank in ranking.items()]
+    command_line.print_table([("letters", "n", "AUROC"), *rows])
     used = {"letters": drawings.LETTERS, **drawings.SCRIPTS}
-    used = {kind: sorted({Path(path).name for path in drawings.fonts_for(characters, fonts)}) for kind, characters in used.items()}
+    used = {kind: [Path(path).stem for path in drawings.fonts_for(characters, fonts)] for kind, characters in used.items()}
     for kind, names in used.items():
-        print(f"fonts for {kind}: {', '.join(names[:20]) or 'none, left out'}{f' and {len(names) - 20} more' if len(names) > 20 else ''}")
+        more = f" and {len(names) - FONTS_NAMED} more" if len(names) > FONTS_NAMED else ""
+        print(f"fonts for {kind}: {', '.join(names[:FONTS_NAMED]) or 'none, so it is left out'}{more}")
     result = {**facts("not_digits", recognizer, argv), "fonts": used, "kinds": kinds, "auroc": ranking}
     files.write_json(arguments.json, result)
     if arguments.output_dir:

@@ -6,7 +6,7 @@
 
 Some things were chosen on these pictures: the constants of preparing a picture, the temperature of the confidence and the
 threshold of "not sure". So each figure has a neighbour, "left out": all of that is chosen again without a writer, by the
-rules at CONSTANTS, TEMPERATURES and REFUSED, and scored on that writer's pictures alone, writer after writer. It covers
+rules that stand at CONSTANTS and TEMPERATURES, and scored on that writer's pictures alone, writer after writer. It covers
 these choices, not the ideas behind the code. A picture is right when its whole text is, also when it is "unsure".
 
 The tables and every failure go to standard output, the numbers to benchmarks/results/own_digits.json.
@@ -40,7 +40,7 @@ CONSTANTS = {
 }
 FACTORS = (0.75, 1.33)
 TEMPERATURES = np.geomspace(0.5, 2.5, 17)  # the likeliest for the other writers' single digits is taken; steps of 10 %
-REFUSED = 0.02  # share of the other writers' pictures whose scores lie below the threshold that is taken: the project's target
+# The threshold is taken below which as large a share of the other writers' pictures lies as lies below the present one of all.
 PROCESSES = 2
 
 
@@ -163,7 +163,6 @@ def writers_left_out(recognizer, readings, items):
     right = {setting: present_outcome(reads, items).right for setting, reads in readings.items()}
     one_digit = np.array([len(item.label) == 1 for item in items])
     truth = np.array([int(item.label[0]) for item in items])
-    present_threshold = recognizer.threshold
 
     @functools.cache
     def answers(setting, temperature):
@@ -186,6 +185,8 @@ def writers_left_out(recognizer, readings, items):
     def loss(setting, temperature, others):
         return -np.nanmean(np.log(np.maximum(answers(setting, temperature)[2][others], 1e-30)))
 
+    # A comparison with nan, the score of nothing, is false.
+    refused = np.mean(answers(None, recognizer.temperature)[1] < recognizer.threshold)
     outcome = Outcome(np.zeros(len(items), bool), np.full(len(items), np.nan), np.zeros(len(items), bool))
     chosen = {}
     for writer in sorted(set(writers)):
@@ -193,10 +194,10 @@ def writers_left_out(recognizer, readings, items):
         setting = max(readings, key=lambda setting: right[setting][others].sum())  # the first of equals: the present state
         temperature = min(TEMPERATURES, key=lambda temperature: loss(setting, temperature, others))
         confidence, score, _ = answers(setting, temperature)
-        threshold = float(np.nanquantile(score[others], REFUSED))
+        threshold = float(np.nanquantile(score[others], refused))
         # What is unsure for another reason than its score, such as a sideways photo, stays so.
         present_score = answers(setting, recognizer.temperature)[1]
-        elsewise = [read.entry["status"] == "unsure" for read in readings[setting]] & (present_score >= present_threshold)
+        elsewise = [read.entry["status"] == "unsure" for read in readings[setting]] & (present_score >= recognizer.threshold)
         outcome.right[own], outcome.confidence[own] = right[setting][own], confidence[own]
         outcome.unsure[own] = ((score < threshold) | elsewise)[own]
         chosen[writer] = {"change": setting, "temperature": float(temperature), "threshold": threshold}
@@ -301,14 +302,16 @@ def main(argv=None) -> int:
         print("\nunclear pictures, which should be unsure")
         command_line.print_table([("file", "read", "status"), *((name, *answer.values()) for name, answer in unclear.items())])
 
-    result = {**facts("own_digits", recognizer, argv)}
+    result = facts("own_digits", recognizer, argv)
     for title, sets in tables.items():
         result[title] = {name: table for name, table in zip(("present", "left_out"), sets)}
     if not arguments.present:
         alone = constants_alone(readings, items)
         print(f"\neach constant alone: right of {len(items)} by its value, and where each writer's is chosen by the others")
-        rows = [(name, "  ".join(f"{value}: {n}" for value, n in counts["values"].items()), counts["left_out"]) for name, counts in alone.items()]
-        command_line.print_table([("constant", "right", "left out"), *rows])
+        rows = [("constant", "right", "left out")]
+        for name, counts in alone.items():
+            rows.append((name, "  ".join(f"{value}: {n}" for value, n in counts["values"].items()), counts["left_out"]))
+        command_line.print_table(rows)
         for name in absent:
             print(f"digits/{name} is not there any more: put what took its place into CONSTANTS", file=sys.stderr)
         result |= {"constants": alone, "constants_absent": absent, "chosen_without_writer": chosen}

@@ -28,7 +28,8 @@ def facts(name, recognizer, argv):
     return {
         "command": shlex.join(["python", f"benchmarks/{name}.py", *typed]),
         "model": recognizer.model_path.name,
-        "model_sha256": recognizer.card.get("sha256", {}).get(recognizer.model_path.suffix) if recognizer.card else None,
+        "model_sha256": recognizer.card.get("sha256", {}).get(recognizer.model_path.name),
+        "parameters": recognizer.card.get("parameters"),
         "temperature": recognizer.temperature,
         "threshold": recognizer.threshold,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

@@ -98,7 +98,8 @@ def main(argv=None) -> int:
     rows.insert(-1, (f"mean of {len(CORRUPTIONS)}", *map(percent, means.values())))
     print(f"{data.name}, {len(data.y_test):,} test pictures; {recognizer.model_path.name}")
     command_line.print_table(rows)
-    files.write_json(arguments.json, {**facts("robustness", recognizer, argv), "data": data.name, "mean": means, "correct": scores})
+    result = {**facts("robustness", recognizer, argv), "data": data.name, "mean": means, "correct": scores}
+    files.write_json(arguments.json, result)
     if arguments.output_dir:
         from digits import plots  # here: Matplotlib takes a second
 
