@@ -227,9 +227,9 @@ def scribble(rng):
         turns, reach = rng.integers(5, 9), rng.uniform(0.15, 0.4)
         angle = 2 * np.pi * turns * t
         return [np.stack([0.15 + 0.7 * t + 0.15 * np.cos(angle), 0.5 + reach * np.sin(angle)], axis=1)]
-    if kind == 3:  # a hatching, in one direction or in two
+    if kind == 3:  # a hatching, in two directions: in one it would be a row of ones
         lines = [[(x + rng.normal(0, 0.02), 0), (x - 0.25 + rng.normal(0, 0.02), 1)] for x in np.linspace(0.25, 1, 7)]
-        return lines + ([[(y, x) for x, y in line] for line in lines] if rng.random() < 0.5 else [])
+        return lines + [[(y, x) for x, y in line] for line in lines]
     strokes = []  # a scrawl: several wavy strokes across each other
     for _ in range(rng.integers(4, 8)):
         start, stop = rng.random((2, 2))
