@@ -1,0 +1,44 @@
+"""What the benchmarks that score a model share: the project on the path, and what a result was measured with."""
+
+import datetime
+import os
+import platform
+import shlex
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT_FOLDER))  # where the package digits lies
+
+from digits.recognizer import DEFAULT_MODEL  # noqa: E402
+
+RESULTS = PROJECT_FOLDER / "benchmarks" / "results"
+
+
+def add_flags(parser, name):
+    """Add the flags that all of them have. name: of the benchmark, for its result's file."""
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="a .tflite, .h5 or .keras file")
+    parser.add_argument("--json", type=Path, default=RESULTS / f"{name}.json", metavar="FILE", help="where the numbers go")
+
+
+def facts(name, recognizer, argv):
+    """Return {fact: value} of a run: its command, its model, the machine, the versions, the day."""
+    typed = sys.argv[1:] if argv is None else [str(word) for word in argv]
+    return {
+        "command": shlex.join(["python", f"benchmarks/{name}.py", *typed]),
+        "model": recognizer.model_path.name,
+        "model_sha256": recognizer.card.get("sha256", {}).get(recognizer.model_path.name),
+        "parameters": recognizer.card.get("parameters"),
+        "temperature": recognizer.temperature,
+        "threshold": recognizer.threshold,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("numpy", "opencv-python-headless", "pillow")},
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def percent(share):
+    """Return a share of 0 to 1 as "97.12 %", None as "-"."""
+    return "-" if share is None else f"{100 * share:.2f} %"

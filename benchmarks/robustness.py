@@ -1,0 +1,111 @@
+"""Read MNIST's test pictures under 17 corruptions, and scikit-learn's digits: ours beside the classic 225k-parameter CNN.
+
+    python benchmarks/robustness.py                       about two minutes on two CPU cores, the CNN's training included
+    python benchmarks/robustness.py --output-dir outputs  also a figure of what each corruption looks like
+
+The networks are given the arrays as they are; nothing is prepared. The CNN is trained by its own recipe (see
+classic_networks.py) at the first run and kept in outputs/ beside its seed. The table goes to standard output, the numbers
+to benchmarks/results/robustness.json. No strength was chosen by how well our network reads, only by the CNN.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from record import add_flags, facts, percent  # first: it puts the project on the path
+
+from classic_networks import FIRST_SEED, RECIPES, build
+from corruptions import CORRUPTIONS
+from digits import command_line, dataset, files
+from digits.config import OUTPUTS_DIR
+from digits.recognizer import Recognizer
+
+CNN = "cnn-225k"
+SEED = 0  # of the corruptions
+EXAMPLES = 8  # pictures a corruption in the figure
+
+
+def classic_cnn(data):
+    """Return the 225k-parameter CNN as a function: (N, 28, 28) uint8 -> digits (N,). Trained once, then kept in outputs/."""
+    from digits.network import keras  # here: Keras takes seconds, and --help does without
+
+    path = OUTPUTS_DIR / f"{CNN}-seed{FIRST_SEED}-{data.fingerprint()[:12]}.keras"
+    if path.is_file():
+        model = keras.saving.load_model(path, compile=False)
+    else:
+        print(f"training {CNN}, kept in {path.parent.name}/{path.name} ...", file=sys.stderr)
+        recipe = RECIPES[CNN]
+        model = build(recipe, FIRST_SEED)
+        model.compile("adam", recipe.loss)
+        pictures = np.float32(data.x_train)[..., np.newaxis] / 255
+        model.fit(pictures, data.y_train, recipe.batch_size, recipe.epochs, validation_split=recipe.validation_split, verbose=0)
+        with files.written_beside(path) as temporary:
+            model.save(temporary)
+    return lambda images: model.predict(np.float32(images)[..., np.newaxis] / 255, batch_size=500, verbose=0).argmax(axis=1)
+
+
+def pictures_to_read(data):
+    """Yield (name, images, labels): the test pictures as they are, under each corruption, and the bundled digits."""
+    yield "none", data.x_test, data.y_test
+    for number, (name, corrupt) in enumerate(CORRUPTIONS.items()):
+        # A generator each, so that a corruption added or changed leaves the others as they are.
+        yield name, corrupt(data.x_test, np.random.default_rng([SEED, number])), data.y_test
+    bundled = dataset.bundled_digits()
+    images = np.concatenate([bundled.x_train, bundled.x_test])  # neither network has learned from them
+    yield "scikit-learn", images, np.concatenate([bundled.y_train, bundled.y_test])
+
+
+def sheet(examples):
+    """Return a figure with a row of pictures for each name. examples: {name: (n, 28, 28) uint8}."""
+    from matplotlib.figure import Figure  # here: the table does without
+
+    figure = Figure(figsize=(1 + 0.8 * EXAMPLES, 0.8 * len(examples)), layout="constrained")
+    for line, (name, images) in zip(figure.subplots(len(examples), EXAMPLES), examples.items(), strict=True):
+        for axes, image in zip(line, images, strict=True):
+            axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+            axes.set(xticks=[], yticks=[])
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
+    return figure
+
+
+def parse(argv):
+    """Return the flags' values."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
+    parser.add_argument("--output-dir", type=Path, help="folder for the figure (default: none is drawn)")
+    add_flags(parser, "robustness")
+    return parser.parse_args(argv)
+
+
+@command_line.exit_codes
+def main(argv=None) -> int:
+    """Train or load the CNN, corrupt, read, print, write."""
+    arguments = parse(argv)
+    recognizer = Recognizer(arguments.model)
+    data = dataset.load(arguments.data)
+    read_classic = classic_cnn(data)
+
+    scores, examples = {}, {}
+    for name, images, labels in pictures_to_read(data):
+        ours = recognizer.classify(images)[0].argmax(axis=1)
+        correct = [int(np.sum(answers == labels)) for answers in (read_classic(images), ours)]
+        scores[name] = {"n": len(labels), CNN: correct[0], "ours": correct[1]}
+        examples[name] = images[:EXAMPLES]
+    means = {who: float(np.mean([scores[name][who] / scores[name]["n"] for name in CORRUPTIONS])) for who in (CNN, "ours")}
+
+    rows = [("corruption", CNN, "ours")]
+    rows += [(name, *(percent(score[who] / score["n"]) for who in means)) for name, score in scores.items()]
+    rows.insert(-1, (f"mean of {len(CORRUPTIONS)}", *map(percent, means.values())))
+    print(f"{data.name}, {len(data.y_test):,} test pictures; {recognizer.model_path.name}")
+    command_line.print_table(rows)
+    result = {**facts("robustness", recognizer, argv), "data": data.name, "mean": means, "correct": scores}
+    files.write_json(arguments.json, result)
+    if arguments.output_dir:
+        from digits import plots  # here: Matplotlib takes a second
+
+        plots.save(sheet(examples), arguments.output_dir / "robustness.png")
+    return command_line.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
