@@ -34,9 +34,10 @@ from digits.report import calibration_error, least_confidence
 # Constants that were set by looking at people's pictures, by their modules in digits/. Each is tried alone at its present value
 # times these factors; the change, or none, that reads most of the other writers' pictures is taken, none where it is as good.
 CONSTANTS = {
-    "ink": ("FAINTEST_INK", "NOISE_FACTOR"),
-    "segmentation": ("SPECK", "SMALL_PIECE", "ATTACHED"),
-    "preprocessing": ("THINNEST_STROKE",),
+    "ink": ("BIWEIGHT_REACH", "FAINTEST_INK", "NOISE_FACTOR"),
+    "segmentation": ("SPECK", "LOWEST_DIGIT", "AT_BORDER", "CUT_FROM"),
+    "preprocessing": ("THINNEST_STROKE", "THICKEST_STROKE"),
+    "reading": ("DOUBTLESS",),
 }
 FACTORS = (0.75, 1.33)
 TEMPERATURES = np.geomspace(0.5, 2.5, 17)  # the likeliest for the other writers' single digits is taken; steps of 10 %

@@ -6,7 +6,6 @@ import pytest
 
 from digits import augmentation
 from digits.augmentation import augment, change_stroke_width, random_coordinates, warp
-from digits.disturbances import disturb
 from digits.dataset import bundled_digits
 
 STRENGTHS = ("STRONG_SHARE", "ROTATION", "SHEAR", "SCALE", "SHIFT", "ELASTIC", "THICKER", "THINNER")
