@@ -68,6 +68,7 @@ RANGES = {
     "SEED": _whole(0, 2**32 - 1),
 }
 VERSIONS = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # the packages that the card names
+OVERVIEW = 1000  # training pictures of which dataset_overview.png shows some as an epoch does
 FLOORS = {"default": 0.995}  # of MNIST's test pictures; a preset's run that reaches less says so
 ACCEPTED = 0.03  # share of drawn pictures of no digit that may pass as one; the others are "not sure". chosen
 
@@ -259,7 +260,9 @@ def main(argv=None) -> int:
 
     from digits import network, plots, training  # here: Keras takes seconds, and --help and mistakes need none of it
 
-    plots.save(plots.dataset_overview(data.name, splits), arguments.output_dir / "dataset_overview.png")
+    images, labels = (part[:OVERVIEW] for part in splits["training"])
+    learned = training.pictures_of_epoch(images, labels, settings, epoch=0)
+    plots.save(plots.dataset_overview(data.name, splits, learned), arguments.output_dir / "dataset_overview.png")
     model = network.build(*(settings[name] for name in NETWORK_SETTINGS), settings["SEED"])
     print("\nnetwork")
     command_line.print_table([("layer", "output", "parameters"), *network.layer_table(model)])

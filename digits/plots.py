@@ -62,11 +62,15 @@ def save(figure, path):
 # ---- train ----------------------------------------------------------------------------------------------------
 
 
-def dataset_overview(name, splits):
-    """Return the figure of a data set. splits: {"training": (images, labels), ...}, the first one shown in pictures."""
-    figure = Figure(figsize=(11, 8.2), layout="constrained")
+def dataset_overview(name, splits, learned):
+    """Return the figure of a data set: how many of each digit, ten of each, and ten as an epoch shows them.
+
+    splits: {"training": (images, labels), ...}; the first one is shown in pictures. learned: (images, labels) of an
+    epoch, augmented; the label 10 is what is no digit.
+    """
+    figure = Figure(figsize=(15, 8.6), layout="constrained")
     figure.suptitle(f"{name}: what the network learns from")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 2.1])
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 2.4])
 
     axes = top.subplots()
     for i, (split, (_, labels)) in enumerate(splits.items()):
@@ -77,19 +81,19 @@ def dataset_overview(name, splits):
     axes.set(xticks=range(NUM_CLASSES), xlabel="digit", ylabel="pictures")
     axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
 
-    images, labels = next(iter(splits.values()))
-    grid = bottom.subplots(NUM_CLASSES, 11)
-    for digit in range(NUM_CLASSES):
-        chosen = images[labels == digit]
-        _picture(grid[digit, 0], chosen.mean(axis=0) if len(chosen) else np.zeros(images.shape[1:]))
-        grid[digit, 0].set_ylabel(digit, rotation=0, labelpad=10, va="center")
-        for column in range(10):
-            if column < len(chosen):
-                _picture(grid[digit, column + 1], chosen[column])
-            else:
-                grid[digit, column + 1].axis("off")
-    grid[0, 0].set_title("mean", fontsize=9)
-    grid[0, 1].set_title("ten of each", fontsize=9, loc="left")
+    for part, (images, labels), title in zip(
+        bottom.subfigures(1, 2), (next(iter(splits.values())), learned), ("ten of each", "as an epoch shows them"), strict=True
+    ):
+        grid = part.subplots(NUM_CLASSES + 1, 10)
+        for label in range(NUM_CLASSES + 1):
+            chosen = images[labels == label][:10]
+            for axes, image in zip(grid[label], chosen):
+                _picture(axes, image)
+            for axes in grid[label, len(chosen) :]:
+                axes.axis("off")
+            if len(chosen):
+                grid[label, 0].set_ylabel("none" if label == NUM_CLASSES else label, rotation=0, labelpad=12, va="center")
+        grid[0, 0].set_title(title, fontsize=9, loc="left")
     return figure
 
 

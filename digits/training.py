@@ -24,14 +24,15 @@ WARM_UP = 0.2  # share of the steps in which the learning rate rises
 FIRST_RATE = 0.05  # share of the highest learning rate with which it begins
 NOT_DIGITS = 0.1  # pictures of no digit in an epoch, for each picture of one. chosen
 CHUNK = 500  # pictures augmented at a time: what fits a processor's cache
-TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]).astype(np.float32)  # by label
+# What the network is to answer, by label: the digit, or the same for all ten where there is none.
+TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]).astype(np.float32)
 
 
 def pictures_of_epoch(images, labels, settings, epoch):
-    """Return what an epoch learns from: pictures (M, 28, 28) uint8 and targets (M, 10) float32, shuffled.
+    """Return what an epoch learns from: (pictures (M, 28, 28) uint8, labels (M,) uint8), shuffled.
 
     images: (N, 28, 28) uint8. labels: (N,) uint8. With AUGMENT, each picture comes as a new variant, and pictures of
-    no digit come on top, whose target is the same for all ten.
+    no digit come on top, with the label 10.
     """
     rng = np.random.default_rng([settings["SEED"], epoch])
     if settings["AUGMENT"]:
@@ -44,7 +45,7 @@ def pictures_of_epoch(images, labels, settings, epoch):
         for start in range(0, len(images), CHUNK):
             chunk = slice(start, start + CHUNK)
             images[chunk] = augment(images[chunk], labels[chunk], rng)
-    return images, TARGETS[labels]
+    return images, labels
 
 
 class DigitAccuracy(keras.metrics.CategoricalAccuracy):
@@ -134,12 +135,12 @@ def fit(model, training, validation, settings, checkpoint, resume):
         upcoming = ahead.submit(pictures_of_epoch, *training, settings, first)
         for epoch in range(first, epochs):
             started = time.monotonic()
-            images, targets = upcoming.result()
+            images, labels = upcoming.result()
             if epoch + 1 < epochs:
                 upcoming = ahead.submit(pictures_of_epoch, *training, settings, epoch + 1)
             figures = model.fit(
                 images,
-                targets,
+                TARGETS[labels],
                 batch_size=settings["BATCH_SIZE"],
                 initial_epoch=epoch,
                 epochs=epoch + 1,

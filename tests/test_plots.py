@@ -102,7 +102,7 @@ def test_boxes_are_drawn_to_the_thumbnails_scale():
         pytest.param(lambda: plots.confidence("t", np.array([3]), probabilities_of([3])), id="one answer"),
         pytest.param(lambda: plots.training_history([{"accuracy": 1.0, "loss": 0.1, "val_accuracy": 1.0, "val_loss": 0.1}]), id="one epoch"),
         pytest.param(
-            lambda: plots.dataset_overview("t", {"training": (images_of(3), np.array([1, 1, 5])), "test": (images_of(1), np.array([0]))}),
+            lambda: plots.dataset_overview("t", {"training": (images_of(3), np.array([1, 1, 5])), "test": (images_of(1), np.array([0]))}, (images_of(2), np.array([1, 10]))),
             id="digits that are missing",
         ),
     ],
