@@ -45,7 +45,7 @@ SEED = 42  # 0 to 4294967295; the same seed on the same machine gives the same m
 
 PRESETS = {
     "default": {},
-    "best": {"EPOCHS": 50, "CONV1_FILTERS": 20, "CONV2_FILTERS": 80},
+    "best": {"EPOCHS": 70, "CONV1_FILTERS": 20, "CONV2_FILTERS": 80},
     "tiny": {"EPOCHS": 30, "CONV1_FILTERS": 12, "CONV2_FILTERS": 18},
 }
 BUNDLED_EPOCHS = 60  # the bundled digits are few, so they are seen more often

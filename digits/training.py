@@ -22,10 +22,18 @@ from digits.files import written_beside
 
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 FIRST_RATE = 0.05  # share of the highest learning rate with which it begins
+CALM_SHARE = 2 / 7  # of the epochs, the last ones: the second round. chosen
+CALM = 0.4  # in it, variants and disturbances reach so many times as many pictures. chosen on validation pictures
+CALM_RATE = 0.4  # and the learning rate begins at this share of the highest. chosen
 NOT_DIGITS = 0.1  # pictures of no digit in an epoch, for each picture of one. chosen
 CHUNK = 500  # pictures augmented at a time: what fits a processor's cache
 # What the network is to answer, by label: the digit, or the same for all ten where there is none.
 TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]).astype(np.float32)
+
+
+def calm_epochs(epochs):
+    """Return how many of the epochs make up the second round."""
+    return round(CALM_SHARE * epochs)
 
 
 def pictures_of_epoch(images, labels, settings, epoch):
@@ -35,6 +43,7 @@ def pictures_of_epoch(images, labels, settings, epoch):
     no digit come on top, with the label 10.
     """
     rng = np.random.default_rng([settings["SEED"], epoch])
+    often = 1.0 if epoch < settings["EPOCHS"] - calm_epochs(settings["EPOCHS"]) else CALM
     if settings["AUGMENT"]:
         none = not_digits.draw(round(NOT_DIGITS * len(images)), images, labels, rng)
         images = np.concatenate([images, none])
@@ -44,7 +53,7 @@ def pictures_of_epoch(images, labels, settings, epoch):
     if settings["AUGMENT"]:
         for start in range(0, len(images), CHUNK):
             chunk = slice(start, start + CHUNK)
-            images[chunk] = augment(images[chunk], labels[chunk], rng)
+            images[chunk] = augment(images[chunk], labels[chunk], rng, often)
     return images, labels
 
 
@@ -107,23 +116,36 @@ def _variables(model):
     return model.variables + model.optimizer.variables
 
 
+class TwoRounds(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate, by step: it rises, falls to zero along a cosine, and falls once more from a lower start.
+
+    A warm restart (SGDR, Loshchilov and Hutter 2017). first, second: steps in each round. highest: the highest rate.
+    """
+
+    def __init__(self, first, second, highest):
+        warm_up = max(1, round(first * WARM_UP))
+        self.steps = first
+        self.first = keras.optimizers.schedules.CosineDecay(
+            highest * FIRST_RATE, max(1, first - warm_up), warmup_target=highest, warmup_steps=warm_up
+        )
+        self.second = keras.optimizers.schedules.CosineDecay(highest * CALM_RATE, max(1, second))
+
+    def __call__(self, step):
+        return keras.ops.where(step < self.steps, self.first(step), self.second(keras.ops.maximum(step - self.steps, 0)))
+
+
 def fit(model, training, validation, settings, checkpoint, resume):
     """Train the model in place and return its history by epoch: [{"accuracy", "loss", "val_accuracy", "val_loss", "seconds"}].
 
     training, validation: (pictures (N, 28, 28) uint8, labels (N,) uint8). settings: the names in capitals of
-    train_model.py. The learning rate rises, then falls to zero along a cosine (Loshchilov and Hutter 2017), so the
-    last epoch's weights are kept: among the last few, the best on validation is the luckiest, not the best.
+    train_model.py. The first round learns to read what is badly written and badly shown, the second, calmer one to read
+    the rest more exactly. The last epoch's weights are kept: among the last few, the best on validation is the luckiest.
     """
     epochs = settings["EPOCHS"]
     pictures = len(training[0]) + (round(NOT_DIGITS * len(training[0])) if settings["AUGMENT"] else 0)
-    steps = epochs * -(-pictures // settings["BATCH_SIZE"])
-    warm_up = max(1, round(steps * WARM_UP))
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=settings["LEARNING_RATE"] * FIRST_RATE,
-        warmup_target=settings["LEARNING_RATE"],
-        warmup_steps=warm_up,
-        decay_steps=max(1, steps - warm_up),
-    )
+    steps = -(-pictures // settings["BATCH_SIZE"])
+    calm = calm_epochs(epochs)
+    rate = TwoRounds((epochs - calm) * steps, calm * steps, settings["LEARNING_RATE"])
     model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=[DigitAccuracy(name="accuracy")])
     model.optimizer.build(model.trainable_variables)
 

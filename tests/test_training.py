@@ -104,7 +104,7 @@ def test_resuming_with_other_settings_is_refused(small_data, run_script, tmp_pat
     assert "EPOCHS: 3, now 4" in result.stderr
 
 
-SETTINGS = {"SEED": 1, "AUGMENT": False}
+SETTINGS = {"SEED": 1, "AUGMENT": False, "EPOCHS": 7}
 
 
 def numbered_pictures(count):
@@ -145,7 +145,7 @@ def test_an_epoch_is_a_function_of_seed_and_number():
 
     data = bundled_digits()
     first, again, other = [
-        pictures_of_epoch(data.x_train, data.y_train, {"SEED": seed, "AUGMENT": True}, 3)[0] for seed in (1, 1, 2)
+        pictures_of_epoch(data.x_train, data.y_train, SETTINGS | {"SEED": seed, "AUGMENT": True}, 3)[0] for seed in (1, 1, 2)
     ]
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
