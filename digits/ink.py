@@ -120,9 +120,13 @@ def _level_lines(inked, thickest):
     lines = []
     for label in np.flatnonzero(stats[:, cv2.CC_STAT_WIDTH] >= LINE_LENGTH * width):
         line = flat * (labels == label)
-        if label > 0 and line.any(axis=0).sum() >= LINE_WHOLENESS * stats[label, cv2.CC_STAT_WIDTH]:
-            lines.append(line)
-    return lines
+        thickness = line.sum(axis=0)
+        thickness = thickness[thickness > 0]
+        if label > 0 and len(thickness) >= LINE_WHOLENESS * stats[label, cv2.CC_STAT_WIDTH]:
+            # A line is equally thick all along: where it is more than twice as thick, a stroke runs along it or across.
+            thicker = np.ones((2 * int(np.median(thickness)) + 1, 1), np.uint8)
+            lines.append(line & ~cv2.morphologyEx(inked, cv2.MORPH_OPEN, thicker))
+    return [line for line in lines if line.any()]
 
 
 def _spread(values):

@@ -57,6 +57,14 @@ def test_printed_lines_go_and_the_strokes_across_them_stay(digits, lines):
     assert broken[1] <= broken[0] + 2, "the digits fell to pieces, or the lines did"
 
 
+def test_strokes_that_run_along_a_fine_grid_stay_whole():
+    coverage = np.zeros((600, 800), np.float32)
+    cv2.polylines(coverage, [np.int32([(300, 205), (500, 205), (320, 390), (500, 390)])], False, 1.0, 5)  # an angular 2
+    grid = pages.ruled(coverage.shape, spacing=37, across=True)
+    ink = find_ink(pages.page(coverage, lines=grid))
+    assert (ink[coverage > 0.5] > 80).mean() > 0.98
+
+
 @pytest.mark.parametrize("lines", LINES)
 def test_printed_lines_alone_are_a_blank_page(lines):
     printed, line_ink = LINES[lines]
