@@ -20,6 +20,8 @@ TALLEST_DIGIT = 3.0  # a taller piece among several is a line or a frame
 SPECK = 0.22  # a piece with a smaller longer side is no stroke
 COMMA = 0.35  # a piece up to this size beside a digit's foot is a comma or a full stop
 NEAR_STROKE, NEAR_SPECK = 0.3, 0.06  # how far from a digit what belongs to it may lie
+INSIDE_FRAME = 0.25  # of its own height: what runs all round a taller piece is a frame; loops hold specks
+ROUND = 0.9  # of all directions: a frame has ink in so many, for circles are not always closed
 AT_BORDER = 0.6  # what runs into the picture's border is cut off where it is lower than this
 ALONG_BORDER = 0.8  # of its longer side: what touches the border for longer is the desk's edge
 
@@ -82,7 +84,7 @@ def find_digits(ink):
     pieces = sorted(pieces, key=lambda piece: -max(piece.width, piece.height))[:MOST_PIECES]
     strong = np.bincount(labels[ink > STRONG_INK], minlength=count)  # hysteresis, as in Canny 1986
     pieces = [piece for piece in pieces if max(piece.width, piece.height) >= LEAST_SIDE and strong[piece.label]]
-    pieces = _without_margins(_without_frames(pieces, ink.shape), labels)
+    pieces = _without_margins(_without_frames(pieces, labels), labels)
     if not pieces:
         return []
 
@@ -122,17 +124,27 @@ def _usual_height(pieces):
     return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)])
 
 
-def _without_frames(pieces, shape):
-    """Return the pieces without printed frames: what covers much of the picture and encloses a good-sized piece."""
+def _without_frames(pieces, labels):
+    """Return the pieces without frames, such as a form's cell or a circle: what runs round another good-sized piece."""
 
     def is_frame(piece):
-        return piece.width * piece.height > 0.4 * shape[0] * shape[1] and any(
-            piece.x < other.x and piece.y < other.y and piece.right > other.right and piece.bottom > other.bottom
-            and other.height > 0.25 * piece.height
-            for other in pieces
-        )  # fmt: skip
+        inside = [
+            other for other in pieces
+            if piece.x < other.x and piece.y < other.y and piece.right > other.right and piece.bottom > other.bottom
+            and other.height > INSIDE_FRAME * piece.height
+        ]  # fmt: skip
+        if not inside:
+            return False
+        rows, columns = np.nonzero(labels[piece.y : piece.bottom, piece.x : piece.right] == piece.label)
+        return any(_directions(rows + piece.y, columns + piece.x, other) >= ROUND for other in inside)
 
     return [piece for piece in pieces if not is_frame(piece)]
+
+
+def _directions(rows, columns, piece):
+    """Return the share of all directions, in steps of 10 degrees, in which a piece's middle has these pixels round it."""
+    angles = np.arctan2(rows - (piece.y + piece.bottom) / 2, columns - (piece.x + piece.right) / 2)
+    return len(np.unique(np.floor(angles * (18 / np.pi)) % 36)) / 36
 
 
 def _without_margins(pieces, labels):

@@ -176,6 +176,23 @@ def test_a_printed_frame_is_not_a_digit():
     assert boxes(ink) == clean
 
 
+@pytest.mark.parametrize("open_for", [0, 25], ids=["closed", "not quite closed"])
+def test_a_circle_round_a_digit_is_not_a_digit(open_for):
+    ink = paper()
+    bar(ink, 100)
+    bar(ink, 300)
+    clean = boxes(ink)
+    cv2.ellipse(ink, (307, 115), (60, 90), 0, open_for, 360, 255, 8)
+    assert boxes(ink) == clean
+
+
+def test_a_curve_that_does_not_run_round_is_a_stroke():
+    ink = paper()
+    cv2.polylines(ink, [np.array([(150, 30), (90, 110), (95, 190), (150, 215), (205, 180)])], False, 255, 12)
+    cv2.circle(ink, (152, 155), 35, 255, 12)  # the loop of a 6 that does not meet its stem
+    assert boxes(ink)[0][3] > 180
+
+
 def test_a_neighbours_stroke_in_a_digits_box_is_left_out():
     ink = paper()
     cv2.polylines(ink, [np.array([(80, 60), (230, 60), (140, 190)])], False, 255, 12)  # a 7 with a wide bar
