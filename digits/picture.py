@@ -44,6 +44,8 @@ def open_picture(source):
             raise UserError("it is a folder, not a picture" if stat.S_ISDIR(mode) else "it is not an ordinary file")
         image = source if isinstance(source, Image.Image) else _open(source)
         width, height = image.size
+        if width * height == 0:
+            raise UserError("it has no pixels")
         if width * height > MAX_PIXELS:
             raise UserError(f"it has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are read")
         image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # a large JPEG decodes reduced to no less; others ignore it

@@ -136,6 +136,11 @@ def test_what_can_not_be_read_says_so(tmp_path):
             open_picture(tmp_path / name)
 
 
+def test_an_image_without_pixels_says_so():
+    with pytest.raises(UserError, match="no pixels"):
+        open_picture(Image.new("L", (10, 0)))
+
+
 def test_a_picture_too_large_is_refused_from_its_header(tmp_path):
     header = struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
     chunk = b"IHDR" + header
