@@ -335,10 +335,13 @@ def _cuts(strokes):
         met.append(cv2.warpAffine(small, shear, (size[0] + 2 * room, CUT_HEIGHT)).mean(axis=0)[room:-room or None])
     sharpest = int(np.argmax([np.sum(ink**2) for ink in met]))
 
-    chosen, apart = [], CUTS_APART * CUT_HEIGHT
+    apart = int(np.ceil(CUTS_APART * CUT_HEIGHT))
+    chosen, offered = [], np.zeros(size[0], bool)
+    offered[apart : size[0] - apart + 1] = True
     for column in np.argsort(met[sharpest], kind="stable"):
-        if apart <= column < size[0] - apart and all(abs(column - other) >= apart for other in chosen):
+        if offered[column]:
             chosen.append(column)
+            offered[max(column - apart + 1, 0) : column + apart] = False
     rows, columns = np.mgrid[: strokes.shape[0], : strokes.shape[1]]
     slanted = columns + CUT_SLANTS[sharpest] * (rows - y - height / 2)
     cuts = [_without_scraps(inked, slanted < x + column / scale, SCRAP * height) for column in sorted(chosen)]
