@@ -112,7 +112,8 @@ class Recognizer:
         """Return what _read does of the picture as it lies; or turned, where it tells that it lies on its side.
 
         It does where not all digits are sure as it lies, and two or more are when it is turned, and clearly better ones.
-        One digit alone does not tell which way is up: a 7 on its side may be a 2.
+        One digit alone does not tell which way is up: a 7 on its side may be a 2. Nor do ones and zeros: a dash on its
+        side is a 1.
         """
         readings = [self._read(picture, 0)]
         if len(readings[0].sure) < 2 or readings[0].sure.all():
@@ -121,7 +122,8 @@ class Recognizer:
         readings = [reading for reading in readings if len(reading.sure) >= 2]
         best = max(readings, key=lambda reading: reading.scores.mean())
         clearly = best.sure.all() and best.scores.mean() > readings[0].scores.mean() + CLEARLY_BETTER
-        return best if clearly else readings[0]
+        tells = (best.probabilities.argmax(axis=1) > 1).any()
+        return best if clearly and tells else readings[0]
 
     def _read(self, picture, quarter_turns):
         """Return the _Digits in the Picture, looked at after so many quarter turns to the left."""

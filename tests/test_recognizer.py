@@ -128,3 +128,14 @@ def test_a_truncated_tflite_is_refused(tmp_path):
 def test_a_model_without_a_card_reads_all_the_same(tmp_path):
     shutil.copy(SHIPPED_MODEL, tmp_path / "mine.tflite")
     assert Recognizer(tmp_path / "mine.tflite").read(PROJECT / "custom_digits" / "42" / "phone.jpg")["text"] == "42"
+
+
+def test_a_row_that_lies_on_its_side_is_turned(shipped):
+    row = Image.open(PROJECT / "custom_digits" / "2026" / "notebook.png").convert("L")
+    assert shipped.read(row.transpose(Image.Transpose.ROTATE_90))["text"] == shipped.read(row)["text"]
+
+
+def test_dashes_are_not_ones_on_their_side(shipped):
+    dashes = np.full((300, 500), 255, np.uint8)
+    dashes[150:157, 50:110] = dashes[150:157, 190:250] = dashes[150:157, 330:390] = 0
+    assert shipped.read(Image.fromarray(dashes))["status"] == "unsure"
