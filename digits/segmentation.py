@@ -26,6 +26,7 @@ AT_BORDER = 0.6  # what runs into the picture's border is cut off where it is lo
 ALONG_BORDER = 0.8  # of its longer side: what touches the border for longer is the desk's edge
 
 CUT_FROM = 0.75  # width by height; narrower ink is not cut: about 4 % of 300 pairs of MNIST's digits that touch are narrower
+LEAST_CUT = 12  # pixels; lower ink is not cut: digits so small that touch can't be read, and a page of print has many. chosen
 CUT_HEIGHT = 48  # pixels; ink is reduced to this height before cuts are looked for. chosen
 CUT_SLANTS = np.arange(-0.3, 0.91, 0.15)  # pixels to the left for each one down; most people lean to the right. chosen
 CUTS_APART = 0.12  # of the height: about a stroke's width. chosen
@@ -323,7 +324,7 @@ def _cuts(strokes):
     """
     inked = (strokes > INK).astype(np.uint8)
     x, y, width, height = cv2.boundingRect(inked)
-    if width < CUT_FROM * height:
+    if width < CUT_FROM * height or height < LEAST_CUT:
         return []
     scale = CUT_HEIGHT / height
     size = (round(width * scale), CUT_HEIGHT)

@@ -222,3 +222,10 @@ def test_the_best_way_takes_what_is_surely_a_digit():
     probabilities[[first, second]] = 0.1
     assert best_way(narrow, probabilities) == [entire]
     assert best_way([], np.zeros((0, 10), np.float32)) == []
+
+
+@pytest.mark.parametrize(("height", "is_cut"), [(9, False), (30, True)])
+def test_ink_too_small_to_be_read_is_not_cut(height, is_cut):
+    ink = paper()
+    cv2.polylines(ink, [np.array([(100 + 8 * i, 100 + height * (i % 2)) for i in range(20)])], False, 255, 1)
+    assert (len(find_digits(ink)) > 1) == is_cut
