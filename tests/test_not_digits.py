@@ -63,3 +63,8 @@ def test_two_digits_keep_their_own_ink(digits):
     generator = rng()
     wide = [not_digits.two_digits(*digits, generator) for _ in range(50)]
     assert np.mean([np.ptp(np.flatnonzero(picture.max(axis=0))) + 1 == 20 for picture in wide]) > 0.8, "wider than high"
+
+
+def test_data_without_a_digit_that_can_be_turned_does_no_harm():
+    zeros = np.full((5, 28, 28), 200, np.uint8), np.zeros(5, np.uint8)
+    assert not_digits.turned_digit(*zeros, np.random.default_rng(0)).shape == (28, 28)
