@@ -50,6 +50,8 @@ PRESETS = {
 }
 BUNDLED_EPOCHS = 60  # the bundled digits are few, so they are seen more often
 NETWORK_SETTINGS = ("CONV1_FILTERS", "CONV2_FILTERS", "DENSE_UNITS", "DROPOUT_RATE")
+
+
 def _whole(least, most=10**9):
     """Return a check for a whole number in this range, and its description."""
     return lambda value: type(value) is int and least <= value <= most, f"a whole number from {least} to {most:,}"

@@ -13,13 +13,13 @@ from digits.config import IMAGE_SIZE
 NODES = 5  # control points a side of a smooth random field
 TEXTURE = (0.2, 0.8)  # share of the ink that a pencil leaves out where the paper is roughest
 BLUR = (0.5, 1.9)  # pixels, standard deviation
-MOTION = (1, 4)  # whole pixels to either side over which a moving hand smears
-COARSE_SIDE = (11, 20)  # pixels to which a picture is reduced and from which it is enlarged again
+MOTION = (1, 4)  # whole pixels to either side over which a moving hand smears; of whole pixels the last is excluded
+COARSE_SIDE = (11, 20)  # whole pixels to which a picture is reduced and from which it is enlarged again
 PAPER = (15, 170)  # grey levels of a background that is not black
 CONTRAST = (70, 240)  # grey levels between it and the ink
 BAND_WIDTH = (2, 12)  # pixels
-LINE_WIDTH = (1, 3)  # pixels, whole
-NEIGHBOUR_DISTANCE = (14, 22)  # pixels between the middles of a digit and its neighbour; the frame is cut at 14
+LINE_WIDTH = (1, 3)  # whole pixels
+NEIGHBOUR_DISTANCE = (14, 22)  # whole pixels between the middles of a digit and its neighbour; the frame is cut at 14
 BLOTS = (0.7, 1.6)  # standard deviations of a smooth field above which it is a blot
 SCATTER = 2  # pixels that frosted glass moves each pixel at most, either way
 PHOTONS = (1.0, 12.0)  # counted where a picture is white

@@ -14,6 +14,9 @@ NOISE_FACTOR = 5.0  # ink stands out by so many standard deviations of the paper
 DARKEST_LIGHT = 32.0  # grey levels added before brightnesses are compared, so that black is not infinitely dark. chosen
 SURFACE_CONTACT = 0.15  # of the picture's border: what meets more of it is a shadow or a desk. A stroke meets 0.03. chosen
 SURFACE_LEVELS = 24  # steps in which a surface's brightness is followed; one is about 10 grey levels at the most
+SHEET_SHARE = 0.1  # of the picture that a sheet on a desk covers at least. chosen
+SHEET_MARGIN = 60  # the strip along its edge that is left out is this part of its side. chosen
+SHEET_SHAPE = 0.8  # of its rectangle that a sheet fills, and of it that is paper; an ellipse fills 0.79 of its own. chosen
 LINE_THICKNESS = 0.012  # of the picture's longer side: a printed line is no thicker. chosen
 LINE_LENGTH = 0.5  # of the picture's width or height: a line is no shorter. chosen
 LINE_GAP = 0.15  # of the same: a stroke that crosses a line interrupts it for no longer. chosen
@@ -23,6 +26,42 @@ LINE_WHOLENESS = 0.6  # of its length that must be there, else it is a row of st
 
 def find_ink(pixels):
     """Return the ink's strength, (height, width) uint8: 0 paper, 255 fully inked, in between at a stroke's edge.
+
+    pixels: (height, width, 3) uint8 RGB. Where what stands out is a small sheet on a desk, it is what stands out on it.
+    """
+    ink = _ink_on_paper(pixels)
+    sheet = _sheet(ink)
+    if sheet is None:
+        return ink
+    x, y, width, height = cv2.boundingRect(sheet.astype(np.uint8))
+    window = np.s_[y : y + height, x : x + width]
+    alone = pixels[window].copy()
+    alone[~sheet[window]] = np.median(alone[sheet[window]], axis=0)
+    written = np.zeros_like(ink)
+    written[window] = _ink_on_paper(alone) * sheet[window]
+    return written if written.any() else ink  # else it is no sheet but a bar, or a one written with a brush
+
+
+def _sheet(ink):
+    """Return the mask, (height, width) bool, of a large filled quadrangle that lies free in the ink, None without one."""
+    contours, _ = cv2.findContours((ink > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    largest = max(contours, key=cv2.contourArea, default=None)
+    if largest is None or cv2.contourArea(largest) < SHEET_SHARE * ink.size:
+        return None
+    x, y, width, height = cv2.boundingRect(largest)
+    _, sides, _ = cv2.minAreaRect(largest)
+    lies_free = 0 < x and 0 < y and x + width < ink.shape[1] and y + height < ink.shape[0]
+    if not lies_free or cv2.contourArea(largest) < SHEET_SHAPE * sides[0] * sides[1]:
+        return None
+    inside = cv2.drawContours(np.zeros(ink.shape, np.uint8), [largest], -1, 1, cv2.FILLED)
+    if (ink[inside > 0] > 127).mean() < SHEET_SHAPE:
+        return None
+    margin = 2 * (max(width, height) // SHEET_MARGIN) + 3
+    return cv2.erode(inside, np.ones((margin, margin), np.uint8)) > 0
+
+
+def _ink_on_paper(pixels):
+    """Return the ink's strength as find_ink does, wherever the paper is most of the picture.
 
     The paper is what most of the picture is. Its brightness is fitted without any filter that would have to be wider
     than a stroke, and ink is what differs from it on one side, so dark and light ink are the same. Printed lines, the

@@ -13,7 +13,7 @@ from digits.mnist_form import fit_into_box, place_by_mass
 
 NOT_A_DIGIT = 10  # the label of such a picture
 CANVAS = 80  # pixels; strokes are drawn at this size, then reduced as MNIST's digits were
-STROKE_WIDTH = (4, 13)  # pixels on the canvas, so 1 to 3 in the 20x20 box
+STROKE_WIDTH = (4, 13)  # whole pixels on the canvas, the last excluded: 1 to 3 in the 20x20 box
 JITTER = 0.06  # of the height by which a hand misses a point, standard deviation
 SLANT = 0.25  # pixels to the right per pixel up, standard deviation
 SIDEWAYS = (2, 3, 4, 5, 7)  # digits that are none when they lie on their side; 0, 1, 6, 8 and 9 may be others

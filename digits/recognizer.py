@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = MODELS_DIR / f"{MODEL_NAME}.tflite"
 BATCH_SIZE = 256  # crops in one call of the network; more is no faster and takes more memory
+MOST_TURNED = 60  # digits; a page with more is a text, not a number on its side. chosen
 CLEARLY_BETTER = 2.0  # of the mean score, which is in log-odds: e^2 = 7 times as likely. chosen
 
 
@@ -115,23 +116,26 @@ class Recognizer:
         One digit alone does not tell which way is up: a 7 on its side may be a 2. Nor do ones and zeros: a dash on its
         side is a 1.
         """
-        readings = [self._read(picture, 0)]
-        if len(readings[0].sure) < 2 or readings[0].sure.all():
-            return readings[0]
-        readings += [self._read(picture, quarter_turns) for quarter_turns in (1, 2, 3)]
-        readings = [reading for reading in readings if len(reading.sure) >= 2]
-        best = max(readings, key=lambda reading: reading.scores.mean())
-        clearly = best.sure.all() and best.scores.mean() > readings[0].scores.mean() + CLEARLY_BETTER
+        as_it_lies = self._read(picture, 0)
+        if not 2 <= len(as_it_lies.sure) <= MOST_TURNED or as_it_lies.sure.all():
+            return as_it_lies
+        turned = [self._read(picture, quarter_turns) for quarter_turns in (1, 2, 3)]
+        best = max((reading for reading in turned if len(reading.sure) >= 2), key=_mean_score, default=as_it_lies)
+        clearly = best.sure.all() and _mean_score(best) > _mean_score(as_it_lies) + CLEARLY_BETTER
         tells = (best.probabilities.argmax(axis=1) > 1).any()
-        return best if clearly and tells else readings[0]
+        return best if clearly and tells else as_it_lies
 
     def _read(self, picture, quarter_turns):
         """Return the _Digits in the Picture, looked at after so many quarter turns to the left."""
         prepared = preprocessing.prepare(picture, quarter_turns)
         probabilities, scores, sure = self.classify(prepared.crops)
-        way = best_way(prepared.candidates, probabilities)
+        way = best_way(prepared.candidates, probabilities, scores)
         boxes, rows = [prepared.boxes[i] for i in way], [prepared.candidates[i].row for i in way]
         return _Digits(prepared.crops[way], boxes, rows, probabilities[way], scores[way], sure[way])
+
+
+def _mean_score(reading):
+    return reading.scores.mean()
 
 
 def _digit(probabilities, score, box):

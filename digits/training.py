@@ -31,6 +31,11 @@ CHUNK = 500  # pictures augmented at a time: what fits a processor's cache
 TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]).astype(np.float32)
 
 
+def not_digits_beside(images):
+    """Return how many pictures of no digit an epoch adds to these."""
+    return round(NOT_DIGITS * len(images))
+
+
 def calm_epochs(epochs):
     """Return how many of the epochs make up the second round."""
     return round(CALM_SHARE * epochs)
@@ -45,7 +50,7 @@ def pictures_of_epoch(images, labels, settings, epoch):
     rng = np.random.default_rng([settings["SEED"], epoch])
     often = 1.0 if epoch < settings["EPOCHS"] - calm_epochs(settings["EPOCHS"]) else CALM
     if settings["AUGMENT"]:
-        none = not_digits.draw(round(NOT_DIGITS * len(images)), images, labels, rng)
+        none = not_digits.draw(not_digits_beside(images), images, labels, rng)
         images = np.concatenate([images, none])
         labels = np.concatenate([labels, np.full(len(none), not_digits.NOT_A_DIGIT, labels.dtype)])
     order = rng.permutation(len(images))
@@ -142,7 +147,7 @@ def fit(model, training, validation, settings, checkpoint, resume):
     the rest more exactly. The last epoch's weights are kept: among the last few, the best on validation is the luckiest.
     """
     epochs = settings["EPOCHS"]
-    pictures = len(training[0]) + (round(NOT_DIGITS * len(training[0])) if settings["AUGMENT"] else 0)
+    pictures = len(training[0]) + (not_digits_beside(training[0]) if settings["AUGMENT"] else 0)
     steps = -(-pictures // settings["BATCH_SIZE"])
     calm = calm_epochs(epochs)
     rate = TwoRounds((epochs - calm) * steps, calm * steps, settings["LEARNING_RATE"])

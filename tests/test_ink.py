@@ -152,3 +152,26 @@ def test_tiny_and_thin_pictures_do_no_harm(size):
     pixels = np.full((*size, 3), 255, np.uint8)
     pixels[0, 0] = 0
     assert find_ink(pixels).shape == size
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4])
+def test_what_is_written_on_a_small_sheet_is_found_whatever_the_desk(digits, share):
+    coverage = pages.write([digits[:2]], size=(int(500 * share**0.5), int(700 * share**0.5)), height=90)
+    sheet = pages.page(coverage)
+    desk = np.full((500, 700, 3), (90, 60, 40), np.uint8)
+    top, left = (500 - len(sheet)) // 2, (700 - sheet.shape[1]) // 2
+    place = np.s_[top : top + len(sheet), left : left + sheet.shape[1]]
+    desk[place] = sheet
+    truth = np.zeros(desk.shape[:2])
+    truth[place] = coverage
+    assert agreement(find_ink(desk), truth) > 0.9
+
+
+@pytest.mark.parametrize("shape", ["bar", "ellipse"])
+def test_a_brush_stroke_is_no_sheet(shape):
+    pixels = np.full((300, 300, 3), 240, np.uint8)
+    if shape == "bar":
+        cv2.rectangle(pixels, (110, 40), (190, 260), (20, 20, 20), cv2.FILLED)
+    else:
+        cv2.ellipse(pixels, (150, 150), (70, 110), 0, 0, 360, (20, 20, 20), 50)  # a 0
+    assert agreement(find_ink(pixels), pixels[..., 0] < 128) > 0.95
