@@ -150,7 +150,7 @@ def main(argv=None) -> int:
             rows[name] = {**score(recognizer, validation, items), "seconds": seconds}
         for module, constant, value in present:
             setattr(module, constant, value)
-        files.write_json(path, {**facts("ingredients", None, argv), "settings": settings, "rows": rows})
+        files.write_json(path, {**facts("ingredients", argv), "settings": settings, "rows": rows})
     print_rows({name: rows[name] for name in ROWS if name in rows})
     return command_line.DONE
 

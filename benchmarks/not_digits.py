@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from record import add_flags, facts, percent  # first: it puts the project on the path
+from record import add_flags, facts_with_model, percent  # first: it puts the project on the path
 
 import drawings
 from digits import command_line, dataset, files
@@ -159,7 +159,7 @@ def main(argv=None) -> int:
     for kind, names in used.items():
         more = f" and {len(names) - FONTS_NAMED} more" if len(names) > FONTS_NAMED else ""
         print(f"fonts for {kind}: {', '.join(names[:FONTS_NAMED]) or 'none, so it is left out'}{more}")
-    result = {**facts("not_digits", recognizer, argv), "fonts": used, "kinds": kinds, "auroc": ranking}
+    result = {**facts_with_model("not_digits", argv, recognizer), "fonts": used, "kinds": kinds, "auroc": ranking}
     files.write_json(arguments.json, result)
     if arguments.output_dir:
         from digits import plots  # here: Matplotlib takes a second

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from record import add_flags, facts, percent  # first: it puts the project on the path
+from record import add_flags, facts_with_model, percent  # first: it puts the project on the path
 from tqdm import tqdm
 
 from digits import command_line, files
@@ -303,7 +303,7 @@ def main(argv=None) -> int:
         print("\nunclear pictures, which should be unsure")
         command_line.print_table([("file", "read", "status"), *((name, *answer.values()) for name, answer in unclear.items())])
 
-    result = facts("own_digits", recognizer, argv)
+    result = facts_with_model("own_digits", argv, recognizer)
     for title, sets in tables.items():
         result[title] = {name: table for name, table in zip(("present", "left_out"), sets)}
     if not arguments.present:

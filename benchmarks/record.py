@@ -22,20 +22,27 @@ def add_flags(parser, name):
     parser.add_argument("--json", type=Path, default=RESULTS / f"{name}.json", metavar="FILE", help="where the numbers go")
 
 
-def facts(name, recognizer, argv):
-    """Return {fact: value} of a run: its command, its model, the machine, the versions, the day."""
+def facts(name, argv):
+    """Return {fact: value} of a run: its command, the machine, the versions, the day."""
     typed = sys.argv[1:] if argv is None else [str(word) for word in argv]
     return {
         "command": shlex.join(["python", f"benchmarks/{name}.py", *typed]),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("numpy", "opencv-python-headless", "pillow")},
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def facts_with_model(name, argv, recognizer):
+    """Return facts, and which model it was."""
+    return {
+        **facts(name, argv),
         "model": recognizer.model_path.name,
         "model_sha256": recognizer.card.get("sha256", {}).get(recognizer.model_path.name),
         "parameters": recognizer.card.get("parameters"),
         "temperature": recognizer.temperature,
         "threshold": recognizer.threshold,
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        **{package: version(package) for package in ("numpy", "opencv-python-headless", "pillow")},
-        "date": datetime.date.today().isoformat(),
     }
 
 

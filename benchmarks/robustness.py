@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from record import add_flags, facts, percent  # first: it puts the project on the path
+from record import add_flags, facts_with_model, percent  # first: it puts the project on the path
 
 from classic_networks import FIRST_SEED, RECIPES, build
 from corruptions import CORRUPTIONS
@@ -98,7 +98,7 @@ def main(argv=None) -> int:
     rows.insert(-1, (f"mean of {len(CORRUPTIONS)}", *map(percent, means.values())))
     print(f"{data.name}, {len(data.y_test):,} test pictures; {recognizer.model_path.name}")
     command_line.print_table(rows)
-    result = {**facts("robustness", recognizer, argv), "data": data.name, "mean": means, "correct": scores}
+    result = {**facts_with_model("robustness", argv, recognizer), "data": data.name, "mean": means, "correct": scores}
     files.write_json(arguments.json, result)
     if arguments.output_dir:
         from digits import plots  # here: Matplotlib takes a second
