@@ -129,6 +129,8 @@ class Recognizer:
         """Return the _Digits in the Picture, looked at after so many quarter turns to the left."""
         prepared = preprocessing.prepare(picture, quarter_turns)
         probabilities, scores, sure = self.classify(prepared.crops)
+        cut_off = np.array([candidate.cut for candidate in prepared.candidates], bool)
+        sure &= ~(cut_off & (probabilities.argmax(axis=1) == 1))  # a stroke cut off any letter looks like a 1
         way = best_way(prepared.candidates, probabilities, scores)
         boxes, rows = [prepared.boxes[i] for i in way], [prepared.candidates[i].row for i in way]
         return _Digits(prepared.crops[way], boxes, rows, probabilities[way], scores[way], sure[way])

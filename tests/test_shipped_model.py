@@ -41,7 +41,7 @@ def test_a_bar_does_not_turn_ones_and_fours_into_sevens(shipped, validation):
     for digit in (1, 4):
         crossed = [letterforms.bar(image, np.random.default_rng(i)) for i, image in enumerate(images[labels == digit])]
         changed = [a for a, b in zip(crossed, images[labels == digit]) if (a != b).any()]
-        assert len(changed) > 100
+        assert len(changed) > 50
         probabilities, _, sure = shipped.classify(np.stack(changed))
         assert ((probabilities.argmax(axis=1) == 7) & sure).mean() < 0.03, digit
 
