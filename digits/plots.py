@@ -82,7 +82,7 @@ def dataset_overview(name, splits, learned):
     axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
 
     for part, (images, labels), title in zip(
-        bottom.subfigures(1, 2), (next(iter(splits.values())), learned), ("ten of each", "as an epoch shows them"), strict=True
+        bottom.subfigures(1, 2), (next(iter(splits.values())), learned), ("ten of each", "as an epoch shows them; below, what is no digit"), strict=True
     ):
         grid = part.subplots(NUM_CLASSES + 1, 10)
         for label in range(NUM_CLASSES + 1):
@@ -91,9 +91,9 @@ def dataset_overview(name, splits, learned):
                 _picture(axes, image)
             for axes in grid[label, len(chosen) :]:
                 axes.axis("off")
-            if len(chosen):
-                grid[label, 0].set_ylabel("none" if label == NUM_CLASSES else label, rotation=0, labelpad=12, va="center")
-        grid[0, 0].set_title(title, fontsize=9, loc="left")
+            if label < NUM_CLASSES:
+                grid[label, 0].set_ylabel(label, rotation=0, labelpad=10, va="center")
+        part.suptitle(title, fontsize=9)
     return figure
 
 
