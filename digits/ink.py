@@ -11,6 +11,10 @@ BIWEIGHT_REACH = 2.5
 FAINTEST_INK = 10.0  # grey levels between ink and paper below which there is no ink. chosen
 LEAST_GRAIN = 1.0  # grey levels: rounding and JPEG leave so much. chosen
 NOISE_FACTOR = 5.0  # ink stands out by so many standard deviations of the paper's grain. chosen
+PAPER_NOISE = 2.5  # standard deviations of the grain up to which there is no ink at all beside a stroke ... chosen
+LEAST_INK, MOST_PAPER = 0.15, 0.3  # ... but no less and no more than these shares of the ink's contrast. chosen
+FULL_INK = 0.9  # of the ink's contrast, from which a pixel counts as fully inked. chosen
+LEAST_REACH = 12.0  # grey levels from the fit at which a pixel's say ends at the earliest: light is no exact quadratic. chosen
 DARKEST_LIGHT = 32.0  # grey levels added before brightnesses are compared, so that black is not infinitely dark. chosen
 SURFACE_CONTACT = 0.15  # of the picture's border: what meets more of it is a shadow or a desk. A stroke meets 0.03. chosen
 SURFACE_LEVELS = 24  # steps in which a surface's brightness is followed; one is about 10 grey levels at the most
@@ -80,8 +84,8 @@ def _ink_on_paper(pixels):
         return np.zeros(grey.shape, np.uint8)
     # Of several things that differ from the paper, such as a grey patch under the writing, ink is the strongest.
     contrast = np.median(strong[strong > 0.5 * np.percentile(strong, 99)])
-    paper_level = np.clip(2.5 * noise, 0.15 * contrast, 0.3 * contrast)
-    return (np.clip((strength - paper_level) / (0.9 * contrast - paper_level), 0, 1) * 255).astype(np.uint8)
+    none, full = np.clip(PAPER_NOISE * noise, LEAST_INK * contrast, MOST_PAPER * contrast), FULL_INK * contrast
+    return (np.clip((strength - none) / (full - none), 0, 1) * 255).astype(np.uint8)
 
 
 def _stands_out(grey, paper, sign, with_surfaces):
@@ -227,7 +231,7 @@ def paper_brightness(grey):
     surface = np.full_like(values, _where_values_crowd(values))
     for _ in range(8):
         difference = values - surface
-        reach = max(BIWEIGHT_REACH * _spread(difference), 12.0)  # grey levels; the least: light is no exact quadratic
+        reach = max(BIWEIGHT_REACH * _spread(difference), LEAST_REACH)
         weights = np.clip(1 - (difference / reach) ** 2, 0, None) ** 2
         weighted = terms * weights[:, None]
         # The normal equations, by least squares again: a picture one pixel wide leaves some of them without content.

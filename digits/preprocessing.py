@@ -17,6 +17,7 @@ from digits.ink import find_ink
 from digits.mnist_form import fit_into_box, place_by_mass
 from digits.segmentation import find_digits
 
+INKED, SOFT_EDGE = 80, 40  # of 255: a stroke's width is measured at the first, its box drawn at the second. chosen
 THINNEST_STROKE = 2.2  # pixels in the 20x20 box: near the median of MNIST's, 2.35 (3,000 pictures enlarged 8 times)
 THICKEST_STROKE = 3.4  # the same: nine tenths of MNIST's strokes are thinner
 BLOB = 6.0  # the same: ink thicker than this is no stroke but filled loops, which thinning would turn into a one. chosen
@@ -65,7 +66,7 @@ def digit_crop(ink):
     ink: (height, width) uint8, all zero but for one digit. Strokes that would vanish when they are shrunk are widened
     first, strokes so thick that their loops would close are thinned, and the strongest pixel becomes white, as in MNIST.
     """
-    x, y, width, height = cv2.boundingRect((ink > 80).astype(np.uint8))
+    x, y, width, height = cv2.boundingRect((ink > INKED).astype(np.uint8))
     usual, thin = _stroke_widths(ink[y : y + height, x : x + width])
     unit = max(width, height) / DIGIT_SIZE  # a pixel of the 20x20 box
     missing, excess = THINNEST_STROKE * unit - usual, thin - THICKEST_STROKE * unit
@@ -75,7 +76,7 @@ def digit_crop(ink):
         ink = cv2.dilate(ink, _disc(round(missing / 2)))
     elif excess > 0 and thin < BLOB * unit:
         ink = cv2.erode(ink, _disc(int(excess / 2)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    x, y, width, height = cv2.boundingRect((ink > 40).astype(np.uint8))
+    x, y, width, height = cv2.boundingRect((ink > SOFT_EDGE).astype(np.uint8))
     box = fit_into_box(ink[y : y + height, x : x + width]).astype(np.float32)
     return place_by_mass((box * (255 / max(box.max(), 1))).astype(np.uint8))
 

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from conftest import PROJECT, SHIPPED_MODEL
 from digits import dataset, recognizer
@@ -139,3 +139,18 @@ def test_dashes_are_not_ones_on_their_side(shipped):
     dashes = np.full((300, 500), 255, np.uint8)
     dashes[150:157, 50:110] = dashes[150:157, 190:250] = dashes[150:157, 330:390] = 0
     assert shipped.read(Image.fromarray(dashes))["status"] == "unsure"
+
+
+LETTERS = {
+    "n": [[(60, 200), (60, 60), (120, 50), (170, 70), (175, 200)]],
+    "U": [[(104, 40), (83, 180), (140, 200), (203, 180), (224, 40)]],
+    "K": [[(128, 40), (80, 200)], [(248, 40), (106, 120), (200, 200)]],
+}
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_the_strokes_of_a_letter_are_no_number(shipped, letter):
+    image = Image.new("L", (320, 240), 255)
+    for stroke in LETTERS[letter]:
+        ImageDraw.Draw(image).line(stroke, fill=0, width=14, joint="curve")
+    assert shipped.read(image)["status"] == "unsure"
