@@ -4,13 +4,14 @@ Everything random is drawn from the seed and the epoch, never from what was draw
 killed and resumed sees the same pictures in the same order, and ends with the same weights, byte for byte.
 """
 
+import concurrent.futures
 import io
 import json
 import shutil
+import signal
 import time
 import zipfile
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -121,6 +122,40 @@ def _variables(model):
     return model.variables + model.optimizer.variables
 
 
+class StopBetweenBatches(keras.callbacks.Callback):
+    """Within its context, Ctrl-C ends a training between two batches; a second Ctrl-C does at once.
+
+    Raised anywhere inside TensorFlow, KeyboardInterrupt may be swallowed, or leave memory in disorder and crash.
+    """
+
+    asked = False
+
+    def __enter__(self):
+        self.earlier = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *error):
+        signal.signal(signal.SIGINT, self.earlier)
+
+    def _ask(self, number, frame):
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.asked:
+            raise KeyboardInterrupt
+
+    on_test_batch_end = on_train_batch_end
+
+    def wait_for(self, future):
+        """Return the future's result, or raise KeyboardInterrupt as soon as Ctrl-C asks for it."""
+        while not future.done():
+            self.on_train_batch_end(None)
+            concurrent.futures.wait([future], timeout=0.1)
+        return future.result()
+
+
 class TwoRounds(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate, by step: it rises, falls to zero along a cosine, and falls once more from a lower start.
 
@@ -158,11 +193,12 @@ def fit(model, training, validation, settings, checkpoint, resume):
     if not resume:
         checkpoint.save(model, history)  # so that a kill in the first epoch can be resumed, too
     first = len(history)
-    with ThreadPoolExecutor(max_workers=1) as ahead:  # one core makes the next epoch's pictures while this one is learned
+    # One core makes the next epoch's pictures while this one is learned.
+    with StopBetweenBatches() as stop, concurrent.futures.ThreadPoolExecutor(max_workers=1) as ahead:
         upcoming = ahead.submit(pictures_of_epoch, *training, settings, first)
         for epoch in range(first, epochs):
             started = time.monotonic()
-            images, labels = upcoming.result()
+            images, labels = stop.wait_for(upcoming)
             if epoch + 1 < epochs:
                 upcoming = ahead.submit(pictures_of_epoch, *training, settings, epoch + 1)
             figures = model.fit(
@@ -175,6 +211,7 @@ def fit(model, training, validation, settings, checkpoint, resume):
                 validation_data=(validation[0], TARGETS[validation[1]]),
                 validation_batch_size=500,
                 verbose=0,
+                callbacks=[stop],
             ).history
             history.append({**{name: values[0] for name, values in figures.items()}, "seconds": time.monotonic() - started})
             checkpoint.save(model, history)
