@@ -23,7 +23,6 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from tqdm import tqdm
 
 from digits import command_line
 from digits.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR, UserError
@@ -128,8 +127,14 @@ def main(argv=None) -> int:
 
     width = min(60, max(len(command_line.printable(path)) for path in paths))
 
+    progress, write = paths, print
+    if len(paths) > 1:
+        from tqdm import tqdm  # here: a quick answer does without
+
+        progress, write = tqdm(paths, unit=" pictures", leave=False, disable=None), tqdm.write
+
     entries, shown = [], []
-    for number, path in enumerate(tqdm(paths, unit=" pictures", leave=False, disable=None if len(paths) > 1 else True), 1):
+    for number, path in enumerate(progress, 1):
         reading = recognizer.examine(path)
         entries.append(reading.entry)
         if len(shown) < FIGURE_LIMIT:
@@ -137,7 +142,7 @@ def main(argv=None) -> int:
         if arguments.save_crops:
             save_crops(reading, number, arguments.save_crops)
         if not quiet:
-            tqdm.write(line(reading.entry, width))
+            write(line(reading.entry, width))
 
     write_answers(entries, arguments.json, arguments.csv)
     if arguments.output_dir or not (arguments.json or arguments.csv):

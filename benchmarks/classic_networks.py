@@ -8,11 +8,11 @@ It prints this table and writes it to benchmarks/results/classic_networks.md, wi
 The seconds are those of the training, compilation and validation included; "relative" divides them by Keras' example's.
 
     network        parameters  epochs  test accuracy             seconds  relative
-    cnn-225k          225,034       5  9,903 / 10,000 (99.03 %)       38      0.31
-    cnn-122k          121,930       5  9,896 / 10,000 (98.96 %)       46      0.37
-    dense-118k        118,282      20  9,797 / 10,000 (97.97 %)       70      0.57
-    keras-example      34,826      15  9,918 / 10,000 (99.18 %)      123      1.00
-    ours               45,594      12  9,955 / 10,000 (99.55 %)      224      1.83
+    cnn-225k          225,034       5  9,903 / 10,000 (99.03 %)       50      0.32
+    cnn-122k          121,930       5  9,896 / 10,000 (98.96 %)       69      0.45
+    dense-118k        118,282      20  9,797 / 10,000 (97.97 %)       88      0.57
+    keras-example      34,826      15  9,918 / 10,000 (99.18 %)      154      1.00
+    ours               45,594      16  9,945 / 10,000 (99.45 %)      374      2.43
 """
 
 import datetime

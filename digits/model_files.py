@@ -16,8 +16,6 @@ import shutil
 import time
 from pathlib import Path
 
-import filelock
-
 from digits.config import BUNDLED_MODEL_NAME, UserError
 from digits.files import synchronise, write_json, written_beside
 
@@ -58,6 +56,8 @@ def lock(model_path):
 
     Raises UserError where another process holds it or the folder can't be written to.
     """
+    import filelock  # here: whoever only reads does without
+
     path = Path(model_path).with_suffix(".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
