@@ -80,10 +80,10 @@ def draw(count, images, labels, rng):
 
     images: (N, 28, 28) uint8 and labels: (N,), digits of which some are turned or joined. rng: numpy Generator.
     """
-    kinds = rng.choice(len(KINDS), count, p=list(KINDS.values()))
+    kinds = list(KINDS)
     pictures = np.empty((count, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
-    for i, kind in enumerate(kinds):
-        pictures[i] = list(KINDS)[kind](images, labels, rng)
+    for i, kind in enumerate(rng.choice(len(kinds), count, p=list(KINDS.values()))):
+        pictures[i] = kinds[kind](images, labels, rng)
     return pictures
 
 
@@ -140,7 +140,7 @@ def two_digits(images, labels, rng):
         top = rng.integers(height - len(digit) + 1)
         place = pair[top : top + len(digit), first : first + digit.shape[1]]
         np.maximum(place, digit, out=place)
-    return place_by_mass(fit_into_box(pair))
+    return place_by_mass(fit_into_box(pair)) if pair.any() else np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
 
 
 def blob(images, labels, rng):

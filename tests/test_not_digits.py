@@ -68,3 +68,8 @@ def test_two_digits_keep_their_own_ink(digits):
 def test_data_without_a_digit_that_can_be_turned_does_no_harm():
     zeros = np.full((5, 28, 28), 200, np.uint8), np.zeros(5, np.uint8)
     assert not_digits.turned_digit(*zeros, np.random.default_rng(0)).shape == (28, 28)
+
+
+def test_blank_pictures_among_the_digits_do_no_harm():
+    blank = np.zeros((20, 28, 28), np.uint8)
+    assert not_digits.draw(200, blank, np.zeros(20, np.uint8), rng()).any()
