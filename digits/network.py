@@ -16,7 +16,7 @@ with silent_stderr():
 
 absl.logging.set_verbosity(absl.logging.ERROR)  # the .h5 is a legacy format on purpose: everything reads it
 
-FEATURES = "features"  # the layer whose output describes a digit to the recogniser
+FEATURES = "features"  # the last hidden layer, by which a file's reader finds what describes a digit
 
 
 def build(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
