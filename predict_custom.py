@@ -16,7 +16,9 @@ outputs/custom_predictions.png shows the first 24 pictures with the digits boxed
 probabilities. With --json or --csv no figure is drawn unless --output-dir is given.
 """
 
+import contextlib
 import csv
+import functools
 import glob
 import os
 import sys
@@ -27,7 +29,8 @@ from PIL import Image
 from digits import command_line
 from digits.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR, UserError
 from digits.dataset import pictures_in
-from digits.files import write_json, written_beside
+from digits.files import JsonList, streamed, written_beside
+from digits.many import examine_all
 from digits.recognizer import DEFAULT_MODEL, Recognizer
 
 # ---- setting -------------------------------------------------------------------------------------------------------
@@ -85,19 +88,20 @@ def save_crops(reading, number, folder):
             Image.fromarray(crop).save(temporary)
 
 
-def write_answers(entries, json_path, csv_path):
-    """Write the JSON and the CSV that were asked for; "-" is standard output."""
-    if json_path == "-":
-        write_json(sys.stdout, entries)
-    elif json_path:
-        write_json(json_path, entries)
-    rows = [CSV_COLUMNS, *map(csv_row, entries)]
-    if csv_path == "-":
-        csv.writer(sys.stdout).writerows(rows)
-    elif csv_path:
-        with written_beside(csv_path) as temporary:
-            with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-                csv.writer(file).writerows(rows)
+@contextlib.contextmanager
+def answer_files(json_path, csv_path):
+    """Yield a function that writes an entry to the JSON and the CSV that were asked for; they are whole when the block ends."""
+    with contextlib.ExitStack() as files:
+        targets = []
+        if json_path:
+            entries = JsonList(files.enter_context(streamed(json_path)))
+            files.callback(entries.end)
+            targets.append(entries.append)
+        if csv_path:
+            rows = csv.writer(files.enter_context(streamed(csv_path)))
+            rows.writerow(CSV_COLUMNS)
+            targets.append(lambda entry: rows.writerow(csv_row(entry)))
+        yield lambda entry: [write(entry) for write in targets]
 
 
 def parse(argv):
@@ -126,33 +130,40 @@ def main(argv=None) -> int:
         print(f"model: {command_line.printable(recognizer.model_path)}")
 
     width = min(60, max(len(command_line.printable(path)) for path in paths))
-
-    progress, write = paths, print
+    draws = arguments.output_dir or not (arguments.json or arguments.csv)
+    progress, write = lambda readings: readings, print
     if len(paths) > 1:
         from tqdm import tqdm  # here: a quick answer does without
 
-        progress, write = tqdm(paths, unit=" pictures", leave=False, disable=None), tqdm.write
+        progress, write = functools.partial(tqdm, total=len(paths), unit=" pictures", leave=False, disable=None), tqdm.write
 
-    entries, shown = [], []
-    for number, path in enumerate(progress, 1):
-        reading = recognizer.examine(path)
-        entries.append(reading.entry)
-        if len(shown) < FIGURE_LIMIT:
-            shown.append(reading)
-        if arguments.save_crops:
-            save_crops(reading, number, arguments.save_crops)
-        if not quiet:
-            write(line(reading.entry, width))
+    shown, done, failed = [], 0, 0
+    with answer_files(arguments.json, arguments.csv) as write_answer:
+        try:
+            for reading in progress(examine_all(recognizer, paths, thumbnails=FIGURE_LIMIT if draws else 0)):
+                done += 1
+                failed += reading.entry["status"] == "error"
+                write_answer(reading.entry)
+                if draws and done <= FIGURE_LIMIT:
+                    shown.append(reading)
+                if arguments.save_crops:
+                    save_crops(reading, done, arguments.save_crops)
+                if not quiet:
+                    write(line(reading.entry, width))
+        except KeyboardInterrupt:
+            written = " and ".join(name for name in (arguments.json, arguments.csv) if name not in (None, "-"))
+            kept = f" {written} holds their answers." if written else ""
+            print(f"\nInterrupted after {done:,} of {len(paths):,} pictures.{kept}", file=sys.stderr)
+            return command_line.INTERRUPTED
 
-    write_answers(entries, arguments.json, arguments.csv)
-    if arguments.output_dir or not (arguments.json or arguments.csv):
+    if draws:
         from digits import plots  # here: Matplotlib takes a second, and a quick answer draws nothing
 
         figure_path = (arguments.output_dir or OUTPUTS_DIR) / "custom_predictions.png"
         plots.save(plots.custom_predictions(shown, left_out=len(paths) - len(shown)), figure_path)
         if not quiet:
             print(f"\nfigure: {figure_path}")
-    return command_line.SOME_FAILED if any(entry["status"] == "error" for entry in entries) else command_line.DONE
+    return command_line.SOME_FAILED if failed else command_line.DONE
 
 
 if __name__ == "__main__":

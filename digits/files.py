@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 from digits.config import UserError
@@ -35,13 +37,18 @@ def written_beside(path):
         synchronise(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(
-            f"{path} can't be written: {error.strerror or error}.\n"
-            "Expected a folder that can be written to and room on its disk. Nothing half-written remains."
-        ) from error
+        raise _cannot_be_written(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _cannot_be_written(path, error):
+    """Return the UserError for an OSError."""
+    return UserError(
+        f"{path} can't be written: {error.strerror or error}.\n"
+        "Expected a folder that can be written to and room on its disk. Nothing half-written remains."
+    )
 
 
 def synchronise(path):
@@ -58,3 +65,47 @@ def write_json(target, content):
     else:
         with written_beside(target) as temporary:
             temporary.write_text(text, encoding="ascii")
+
+
+@contextlib.contextmanager
+def streamed(path):
+    """Yield a text file named PATH.part, to be written bit by bit; it takes the path's place when the block ends well.
+
+    "-" and what is no ordinary file, such as a pipe, are written to directly. Raises UserError where the folder can't be
+    written to or the disk is full; nothing half-written remains then.
+    """
+    if path == "-":
+        yield sys.stdout
+        return
+    path = Path(path).resolve()
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+                yield file
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.part")
+        try:
+            with open(part, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+                yield file
+            synchronise(part)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
+
+
+class JsonList:
+    """A JSON list, written to an open file entry by entry, as write_json would write it whole."""
+
+    def __init__(self, file):
+        self.file = file
+        self.before = "["
+
+    def append(self, entry):
+        self.file.write(f"{self.before}\n{textwrap.indent(json.dumps(entry, indent=2), '  ')}")
+        self.before = ","
+
+    def end(self):
+        self.file.write("[]\n" if self.before == "[" else "\n]\n")

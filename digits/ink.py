@@ -1,9 +1,12 @@
 """Pixels -> how strongly each one is inked, whatever the paper, the light and the colours."""
 
+import functools
+
 import cv2
 import numpy as np
 
 FIT_SIDE = 64  # pixels; the paper's light is fitted on a reduction to this
+MOST_FITS, SAME_FIT = 8, 0.1  # rounds of fitting at the most; grey levels of change that are none
 CROWD = 50_000  # pixels that are sorted to find where they crowd, of all those in the picture. chosen
 # Standard deviations from the fit at which a pixel's say ends. 4.7 is usual, for strays; a desk is a crowd. chosen on
 # one photograph of own_digits, where 3 lets the desk bend the fit; the tests' pages pass with either.
@@ -174,7 +177,10 @@ def _level_lines(inked, thickest):
 
 def _spread(values):
     """Return the standard deviation of values around 0, from their median so that strays don't count."""
-    return 1.4826 * float(np.median(np.abs(values))) if values.size else 0.0
+    if values.size == 0:
+        return 0.0
+    middle = values.size // 2
+    return 1.4826 * float(np.partition(np.abs(values), middle, axis=None)[middle])
 
 
 def _surfaces(beyond, threshold):
@@ -204,7 +210,7 @@ def _surfaces(beyond, threshold):
 
 def _long_runs(values, shortest):
     """Return the bool values, (N,), round a closed line, with only those runs left that are so long."""
-    if values.all():
+    if values.all() or not values.any():
         return values
     start = int(np.argmin(values))  # a run does not begin before a place without one
     turned = np.roll(values, -start).astype(np.uint8)
@@ -225,22 +231,30 @@ def paper_brightness(grey):
     reduction = min(1.0, FIT_SIDE / max(height, width))
     size = (max(1, round(width * reduction)), max(1, round(height * reduction)))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    y, x = np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    terms = _quadratic_terms(*size)
     values = small.ravel()
     surface = np.full_like(values, _where_values_crowd(values))
-    for _ in range(8):
-        difference = values - surface
+    for _ in range(MOST_FITS):
+        earlier, difference = surface, values - surface
         reach = max(BIWEIGHT_REACH * _spread(difference), LEAST_REACH)
         weights = np.clip(1 - (difference / reach) ** 2, 0, None) ** 2
         weighted = terms * weights[:, None]
         # The normal equations, by least squares again: a picture one pixel wide leaves some of them without content.
         surface = terms @ np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
+        if np.abs(surface - earlier).max() < SAME_FIT:
+            break
 
     surface = surface.reshape(small.shape).astype(np.float32)
     paper = cv2.resize(surface, (width, height), interpolation=cv2.INTER_CUBIC)
     # Thin lines darkened the reduction evenly; in the full picture the paper is where the pixels crowd.
     return paper + _where_values_crowd((grey - paper).ravel()[:: max(grey.size // CROWD, 1)])
+
+
+@functools.lru_cache(maxsize=8)
+def _quadratic_terms(width, height):
+    """Return 1, x, y, x², xy and y² at each pixel, (height * width, 6) float; x and y go from -1 to 1."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
 
 
 def _where_values_crowd(values):

@@ -170,6 +170,11 @@ def texture(images, labels, rng):
 KINDS = {sign: 0.38, invented: 0.14, scribble: 0.10, turned_digit: 0.13, two_digits: 0.15, blob: 0.03, texture: 0.07}
 
 
+# What the four points around a step of the curve contribute to it, by step.
+_T = np.linspace(0, 1, 8, endpoint=False)
+CATMULL_ROM = np.array([-_T + 2 * _T**2 - _T**3, 2 - 5 * _T**2 + 3 * _T**3, _T + 4 * _T**2 - 3 * _T**3, _T**3 - _T**2]) / 2
+
+
 def _parse(line):
     """Return one line of SIGNS as [(points (n, 2) float in units of the height, smooth)]."""
     strokes = []
@@ -186,11 +191,8 @@ PEN_STROKES = [_parse(line) for line in SIGNS]
 def _smooth(points):
     """Return a smooth curve through the points: a Catmull-Rom spline of 8 steps between two of them."""
     before, after = 2 * points[0] - points[1], 2 * points[-1] - points[-2]
-    p = np.concatenate([[before], points, [after]])
-    t = np.linspace(0, 1, 8, endpoint=False)[None, :, None]
-    a, b, c, d = (p[i : len(p) - 3 + i, None] for i in range(4))
-    curve = b + (c - a) / 2 * t + (a - 2.5 * b + 2 * c - d / 2) * t**2 + (-a + 3 * b - 3 * c + d) / 2 * t**3
-    return np.concatenate([curve.reshape(-1, 2), points[-1:]])
+    around = np.lib.stride_tricks.sliding_window_view(np.vstack([before, points, after]), 4, axis=0)
+    return np.vstack([(around @ CATMULL_ROM).swapaxes(1, 2).reshape(-1, 2), points[-1:]])
 
 
 def _written(strokes, rng):
@@ -201,7 +203,7 @@ def _written(strokes, rng):
     canvas = np.zeros((CANVAS + 2 * width, CANVAS + 2 * width), np.uint8)
     for stroke in strokes:
         path = np.round((stroke - low) * scale + width).astype(np.int32)
-        cv2.polylines(canvas, [path], False, 255, width, cv2.LINE_AA)
+        cv2.polylines(canvas, [path], False, 255, width)
     return place_by_mass(fit_into_box(_trimmed(canvas)))
 
 

@@ -78,8 +78,11 @@ class _Piece(NamedTuple):
         return self.y + self.height
 
 
-def find_digits(ink):
-    """Return the Candidates in the ink, (height, width) uint8. Every way from place 0 to the last one is a reading."""
+def find_digits(ink, cutting=True):
+    """Return the Candidates in the ink, (height, width) uint8. Every way from place 0 to the last one is a reading.
+
+    cutting: False offers each digit's ink only whole, which takes a quarter of the time.
+    """
     count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INK).astype(np.uint8), connectivity=8)
     pieces = [_Piece(label, *stats[label, :4].tolist()) for label in range(1, count)]
     pieces = sorted(pieces, key=lambda piece: -max(piece.width, piece.height))[:MOST_PIECES]
@@ -94,9 +97,9 @@ def find_digits(ink):
         before = None  # the digit to the left and its first place
         for digit in digits:
             left, top, strokes = _strokes(ink, labels, digit)
-            cuts = _cuts(strokes)
+            cuts = _cuts(strokes) if cutting else []
             end = place + len(cuts) + 1
-            if before and _may_be_one(before[0], digit):
+            if cutting and before and _may_be_one(before[0], digit):
                 candidates.append(_candidate(*_strokes(ink, labels, before[0] + digit), row, before[1], end, JOINED))
             for first, last, part in _parts(strokes, cuts):
                 cut = last - first <= len(cuts)
@@ -154,7 +157,9 @@ def _without_margins(pieces, labels):
     What lies free says how tall digits are here. A piece at the border is a digit if it is as tall, does not lie
     along the border and does not cross it twice; or if it is so tall that all that lies free are specks beside it.
     """
-    height = labels.shape[0]
+    height, width = labels.shape
+    if all(piece.x > 0 and piece.y > 0 and piece.right < width and piece.bottom < height for piece in pieces):
+        return pieces
     touching, crossing = np.zeros((2, labels.max() + 1), int)
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         touching += np.bincount(side, minlength=len(touching))
@@ -269,6 +274,8 @@ def _rows(digits):
     A row is a chain of neighbours, each of which overlaps the one before it in height, so it may bend. The slope that
     most neighbours share is taken out first, so it may also slope across a gap.
     """
+    if len(digits) == 1:
+        return [digits]
     bounds = np.array([_bounds(digit) for digit in digits], float)
     middles = (bounds[:, :2] + bounds[:, 2:]) / 2
     slopes = []

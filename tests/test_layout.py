@@ -13,7 +13,7 @@ MODULES = (
     "config", "quiet", "files", "mnist_form", "dataset", "letterforms", "disturbances", "augmentation", "not_digits",
     "network", "training",
     "picture", "ink", "segmentation", "preprocessing", "reading",
-    "model_files", "recognizer", "report", "command_line", "plots",
+    "model_files", "recognizer", "many", "report", "command_line", "plots",
 )  # fmt: skip
 HEAVY = {"keras": {"network", "training"}, "tensorflow": set(), "matplotlib": {"plots"}, "seaborn": {"plots"}}
 

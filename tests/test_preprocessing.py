@@ -17,9 +17,13 @@ def draw_seven(size=(200, 200), paper=255, ink=0, width=14, mode="L", corner=(60
     return image
 
 
+def prepare(picture, quarter_turns=0):
+    return preprocessing.prepare(picture, preprocessing.ink_of(picture, quarter_turns), quarter_turns)
+
+
 def crops_of(image):
     """The crops of the digits as they stand, without those that were cut from one."""
-    prepared = preprocessing.prepare(open_picture(image))
+    prepared = prepare(open_picture(image))
     return [crop for crop, candidate in zip(prepared.crops, prepared.candidates, strict=True) if not candidate.cut]
 
 
@@ -76,7 +80,7 @@ def test_thick_strokes_stay_filled():
 
 def test_boxes_are_in_pixels_of_the_full_picture():
     image = draw_seven(size=(2000, 1600)).resize((4000, 3200))
-    prepared = preprocessing.prepare(open_picture(image))
+    prepared = prepare(open_picture(image))
     x, y, width, height = prepared.boxes[0]
     assert (x, y, x + width, y + height) == pytest.approx((106, 66, 294, 334), abs=20)
 
@@ -85,7 +89,7 @@ def test_boxes_are_in_pixels_of_the_full_picture():
 def test_boxes_of_a_turned_picture_are_in_the_picture_as_it_was(quarter_turns):
     picture = open_picture(draw_seven(size=(1600, 1000), corner=(300, 50), width=30))
     (box, crop), (turned_box, turned_crop) = (
-        next((box, crop) for crop, box, candidate in zip(*preprocessing.prepare(picture, turns)) if not candidate.cut)
+        next((box, crop) for crop, box, candidate in zip(*prepare(picture, turns)) if not candidate.cut)
         for turns in (0, quarter_turns)
     )
     assert turned_box == pytest.approx(box, abs=6)

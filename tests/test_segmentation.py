@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.reading import best_way
+from digits.reading import best_way, doubts
 from digits.recognizer import log_odds
 from digits.segmentation import _without_scraps, find_digits
 
@@ -215,14 +215,23 @@ def test_the_best_way_takes_what_is_surely_a_digit():
     first = next(i for i in halves if candidates[i].start == 0)
     second = next(i for i in halves if candidates[i].start == candidates[first].end)
     probabilities[[first, second]] = [0.9999] + [0.0001 / 9] * 9
-    assert best_way(candidates, probabilities, log_odds(probabilities)) == [first, second]
+    assert best_way(candidates, doubts(candidates, probabilities, log_odds(probabilities))) == [first, second]
     entire = next(i for i, c in enumerate(candidates) if (c.start, c.end) == (0, last))
     probabilities[entire] = np.roll(probabilities[first], 3)
     narrow = [candidate._replace(doubt=0.0) for candidate in candidates]
-    assert best_way(narrow, probabilities, log_odds(probabilities)) in ([entire], [first, second])
+    assert best_way(narrow, doubts(narrow, probabilities, log_odds(probabilities))) in ([entire], [first, second])
     probabilities[[first, second]] = 0.1
-    assert best_way(narrow, probabilities, log_odds(probabilities)) == [entire]
-    assert best_way([], np.zeros((0, 10), np.float32), np.zeros(0, np.float32)) == []
+    assert best_way(narrow, doubts(narrow, probabilities, log_odds(probabilities))) == [entire]
+    assert best_way([], doubts([], np.zeros((0, 10), np.float32), np.zeros(0, np.float32))) == []
+
+
+def test_without_cutting_all_ink_comes_whole():
+    ink = paper()
+    cv2.circle(ink, (150, 120), 45, 255, 12)
+    cv2.circle(ink, (235, 120), 45, 255, 12)
+    (entire,) = find_digits(ink, cutting=False)
+    assert not entire.cut and entire.box[2] > 1.8 * entire.box[3]
+    assert len(find_digits(ink)) > 1
 
 
 @pytest.mark.parametrize(("height", "is_cut"), [(9, False), (30, True)])
