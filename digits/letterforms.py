@@ -13,7 +13,7 @@ import numpy as np
 from digits.config import IMAGE_SIZE
 
 SHARE = 0.5  # of the ones, fours, sevens and nines; the others stay as they are
-SUPERSAMPLING = 4  # strokes are drawn this much larger, then reduced: as finely anti-aliased as MNIST's
+SUPERSAMPLING = 8  # strokes are drawn this much larger, then reduced: as finely anti-aliased as MNIST's
 WIDEST_STEM = 5.0  # pixels; what is wider is no stem
 PLAIN_STEM = 2.0  # times its width; a stem with a row wider than this has a bar, a hook or a base already
 STEEPEST_SLANT = 0.7  # pixels to the right per row down; a one that lies farther over is left as it is
@@ -135,5 +135,5 @@ def _draw(image, points, width):
     """Return the picture with a stroke of this width, in pixels, through the points (x, y)."""
     path = np.round((np.asarray(points) + 0.5) * SUPERSAMPLING).astype(np.int32)
     canvas = np.zeros((IMAGE_SIZE * SUPERSAMPLING,) * 2, np.uint8)
-    cv2.polylines(canvas, [path], False, 255, max(1, round(width * SUPERSAMPLING)), cv2.LINE_AA)
+    cv2.polylines(canvas, [path], False, 255, max(1, round(width * SUPERSAMPLING)))
     return np.maximum(image, cv2.resize(canvas, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA))

@@ -3,10 +3,17 @@
 Importing this imports Keras, which takes seconds: whoever reads pictures with a .tflite does without it.
 """
 
+import os
+import subprocess
+import sys
+
 import absl.logging
 
-from digits.config import IMAGE_SIZE, NUM_CLASSES, UserError
+from digits.config import IMAGE_SIZE, NUM_CLASSES, PROJECT, UserError
 from digits.quiet import silent_stderr
+
+# TensorFlow leaves oneDNN's convolutions unused on processors without AVX-512, where they are as much faster.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 with silent_stderr():
     import keras
@@ -22,22 +29,19 @@ FEATURES = "features"  # the last hidden layer, by which a file's reader finds w
 def build(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     """Return the untrained network: (N, 28, 28), 0 to 255 -> probabilities (N, 10), float32.
 
-    Pairs of 3x3 convolutions (Simonyan and Zisserman 2015), each with batch normalisation (Ioffe and Szegedy 2015),
-    halved by pooling. conv1_filters and conv2_filters: channels before and after the first pooling, doubled after the
-    second. dense_units: width of the last hidden layer, 0 for none. dropout_rate: 0 to below 1, before the output. seed:
-    of the first weights and of the dropout.
+    Convolutions, each with batch normalisation (Ioffe and Szegedy 2015), halved twice by pooling. The first is 5x5 and is
+    pooled at once: most of the time goes where the picture is still large. conv1_filters and conv2_filters: channels
+    before and after the first pooling, doubled after the second. dense_units: width of the last hidden layer, 0 for none.
+    dropout_rate: 0 to below 1, before the output. seed: of the first weights and of the dropout.
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((IMAGE_SIZE, IMAGE_SIZE), name="pictures")
     x = layers.Rescaling(1 / 255, name="scaling")(inputs)
     x = layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="one_channel")(x)
-    x = _convolution(x, conv1_filters, "conv1a")
-    x = _convolution(x, conv1_filters, "conv1b")
-    x = layers.MaxPooling2D(name="pool1")(x)
-    x = _convolution(x, conv2_filters, "conv2a")
-    x = _convolution(x, conv2_filters, "conv2b")
-    x = layers.MaxPooling2D(name="pool2")(x)
-    x = _convolution(x, 2 * conv2_filters, "conv3", padding="same")
+    x = _convolution(x, conv1_filters, 5, "conv1", pooled=True)
+    x = _convolution(x, conv2_filters, 3, "conv2a")
+    x = _convolution(x, conv2_filters, 3, "conv2b", pooled=True)
+    x = _convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
     x = layers.Flatten(name="flatten" if dense_units else FEATURES)(x)
     if dense_units:
         x = layers.Dense(dense_units, activation="relu", name=FEATURES)(x)
@@ -46,9 +50,12 @@ def build(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     return keras.Model(inputs, outputs, name="digit_recognition")
 
 
-def _convolution(x, filters, name, padding="valid"):
-    """Convolve 3x3, normalise, rectify. The normalisation's offset makes a bias superfluous."""
-    x = layers.Conv2D(filters, 3, padding=padding, use_bias=False, name=name)(x)
+def _convolution(x, filters, size, name, padding="valid", pooled=False):
+    """Convolve, pool, normalise, rectify. The normalisation's offset makes a bias superfluous, and pooling before it saves
+    three quarters of its work."""
+    x = layers.Conv2D(filters, size, padding=padding, use_bias=False, name=name)(x)
+    if pooled:
+        x = layers.MaxPooling2D(name=f"{name}_pool")(x)
     x = layers.BatchNormalization(name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
@@ -60,11 +67,33 @@ def layer_table(model):
 
 
 def save(model, h5_path, tflite_path):
-    """Write the network as .h5 and, with the same weights, as .tflite.
+    """Write the network as .h5 and, with the same weights, as .tflite. Raises UserError where TensorFlow is missing.
 
-    Saving with the optimizer would change the model's compiled configuration (Keras 3.15.1), so it is left out.
+    Saving with the optimizer would change the model's compiled configuration (Keras 3.15.1), so it is left out. Only
+    TensorFlow writes .tflite files: where Keras runs on something else, such as JAX, another process converts the .h5.
     """
     model.save(h5_path, include_optimizer=False)
+    if keras.backend.backend() == "tensorflow":
+        _export(model, tflite_path)
+        return
+    code = "import sys; from digits import network; network._export(network.load(sys.argv[1]), sys.argv[2])"
+    result = subprocess.run(
+        [sys.executable, "-c", code, h5_path.resolve(), tflite_path.resolve()],
+        cwd=PROJECT,  # from where the code above finds the package
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if result.returncode != 0:
+        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise UserError(
+            f"The .tflite could not be written: TensorFlow does not start ({reason}).\n"
+            "Expected it beside Keras: pip install tensorflow. The earlier model is in place; the training is kept, and the\n"
+            "same command with --resume goes on here or where TensorFlow is."
+        )
+
+
+def _export(model, tflite_path):
     with silent_stderr():
         model.export(tflite_path, format="litert", verbose=False)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digits.config import UserError
 
@@ -93,6 +93,8 @@ def _upright(image):
     A HEIC photograph is upright as decoded, and its EXIF data, as pillow-heif gives it, says so.
     """
     try:
+        if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+            return image  # as most pictures are; exif_transpose would copy it
         return ImageOps.exif_transpose(image)
     except Exception:  # Pillow's EXIF reader fails in many ways
         return image
@@ -107,7 +109,7 @@ def _to_rgb(image):
     if image.has_transparency_data:
         premultiplied = np.asarray(image.convert("RGBA").convert("RGBa"))  # else what is transparent would blend in
         return _on_paper(_reduce(premultiplied, WORKING_SIDE))
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _on_paper(rgba):

@@ -20,6 +20,7 @@ from digits import not_digits
 from digits.augmentation import augment
 from digits.config import NUM_CLASSES, UserError
 from digits.files import written_beside
+from digits.muon import Muon
 
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 FIRST_RATE = 0.05  # share of the highest learning rate with which it begins
@@ -186,7 +187,7 @@ def fit(model, training, validation, settings, checkpoint, resume):
     steps = -(-pictures // settings["BATCH_SIZE"])
     calm = calm_epochs(epochs)
     rate = TwoRounds((epochs - calm) * steps, calm * steps, settings["LEARNING_RATE"])
-    model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=[DigitAccuracy(name="accuracy")])
+    model.compile(Muon(rate), "categorical_crossentropy", metrics=[DigitAccuracy(name="accuracy")])
     model.optimizer.build(model.trainable_variables)
 
     history = checkpoint.restore(model) if resume else []

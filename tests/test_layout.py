@@ -11,11 +11,11 @@ SCRIPTS = ("train_model", "verify_all_digits", "predict_custom")
 # The data's way: a module imports only what stands before it.
 MODULES = (
     "config", "quiet", "files", "mnist_form", "dataset", "letterforms", "disturbances", "augmentation", "not_digits",
-    "network", "training",
+    "network", "muon", "training",
     "picture", "ink", "segmentation", "preprocessing", "reading",
     "model_files", "recognizer", "many", "report", "command_line", "plots",
 )  # fmt: skip
-HEAVY = {"keras": {"network", "training"}, "tensorflow": set(), "matplotlib": {"plots"}, "seaborn": {"plots"}}
+HEAVY = {"keras": {"network", "muon", "training"}, "tensorflow": set(), "matplotlib": {"plots"}, "seaborn": {"plots"}}
 
 
 def imports_of(path):

@@ -1,5 +1,7 @@
 """Training is a function of data, settings and seed, whatever interrupts it."""
 
+import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -61,8 +63,6 @@ def test_a_killed_training_resumes_to_the_same_weights(uninterrupted, small_data
 
 def _epochs_in(checkpoint):
     """Return how many epochs a checkpoint holds, -1 for none."""
-    import json
-
     try:
         with np.load(checkpoint) as state:
             return len(json.loads(str(state["history"])))
@@ -82,6 +82,32 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_resume(small_data, tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert "--resume" in errors
+
+
+needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+
+
+@needs_jax
+def test_on_jax_without_tensorflow_the_training_is_kept_until_there_is_one(small_data, run_script, tmp_path):
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "tensorflow.py").write_text("raise ImportError('there is none here')")
+    earlier = tmp_path / "m.tflite"
+    earlier.write_bytes(b"the earlier model")
+    flags = ("--epochs", "1", *_places(small_data, tmp_path))
+    without = run_script("train_model.py", *flags, KERAS_BACKEND="jax", PYTHONPATH=tmp_path / "none")
+    assert without.returncode == 2
+    assert "there is none here" in without.stderr and "--resume" in without.stderr
+    assert "Traceback" not in without.stderr
+    assert earlier.read_bytes() == b"the earlier model" and not (tmp_path / "m.h5").exists()
+    earlier.unlink()
+
+    resumed = run_script("train_model.py", *flags, "--resume", KERAS_BACKEND="jax")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "epoch 1 / 1" not in resumed.stdout, "it was trained again"
+    verified = run_script("verify_all_digits.py", "--data", small_data, "--model", tmp_path / "m.tflite", "--json", "-")
+    by_keras = run_script("verify_all_digits.py", "--data", small_data, "--model", tmp_path / "m.h5", "--json", "-")
+    same = [{**json.loads(result.stdout), "model": None, "loss": None} for result in (verified, by_keras)]
+    assert same[0] == same[1], "the .tflite is another network"
 
 
 def test_resuming_nothing_is_refused(small_data, run_script, tmp_path):

@@ -1,0 +1,201 @@
+"""How fast the scripts answer, each beside a peer in the same run.
+
+    python benchmarks/speed.py                   everything, about three minutes on two cores
+    python benchmarks/speed.py start photos      a part: start, folder, photos, verify
+
+start   one picture from a cold start: predict_custom.py on the .tflite, beside loading the .h5 with Keras and predicting
+folder  10,000 pictures of 28x28 pixels, drawn from MNIST's, half of them black on white: pictures a second on all cores,
+        the memory for a tenth of them and for all, and where one core's time goes
+photos  JPEG pictures of 12 megapixels: reading, beside Pillow's full decode, Image.open(file).load()
+verify  verify_all_digits.py on MNIST, figures included
+
+Medians of RUNS runs, ours and the peer's in turn. It writes benchmarks/results/speed.json, and prints:
+
+    TABLE
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from record import RESULTS, facts  # first of ours: it puts the project on the path
+
+from digits import command_line, dataset, files, preprocessing, recognizer
+from digits.config import CUSTOM_DIGITS_DIR, PROJECT
+
+RUNS = 5
+PARTS = ("start", "folder", "photos", "verify")
+SMALL_PICTURES = 10_000
+PHOTO_SIZE = (4000, 3000)
+PICTURE = CUSTOM_DIGITS_DIR / "7" / "barred_ballpen_photo.jpg"
+KERAS_PREDICTS = """
+import sys, numpy, keras
+from PIL import Image
+model = keras.models.load_model(sys.argv[1], compile=False)
+picture = 255 - numpy.asarray(Image.open(sys.argv[2]).convert("L").resize((28, 28)), "float32")
+print(model.predict(picture[None], verbose=0).argmax())
+"""
+
+
+def run(command):
+    """Run a command and return (seconds, MiB): of the wall clock, and the most memory of its largest process."""
+    started = time.monotonic()
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != command_line.DONE:
+        raise RuntimeError(f"{command} ended with exit code {process.returncode}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def medians(*commands):
+    """Return for each command (seconds, MiB), medians of RUNS runs in turn; a first round, from a cold disk, is left out."""
+    results = [[run(command) for command in commands] for _ in range(RUNS + 1)][1:]
+    return [tuple(statistics.median(values) for values in zip(*of_one)) for of_one in zip(*results)]
+
+
+def start():
+    """One picture from a cold start."""
+    ours = [sys.executable, PROJECT / "predict_custom.py", PICTURE, "--json", "-"]
+    keras = [sys.executable, "-c", KERAS_PREDICTS, recognizer.DEFAULT_MODEL.with_suffix(".h5"), PICTURE]
+    (seconds, memory), (keras_seconds, keras_memory) = medians(ours, keras)
+    return {"seconds": seconds, "MiB": memory, "keras_seconds": keras_seconds, "keras_MiB": keras_memory}
+
+
+def folder():
+    """A folder of small pictures."""
+    images = dataset.load(None).x_train[:SMALL_PICTURES]
+    with tempfile.TemporaryDirectory() as name:
+        paths = []
+        for i, image in enumerate(images):
+            paths.append(Path(name) / f"{i // 1000}" / f"{i}.png")
+            paths[-1].parent.mkdir(exist_ok=True)
+            Image.fromarray(image if i % 2 else 255 - image).save(paths[-1])
+        command = [sys.executable, PROJECT / "predict_custom.py", "--json", os.devnull]
+        rounds = [(run([*command, name]), run([*command, Path(name) / "0"])) for _ in range(3)]
+        seconds, memory = (statistics.median(values) for values in zip(*(large for large, _ in rounds)))
+        _, memory_of_tenth = (statistics.median(values) for values in zip(*(small for _, small in rounds)))
+        return {
+            "pictures": len(paths),
+            "a_second": len(paths) / seconds,
+            "MiB": memory,
+            "MiB_for_a_tenth": memory_of_tenth,
+            "milliseconds_on_one_core": shares(paths[:1000]),
+        }
+
+
+def shares(paths):
+    """Return where one core's time goes: {step: milliseconds a picture}."""
+    spent = dict.fromkeys(("decode", "find ink", "segment and crop", "network"), 0.0)
+
+    def timed(step, function):
+        def wrapper(*arguments, **options):
+            started = time.perf_counter()
+            try:
+                return function(*arguments, **options)
+            finally:
+                spent[step] += time.perf_counter() - started
+
+        return wrapper
+
+    reader = recognizer.Recognizer()
+    reader.network = timed("network", reader.network)
+    steps = [(recognizer, "open_picture", "decode"), (preprocessing, "ink_of", "find ink"), (preprocessing, "prepare", "segment and crop")]
+    present = [getattr(module, name) for module, name, _ in steps]
+    for module, name, step in steps:
+        setattr(module, name, timed(step, getattr(module, name)))
+    cv2.setNumThreads(1)
+    started = time.perf_counter()
+    for path in paths:
+        reader.examine(path)
+    spent["all"] = time.perf_counter() - started
+    for (module, name, _), function in zip(steps, present):
+        setattr(module, name, function)
+    return {step: 1000 * seconds / len(paths) for step, seconds in spent.items()}
+
+
+def photos():
+    """Large photographs: three digits with a thick pen on grey, shaded, grainy paper."""
+    rng = np.random.default_rng(1)
+    width, height = PHOTO_SIZE
+    paper = np.linspace(190, 140, width, dtype=np.float32)[None, :] + rng.normal(0, 4, (height, width)).astype(np.float32)
+    page = paper.clip(0, 255).astype(np.uint8)
+    for i, digit in enumerate("274"):
+        cv2.putText(page, digit, (700 + 900 * i, 2000), cv2.FONT_HERSHEY_SIMPLEX, 30, 60, 60, cv2.LINE_AA)
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "photo.jpg"
+        Image.merge("RGB", [Image.fromarray(page)] * 3).save(path, quality=90)
+        reader = recognizer.Recognizer()
+        timings = []
+        for _ in range(RUNS + 1):
+            moments = [time.perf_counter()]
+            Image.open(path).load()
+            moments.append(time.perf_counter())
+            entry = reader.read(path)
+            moments.append(time.perf_counter())
+            timings.append(np.diff(moments))
+    decode, read = np.median(timings[1:], axis=0)
+    return {"milliseconds": 1000 * read, "decode_milliseconds": 1000 * decode, "text": entry["text"]}
+
+
+def verify():
+    """The scoring of MNIST's test pictures, with its figures."""
+    with tempfile.TemporaryDirectory() as name:
+        timings = [run([sys.executable, PROJECT / "verify_all_digits.py", "--output-dir", name])[0] for _ in range(3)]
+    return {"seconds": statistics.median(timings)}
+
+
+def table(result):
+    """Return the table's rows, the head first."""
+    rows = [("", "ours", "peer", "ratio")]
+    if one := result.get("start"):
+        rows.append(("one picture, cold start, seconds", f"{one['seconds']:.2f}", f"{one['keras_seconds']:.2f}", f"{one['keras_seconds'] / one['seconds']:.1f}"))
+        rows.append(("the same, MiB of memory", f"{one['MiB']:.0f}", f"{one['keras_MiB']:.0f}", f"{one['keras_MiB'] / one['MiB']:.1f}"))
+    if many := result.get("folder"):
+        rows.append((f"{many['pictures']:,} small pictures, a second", f"{many['a_second']:,.0f}", "", ""))
+        rows.append(("MiB for all of them; for a tenth", f"{many['MiB']:.0f}", f"{many['MiB_for_a_tenth']:.0f}", f"{many['MiB'] / many['MiB_for_a_tenth']:.2f}"))
+        for step, milliseconds in many["milliseconds_on_one_core"].items():
+            rows.append((f"- milliseconds a picture: {step}", f"{milliseconds:.2f}", "", ""))
+    if photo := result.get("photos"):
+        rows.append(("12-megapixel JPEG, milliseconds; its decode alone", f"{photo['milliseconds']:.0f}", f"{photo['decode_milliseconds']:.0f}", f"{photo['milliseconds'] / photo['decode_milliseconds']:.2f}"))
+    if scored := result.get("verify"):
+        rows.append(("verify_all_digits.py on MNIST, seconds", f"{scored['seconds']:.1f}", "", ""))
+    return rows
+
+
+def parse(argv):
+    """Return the flags' values."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    arguments = parser.parse_args(argv)
+    for part in arguments.parts:
+        if part not in PARTS:
+            parser.error(f"no part {part!r}; there are: {', '.join(PARTS)}")
+    return arguments
+
+
+@command_line.exit_codes
+def main(argv=None) -> int:
+    """Measure, print, write."""
+    arguments = parse(argv)
+    path = RESULTS / "speed.json"
+    result = json.loads(path.read_bytes()) if path.exists() else {}
+    for part in arguments.parts or PARTS:
+        print(f"{part} ...", file=sys.stderr)
+        result[part] = {**globals()[part](), **facts("speed", argv)}
+        files.write_json(path, result)
+    command_line.print_table(table(result))
+    return command_line.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
