@@ -301,17 +301,20 @@ def fine_tune(arguments):
 
     started = time.monotonic()
     model = network.load(model_path)
+    weights = model.get_weights()
     scored = {"held_out": own.arrays(held_out), "validation": splits["validation"]}
-    scores = {name: {"before": fine_tuning.score(model, *arrays)} for name, arrays in scored.items()}
+    before = {name: fine_tuning.score(model, *arrays) for name, arrays in scored.items()}
     try:
         fine_tuning.learn(model, splits["training"], own.arrays(learned), settings)
-        for name, arrays in scored.items():
-            scores[name]["after"] = fine_tuning.score(model, *arrays)
+        rows = [("", "yours, held out", f"{data.name}, validation"), ("before", *map(count_and_rate, before.values()))]
+        for share in fine_tuning.shares_of_the_way(model, weights):
+            after = {name: fine_tuning.score(model, *arrays) for name, arrays in scored.items()}
+            rows.append((f"{100 * share:.0f} % of what was learned", *map(count_and_rate, after.values())))
+            objections = fine_tuning.objections(before, after)
+            if not objections:
+                break
         print()
-        names = {"held_out": "yours, held out", "validation": f"{data.name}, validation"}
-        rows = [(names[name], *map(count_and_rate, (of["before"], of["after"]))) for name, of in scores.items()]
-        command_line.print_table([("", "before", "after"), *rows])
-        objections = fine_tuning.objections(scores)
+        command_line.print_table(rows)
         if objections:
             print(f"\nThe model stays as it was: {'; '.join(objections)}.\nMore pictures help, ten or more of each digit that is misread.")
             lock.release()
@@ -321,7 +324,8 @@ def fine_tune(arguments):
             "fine_tuning": {
                 "data": own.name,
                 "pictures": {"learned": len(learned), "held_out": len(held_out), "left_out": sum(own.left_out.values())},
-                **scores,
+                **{name: {"before": before[name], "after": after[name]} for name in scored},
+                "share": share,
                 "seconds": round(time.monotonic() - started, 1),
             },
         }

@@ -237,6 +237,36 @@ def test_saved_crops_are_what_the_network_saw(run_script, tmp_path):
     assert probabilities.max(axis=1) == pytest.approx([digit["confidence"] for digit in entry["digits"]], abs=1e-4)
 
 
+def test_a_labelled_picture_is_kept(run_script, tmp_path):
+    project = copy_of_the_project(tmp_path)
+    kept = [set((project / "custom_digits" / "7").iterdir())]
+    for flags in ((), ("--json", "-")):
+        result = run_script(project / "predict_custom.py", SEVEN, "--label", "7", "--output-dir", tmp_path / "o", *flags)
+        assert result.returncode == 0, result.stderr
+        kept.append(set((project / "custom_digits" / "7").iterdir()))
+        (new,) = kept[-1] - kept[-2]
+        assert new.read_bytes() == SEVEN.read_bytes() and new.suffix == ".jpg"
+        assert f"kept: {new}" in (result.stderr if flags else result.stdout)
+    assert json.loads(result.stdout)[0]["text"] == "7", "standard output is for the JSON alone"
+
+
+def test_what_can_not_be_kept_under_its_label(run_script, tmp_path):
+    project = copy_of_the_project(tmp_path)
+    before = sorted((project / "custom_digits").rglob("*"))
+
+    def tried(*arguments):
+        return run_script(project / "predict_custom.py", *arguments, "--output-dir", tmp_path)
+
+    refused(tried(SEVEN, "--label", "seven"), "'seven'")
+    refused(tried(SEVEN, "--label", "../7"), "Expected the digits")
+    refused(tried(SEVEN, SEVEN, "--label", "7"), "one picture")
+    shutil.copy(SEVEN, tmp_path / "seven.photo")
+    refused(tried(tmp_path / "seven.photo", "--label", "7"), "'.photo'")
+    (tmp_path / "text.png").write_text("no picture")
+    assert tried(tmp_path / "text.png", "--label", "7").returncode == 1
+    assert sorted((project / "custom_digits").rglob("*")) == before
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_any_file_name_is_read_and_reported(run_script, tmp_path):
     names = [b"two words.jpg", b"line\nbreak.jpg", b'quo"te.jpg', "emoji\N{GRINNING FACE}.jpg".encode(), b"not\xffutf8.jpg", b"$x$.jpg"]
@@ -285,6 +315,9 @@ def test_help_is_the_docstring(script, run_script):
         ("train_model.py", "--seed", "-1"),
         ("train_model.py", "--preset", "huge"),
         ("train_model.py", "--model", "model.onnx"),
+        ("train_model.py", "--quantize", "--fine-tune", "custom_digits"),
+        ("train_model.py", "--quantize", "--resume"),
+        ("train_model.py", "--fine-tune", "custom_digits", "--epochs", "3"),
         ("verify_all_digits.py", "--nonsense"),
         ("verify_all_digits.py", "--data", "a", "--images", "b"),
         ("predict_custom.py", "--json", "-", "--csv", "-"),
