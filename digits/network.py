@@ -88,8 +88,8 @@ def save(model, h5_path, tflite_path):
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(
             f"The .tflite could not be written: TensorFlow does not start ({reason}).\n"
-            "Expected it beside Keras: pip install tensorflow. The earlier model is in place; the training is kept, and the\n"
-            "same command with --resume goes on here or where TensorFlow is."
+            "Expected it beside Keras: pip install tensorflow. The earlier model is in place; a training is kept, and the\n"
+            "same command with --resume goes on here or where TensorFlow is. A hand is learned anew there."
         )
 
 

@@ -99,7 +99,7 @@ def test_a_round_has_its_share_of_ones_own():
     from digits import fine_tuning
     from digits.not_digits import NOT_A_DIGIT
 
-    training = np.full((500, 28, 28), 50, np.uint8), np.full(500, 3, np.uint8)
+    training = np.random.default_rng(0).integers(0, 255, (500, 28, 28), np.uint8), np.full(500, 3, np.uint8)
     own = np.full((7, 28, 28), 200, np.uint8), np.full(7, 8, np.uint8)
     settings = {"SEED": 1, "EPOCHS": 5, "AUGMENT": True}
     images, labels = fine_tuning.pictures_of_round(training, own, settings, 0)
