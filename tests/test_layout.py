@@ -7,15 +7,19 @@ import pytest
 
 from conftest import PROJECT
 
-SCRIPTS = ("train_model", "verify_all_digits", "predict_custom")
+SCRIPTS = ("train_model", "verify_all_digits", "predict_custom", "draw_digits")
 # The data's way: a module imports only what stands before it.
 MODULES = (
     "config", "quiet", "files", "mnist_form", "dataset", "letterforms", "disturbances", "augmentation", "not_digits",
     "network", "muon", "training",
     "picture", "ink", "segmentation", "preprocessing", "reading",
     "model_files", "recognizer", "many", "report", "command_line", "plots",
+    "keeping", "server",
 )  # fmt: skip
-HEAVY = {"keras": {"network", "muon", "training"}, "tensorflow": set(), "matplotlib": {"plots"}, "seaborn": {"plots"}}
+HEAVY = {
+    "keras": {"network", "muon", "training"}, "tensorflow": set(), "matplotlib": {"plots"}, "seaborn": {"plots"},
+    "fastapi": {"server"}, "uvicorn": {"draw_digits"},
+}  # fmt: skip
 
 
 def imports_of(path):
