@@ -4,6 +4,7 @@
     python predict_custom.py me.jpg scans/ 'week*/*.png'  pictures, folders with all below them, patterns
     python predict_custom.py scans/ --json answers.json   for programs; - is standard output
     python predict_custom.py me.jpg --save-crops seen/    also what the network saw, as 28x28 pictures
+    python predict_custom.py me.jpg --label 7             also keep a copy under custom_digits/7/, to learn from
 
 Each line gives the picture, what was read, and for each digit its confidence and the runner-up; "?" is "not sure":
 
@@ -30,6 +31,7 @@ from digits import command_line
 from digits.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR, UserError
 from digits.dataset import pictures_in
 from digits.files import JsonList, streamed, written_beside
+from digits.keeping import check_label, keep
 from digits.many import examine_all
 from digits.recognizer import DEFAULT_MODEL, Recognizer
 
@@ -113,6 +115,7 @@ def parse(argv):
     parser.add_argument("--json", metavar="FILE", help="write the answers as JSON; - for standard output")
     parser.add_argument("--csv", metavar="FILE", help="write the answers as CSV; - for standard output")
     parser.add_argument("--save-crops", type=Path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files")
+    parser.add_argument("--label", metavar="TEXT", help="what the one picture shows, such as 7 or 42: keep it under custom_digits/")
     arguments = parser.parse_args(argv)
     if arguments.json == arguments.csv == "-":
         parser.error("--json - and --csv - both want standard output: give one of them a file")
@@ -124,6 +127,10 @@ def main(argv=None) -> int:
     """Find, read, print, write, draw."""
     arguments = parse(argv)
     paths = find_pictures(arguments.pictures)
+    if arguments.label is not None:
+        check_label(arguments.label)
+        if len(paths) != 1:
+            raise UserError(f"--label is for one picture, and these are {len(paths):,}.\nExpected one, and the digits that it shows.")
     recognizer = Recognizer(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)
     if not quiet:
@@ -156,6 +163,9 @@ def main(argv=None) -> int:
             print(f"\nInterrupted after {done:,} of {len(paths):,} pictures.{kept}", file=sys.stderr)
             return command_line.INTERRUPTED
 
+    if arguments.label is not None and not failed:
+        kept = keep(Path(paths[0]).read_bytes(), Path(paths[0]).suffix, arguments.label)
+        print(f"\nkept: {command_line.printable(kept)}", file=sys.stderr if quiet else sys.stdout)
     if draws:
         from digits import plots  # here: Matplotlib takes a second, and a quick answer draws nothing
 

@@ -4,6 +4,8 @@
     python train_model.py --preset best      less than an hour: the preset of the model that is shipped
     python train_model.py --epochs 2         a first try
     python train_model.py --resume           go on after a break, to the very same weights
+    python train_model.py --fine-tune custom_digits   learn your hand from your own pictures: less than two minutes
+    python train_model.py --quantize         also save it with 8-bit numbers, a quarter of the size
 
 It writes models/digit_recognition_model.h5, the same as .tflite for fast starts and phones, and .json (the model's
 card), and draws dataset_overview, training_history and sample_predictions in outputs/. The last lines, of the run that
@@ -19,9 +21,13 @@ made the shipped model (two x86 cores, no GPU, beside other work):
       test:                9,958 / 10,000 (99.58 %)
 """
 
+import os
 import platform
 import shlex
+import shutil
+import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -73,6 +79,8 @@ RANGES = {
 VERSIONS = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # the packages that the card names
 OVERVIEW = 1000  # training pictures of which dataset_overview.png shows some as an epoch does
 FLOORS = {"default": 0.993, "best": 0.995}  # of MNIST's test pictures; a run that reaches less says so
+EXAMPLES = 1000  # training pictures by which --quantize measures the ranges of the network's numbers. chosen
+MOST_LOST = 0.001  # share of the validation pictures that an 8-bit model may read wrong more than the float one: 0.1 points
 ACCEPTED = 0.025  # share of drawn pictures of no digit that may pass as one; chosen with own_digits, of which 2 % are "not sure"
 
 
@@ -174,8 +182,11 @@ def evaluate(tflite_path, splits, is_mnist, seed):
     return measured
 
 
-def save_model(model, model_path, data, splits, settings, history):
-    """Write the three files beside the old ones, move them into place together, and return the new card."""
+def save_model(model, model_path, data, splits, settings, history, fine_tuned=None):
+    """Write the three files beside the old ones, move them into place together, and return the new card.
+
+    fine_tuned: what the card says besides of a model that learned somebody's hand.
+    """
     from digits import network
 
     staging = model_files.new_staging(model_path)
@@ -196,6 +207,7 @@ def save_model(model, model_path, data, splits, settings, history):
         "input": "(N, 28, 28) float32, 0 to 255, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)",
         "output": "(N, 10) float32, the probability of each label",
         **evaluate(tflite_path, splits, data.is_mnist, settings["SEED"]),
+        **(fine_tuned or {}),
     }
     model_files.complete_staging(staging, model_path.stem, card)
     model_files.install(model_path)
@@ -232,24 +244,182 @@ def draw_result(model_path, card, splits, output_dir):
     plots.save(plots.digits_with_bars(title, shown), output_dir / "sample_predictions.png")
 
 
+# ---- a model that is there: learn somebody's hand, or make it small ------------------------------------------------
+
+
+def whole_set(model_path):
+    """Return the card of the whole set in place, for whoever holds the lock. Raises UserError where there is none."""
+    card = model_files.card_in_place(model_path)
+    if card is None:
+        for path in (model_path, model_path.with_suffix(".tflite")):
+            model_files.resolve(path)  # it says what is amiss
+    if card is None or not {"settings", "pictures", "temperature", "threshold"} <= set(card):
+        raise UserError(
+            f"{model_path} has no card beside it that says how it learned.\n"
+            f"Expected a model as train_model.py saves it: .h5, .tflite and .json. To make one: {model_files.TRAIN_COMMAND}"
+        )
+    return card
+
+
+def data_of(card, data_path):
+    """Return (Dataset, splits) that a model learned from, split as it was then. Raises UserError where it was another."""
+    data = dataset.load(data_path)
+    splits = split_data(data, card["settings"])
+    pictures = {split: len(labels) for split, (_, labels) in splits.items()}
+    if data.is_mnist != (card["data"] == "MNIST") or pictures != card["pictures"]:
+        raise UserError(
+            f"The model learned from {card['data']}, {card['pictures']}; this is {data.name}, {pictures}.\n"
+            "Expected the same: some of it was not learned and tells what is forgotten. Name it with --data PATH."
+        )
+    return data, splits
+
+
+def fine_tune(arguments):
+    """Learn the pictures at --fine-tune beside those of the data set; replace the model if it reads them better and forgot nothing."""
+    from digits import own_pictures  # here: a training of its own does without
+
+    model_path = arguments.model
+    model_files.resolve(model_path)
+    lock = model_files.lock(model_path)
+    earlier_card = whole_set(model_path)
+    settings = earlier_card["settings"]
+    data, splits = data_of(earlier_card, arguments.data)
+    own = own_pictures.load(arguments.fine_tune, Recognizer(model_path.with_suffix(".tflite")))
+    for reason, count in own.left_out.items():
+        print(f"left out: {count:,} pictures {reason}", file=sys.stderr)
+    learned, held_out = own_pictures.split(own.labels, settings["SEED"])
+    print(f"\nyour pictures: {own.name}")
+    rows = [("", *range(NUM_CLASSES), "pictures")]
+    for name, chosen in (("to learn from", learned), ("held out", held_out)):
+        counts = np.bincount(own.arrays(chosen)[1], minlength=NUM_CLASSES)
+        rows.append((name, *(f"{count:,}" for count in counts), f"{len(chosen):,}"))
+    command_line.print_table(rows)
+    print()
+
+    from digits import network  # here: Keras takes seconds, and mistakes need none of it
+    from digits import fine_tuning  # after it, which keeps TensorFlow quiet as it starts
+
+    started = time.monotonic()
+    model = network.load(model_path)
+    scored = {"held_out": own.arrays(held_out), "validation": splits["validation"]}
+    scores = {name: {"before": fine_tuning.score(model, *arrays)} for name, arrays in scored.items()}
+    try:
+        fine_tuning.learn(model, splits["training"], own.arrays(learned), settings)
+        for name, arrays in scored.items():
+            scores[name]["after"] = fine_tuning.score(model, *arrays)
+        print()
+        names = {"held_out": "yours, held out", "validation": f"{data.name}, validation"}
+        rows = [(names[name], *map(count_and_rate, (of["before"], of["after"]))) for name, of in scores.items()]
+        command_line.print_table([("", "before", "after"), *rows])
+        objections = fine_tuning.objections(scores)
+        if objections:
+            print(f"\nThe model stays as it was: {'; '.join(objections)}.\nMore pictures help, ten or more of each digit that is misread.")
+            lock.release()
+            return command_line.DONE
+        facts = {
+            "fine_tuned_from": earlier_card["sha256"][model_path.name],
+            "fine_tuning": {
+                "data": own.name,
+                "pictures": {"learned": len(learned), "held_out": len(held_out), "left_out": sum(own.left_out.values())},
+                **scores,
+                "seconds": round(time.monotonic() - started, 1),
+            },
+        }
+        save_model(model, model_path, data, splits, settings, earlier_card["history"], facts)
+    except KeyboardInterrupt:
+        print("\nInterrupted. The model is as it was.", file=sys.stderr)
+        return command_line.INTERRUPTED
+    print(f"\nsaved: {model_path} and its .tflite and .json\nThe model before is kept. To bring it back:\n  {command_to_bring_back(model_path)}")
+    lock.release()
+    return command_line.DONE
+
+
+def command_to_bring_back(model_path):
+    """Return a command, as it can be pasted into a shell, that copies the set in models/previous/ back into place."""
+    earlier = [model_files.previous_folder(model_path) / file.name for file in model_files.set_in_place(model_path)]
+    code = "import shutil, sys; [shutil.copy(file, sys.argv[1]) for file in sys.argv[2:]]"  # every system has this copy
+    words = ["python", "-c", code, str(model_path.absolute().parent), *(str(file.absolute()) for file in earlier)]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def quantize(arguments):
+    """Save the model in 8-bit numbers beside it, with a card of its own, and compare the two."""
+    model_path = arguments.model
+    model_files.resolve(model_path)
+    lock = model_files.lock(model_path)
+    card = whole_set(model_path)
+    data, splits = data_of(card, arguments.data)
+
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # which alone converts; nothing is trained here
+    from digits import network
+
+    small_path = model_path.with_name(f"{model_path.stem}_int8.tflite")
+    staging = model_files.new_staging(small_path)
+    network.save_quantized(network.load(model_path), staging / small_path.name, splits["training"][0][:EXAMPLES])
+    paths = {"float": model_path.with_suffix(".tflite"), "int8": staging / small_path.name}
+    scores = {name: {} for name in paths}
+    for name, path in paths.items():
+        recognizer = Recognizer(path, card)
+        for split in ("validation", "test"):
+            images, labels = splits[split]
+            right = recognizer.classify(images)[0].argmax(axis=1) == labels
+            scores[name][split] = {"n": len(labels), "correct": int(right.sum()), "accuracy": float(right.mean())}
+    print(f"\ndata: {data.name}")
+    rows = [
+        (name, *(count_and_rate(scores[name][split]) for split in ("validation", "test")), f"{path.stat().st_size / 1000:,.0f} kB")
+        for name, path in paths.items()
+    ]
+    command_line.print_table([("", "validation", "test", "size"), *rows])
+    lost = scores["float"]["validation"]["correct"] - scores["int8"]["validation"]["correct"]
+    if lost > MOST_LOST * len(splits["validation"][1]):
+        shutil.rmtree(staging)
+        raise UserError(
+            f"The 8-bit model reads {lost} validation pictures less than the float one, so it was not saved.\n"
+            f"Expected at most {100 * MOST_LOST:.1f} % of them. The float one is small, too: {model_path.with_suffix('.tflite')}"
+        )
+    same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")
+    small_card = {name: card[name] for name in same if name in card}
+    model_files.complete_staging(
+        staging, small_path.stem, small_card | {"quantized_from": card["sha256"][model_path.name], **scores["int8"]}
+    )
+    model_files.install(small_path)
+    print(f"\nsaved: {small_path}\nTo read with it: python predict_custom.py --model {shlex.quote(str(small_path))}")
+    lock.release()
+    return command_line.DONE
+
+
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--preset", choices=PRESETS, default=PRESET, help=f"a set of settings (default: {PRESET})")
+    parser.add_argument("--preset", choices=PRESETS, help=f"a set of settings (default: {PRESET})")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
     parser.add_argument("--epochs", type=command_line.positive_integer, help="instead of EPOCHS")
     parser.add_argument("--batch-size", type=command_line.positive_integer, help="instead of BATCH_SIZE")
     parser.add_argument("--seed", type=command_line.seed, help="instead of SEED")
     parser.add_argument("--model", type=command_line.h5_path, default=MODELS_DIR / f"{MODEL_NAME}.h5", help="the .h5 to write")
     parser.add_argument("--output-dir", type=Path, default=OUTPUTS_DIR, help="folder for the figures (default: outputs)")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted training with the same settings")
-    return parser.parse_args(argv)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--resume", action="store_true", help="continue an interrupted training with the same settings")
+    what.add_argument(
+        "--fine-tune", type=Path, metavar="FOLDER_OR_DATA", help="teach the saved model your hand: pictures in custom_digits, or data"
+    )
+    what.add_argument("--quantize", action="store_true", help="also save the model that is there with 8-bit numbers")
+    arguments = parser.parse_args(argv)
+    of_training = arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed
+    if (arguments.fine_tune or arguments.quantize) and of_training != (None, None, None, None):
+        parser.error("--fine-tune and --quantize take the settings of the saved model: leave --preset, --epochs, --batch-size and --seed away")
+    arguments.preset = arguments.preset or PRESET
+    return arguments
 
 
 @command_line.exit_codes
 def main(argv=None) -> int:
     """Load, look, learn, save, score, draw."""
     arguments = parse(argv)
+    if arguments.fine_tune:
+        return fine_tune(arguments)
+    if arguments.quantize:
+        return quantize(arguments)
     settings = settings_from(arguments)
     data, model_path = load_data(arguments)
     if data.name == dataset.BUNDLED and arguments.epochs is None:

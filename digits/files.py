@@ -37,13 +37,13 @@ def written_beside(path):
         synchronise(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        raise _cannot_be_written(path, error) from error
+        raise cannot_be_written(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
 
 
-def _cannot_be_written(path, error):
+def cannot_be_written(path, error):
     """Return the UserError for an OSError."""
     return UserError(
         f"{path} can't be written: {error.strerror or error}.\n"
@@ -93,7 +93,7 @@ def streamed(path):
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise _cannot_be_written(path, error) from error
+        raise cannot_be_written(path, error) from error
 
 
 class JsonList:

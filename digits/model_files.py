@@ -77,10 +77,14 @@ def lock(model_path):
 
 
 def complete_staging(staging, name, card):
-    """Write the card, with the sums of the two files that stand beside it: from now on the new set is whole."""
-    card["sha256"] = {name + suffix: _sha256(staging / (name + suffix)) for suffix in NETWORK_SUFFIXES}
-    for suffix in NETWORK_SUFFIXES:
-        synchronise(staging / (name + suffix))
+    """Write the card, with the sums of the network's files that stand beside it: from now on the new set is whole.
+
+    They are two; a network of 8-bit numbers has a .tflite alone.
+    """
+    written = [staging / (name + suffix) for suffix in NETWORK_SUFFIXES if (staging / (name + suffix)).exists()]
+    card["sha256"] = {file.name: _sha256(file) for file in written}
+    for file in written:
+        synchronise(file)
     write_json(staging / f"{name}.json", card)
 
 
@@ -103,22 +107,29 @@ def _keep_previous(model_path):
         return
     folder = previous_folder(model_path)
     folder.mkdir(exist_ok=True)
-    for suffix in (*NETWORK_SUFFIXES, ".json"):
-        source = Path(model_path).with_suffix(suffix)
+    for source in set_in_place(model_path):
         with written_beside(folder / source.name) as copy:
             shutil.copyfile(source, copy)
 
 
+def set_in_place(model_path):
+    """Return the paths of a whole set's files, the card last."""
+    sums = json.loads(card_path(model_path).read_bytes())["sha256"]
+    return [*(Path(model_path).with_name(name) for name in sums), card_path(model_path)]
+
+
 def _is_whole(folder, name, elsewhere=None):
-    """Say whether the folder holds a card and both files that it names; files already moved may lie elsewhere."""
+    """Say whether the folder holds a card and the files that it names; files already moved may lie elsewhere."""
     try:
         card = json.loads((folder / f"{name}.json").read_bytes())
         sums = card["sha256"]
-        for suffix in NETWORK_SUFFIXES:
-            file = folder / (name + suffix)
+        if f"{name}.tflite" not in sums or not set(sums) <= {name + suffix for suffix in NETWORK_SUFFIXES}:
+            return False  # a card that was written for other files, or for none
+        for file_name, expected in sums.items():
+            file = folder / file_name
             if not file.exists() and elsewhere is not None:
-                file = elsewhere / (name + suffix)
-            if _sha256(file) != sums[name + suffix]:
+                file = elsewhere / file_name
+            if _sha256(file) != expected:
                 return False
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False

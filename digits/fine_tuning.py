@@ -1,0 +1,86 @@
+"""Learning one person's hand: a short, calm training on their pictures among MNIST's, and the guard over its result.
+
+What a network learns last pushes out what it learned before (McCloskey and Cohen 1989, catastrophic interference), so
+three quarters of the pictures are those that it knows (rehearsal, Robins 1995).
+"""
+
+import concurrent.futures
+
+import keras
+import numpy as np
+
+from digits import network
+from digits.muon import Muon
+from digits.training import NOT_DIGITS, TARGETS, DigitAccuracy, StopBetweenBatches, pictures_of_epoch
+
+ROUNDS = 4  # after each, a line is printed
+STEPS = 75  # in each round
+BATCH_SIZE = 128
+OWN_SHARE = 0.25  # of the pictures of digits in a batch, on average
+LEARNING_RATE = 0.001  # the highest; it falls to zero
+WARM_UP = 0.1  # share of the steps in which it rises
+MOST_LOST = 0.001  # share of MNIST's validation pictures that may be lost: 0.1 points
+
+
+def pictures_of_round(training, own, settings, number):
+    """Return what a round learns from: (pictures (M, 28, 28) uint8, labels (M,) uint8), shuffled.
+
+    training, own: (pictures (N, 28, 28) uint8, labels (N,) uint8) of MNIST and of the person. All come as new variants, and
+    with pictures of no digit on top, as in an epoch of the calm round of training.
+    """
+    rng = np.random.default_rng([settings["SEED"], number])
+    total = STEPS * BATCH_SIZE
+    digits = round(total / (1 + NOT_DIGITS)) if settings["AUGMENT"] else total
+    count = round(OWN_SHARE * digits)
+    chosen = _so_many(rng, len(training[0]), digits - count)
+    chosen_own = _so_many(rng, len(own[0]), count)
+    images = np.concatenate([training[0][chosen], own[0][chosen_own]])
+    labels = np.concatenate([training[1][chosen], own[1][chosen_own]])
+    return pictures_of_epoch(images, labels, settings, settings["EPOCHS"] + number)  # numbers that no epoch had
+
+
+def _so_many(rng, there, wanted):
+    """Return so many indices of those that there are, in random order: each as often as any other, give or take one."""
+    return np.concatenate([rng.permutation(there) for _ in range(-(-wanted // there))])[:wanted]
+
+
+def learn(model, training, own, settings):
+    """Train the model in place. training, own, settings: as in pictures_of_round."""
+    steps = ROUNDS * STEPS
+    warm_up = round(WARM_UP * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warm_up, warmup_target=LEARNING_RATE, warmup_steps=warm_up
+    )
+    model.compile(Muon(rate), "categorical_crossentropy", metrics=[DigitAccuracy(name="accuracy")])
+    with StopBetweenBatches() as stop, concurrent.futures.ThreadPoolExecutor(max_workers=1) as ahead:
+        upcoming = ahead.submit(pictures_of_round, training, own, settings, 0)
+        for number in range(ROUNDS):
+            images, labels = stop.wait_for(upcoming)
+            if number + 1 < ROUNDS:
+                upcoming = ahead.submit(pictures_of_round, training, own, settings, number + 1)
+            figures = model.fit(
+                images, TARGETS[labels], batch_size=BATCH_SIZE, shuffle=False, verbose=0, callbacks=[stop]
+            ).history  # fmt: skip
+            print(f"step {(number + 1) * STEPS} / {steps}   accuracy {100 * figures['accuracy'][0]:5.2f} %", flush=True)
+
+
+def score(model, images, labels):
+    """Return {"n", "correct", "accuracy"} of the pictures (N, 28, 28) uint8."""
+    correct = 0
+    for start in range(0, len(images), 500):
+        part = slice(start, start + 500)
+        answers = network.answer(model, images[part].astype(np.float32)).argmax(axis=1)
+        correct += int(np.sum(answers == labels[part]))
+    return {"n": len(images), "correct": correct, "accuracy": correct / len(images)}
+
+
+def objections(scores):
+    """Return what speaks against replacing the model, a list of sentences. scores: {"held_out" and "validation": {"before", "after"}}."""
+    held_out, validation = scores["held_out"], scores["validation"]
+    found = []
+    if held_out["after"]["correct"] < held_out["before"]["correct"]:
+        found.append("fewer of your pictures that were held out are read right than before")
+    lost = validation["before"]["correct"] - validation["after"]["correct"]
+    if lost > MOST_LOST * validation["before"]["n"]:
+        found.append(f"{lost} of the validation pictures are forgotten, more than {100 * MOST_LOST:.1f} % of them")
+    return found
