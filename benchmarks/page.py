@@ -80,7 +80,7 @@ def take_screenshots(browser, address, folder):
     strokes = [[(0.15, 0.2), (0.35, 0.2), (0.22, 0.55)], [(0.2, 0.38), (0.33, 0.36)]]
     strokes += [[(0.6, 0.2), (0.55, 0.4), (0.75, 0.4)], [(0.7, 0.25), (0.68, 0.6)]]
     looks = {
-        "page.png": {"viewport": {"width": 1100, "height": 640}},
+        "page.png": {"viewport": {"width": 1100, "height": 860}},
         "page_phone.png": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
     }
     for name, look in looks.items():

@@ -19,6 +19,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from digits.config import CUSTOM_DIGITS_DIR, PROJECT, UserError
 from digits.dataset import pictures_in
 from digits.keeping import keep
+from digits.picture import open_picture
 from digits.recognizer import Recognizer
 
 PAGE = Path(__file__).parent / "page"
@@ -93,6 +94,17 @@ def application(model_path, card, folder=CUSTOM_DIGITS_DIR):
             raise Refused(404, "There is no such example.")
         return FileResponse(folder / name, media_type="application/octet-stream")
 
+    @app.get("/thumbnails/{name:path}")
+    async def thumbnail(name: str):
+        """Return one of them small and upright, as PNG, whatever its format."""
+        if name not in await examples():
+            raise Refused(404, "There is no such example.")
+        try:
+            picture = await asyncio.to_thread(open_picture, folder / name)
+        except UserError as error:
+            raise Refused(415, str(error)) from None
+        return Response(png_of(picture.thumbnail()), media_type="image/png")
+
     @app.get("/")
     @app.get("/{name}")
     async def page(name: str = ""):
@@ -162,6 +174,10 @@ class Readers:
             for digit, probabilities, crop in zip(reading.entry["digits"], reading.probabilities, reading.crops, strict=True)
         ]
         if preview and reading.thumbnail is not None:
-            _, png = cv2.imencode(".png", cv2.cvtColor(reading.thumbnail, cv2.COLOR_RGB2BGR))
-            answer["preview"] = {"png": base64.b64encode(png).decode(), "width": reading.width}
+            answer["preview"] = {"png": base64.b64encode(png_of(reading.thumbnail)).decode(), "width": reading.width}
         return answer
+
+
+def png_of(pixels):
+    """Return (height, width, 3) uint8 RGB as the bytes of a PNG file."""
+    return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()

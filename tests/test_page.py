@@ -272,12 +272,12 @@ def test_it_works_by_keyboard_and_speaks(open_page):
     page = open_page()
     for _ in range(30):
         page.keyboard.press("Tab")
-        if page.evaluate("() => document.activeElement.textContent") == "7/an example.jpg":
+        if page.evaluate("() => document.activeElement.title") == "7/an example.jpg":
             break
     page.keyboard.press("Enter")
     wait_for(page, "7")
     page.wait_for_function("() => document.getElementById('announcement').textContent === '7'")
-    unnamed = "() => [...document.querySelectorAll('button, input:not([hidden])')].filter(e => !(e.textContent.trim() || e.labels?.length)).length"
+    unnamed = "() => [...document.querySelectorAll('button, input:not([hidden])')].filter(e => !(e.textContent.trim() || e.labels?.length || e.querySelector('img[alt]'))).length"
     assert page.evaluate(unnamed) == 0
 
 
@@ -313,6 +313,13 @@ def test_the_policy_allows_nothing_from_elsewhere(port):
 @pytest.mark.parametrize("path", ["/examples/..%2f..%2fREADME.md", "/examples/../../README.md", "/server.py", "/examples/7"])
 def test_nothing_else_is_served(port, path):
     assert request(port, "GET", path)[0] == 404
+    assert request(port, "GET", path.replace("examples", "thumbnails"))[0] == 404
+
+
+def test_thumbnails_are_small_and_upright(port):
+    status, _, body = request(port, "GET", "/thumbnails/7/an%20example.jpg")
+    with Image.open(io.BytesIO(body)) as thumbnail:
+        assert status == 200 and thumbnail.format == "PNG" and max(thumbnail.size) <= 300
 
 
 @pytest.mark.parametrize(

@@ -311,11 +311,15 @@ document.addEventListener("drop", (event) => {
 async function listExamples() {
   const response = await fetch("/examples");
   for (const name of response.ok ? await response.json() : []) {
-    const button = element("button");
+    const button = element("button"), thumbnail = element("img");
+    const address = encodeURIComponent(name).replaceAll("%2F", "/");
     button.type = "button";
-    button.textContent = name;
+    button.title = thumbnail.alt = name;
+    thumbnail.loading = "lazy";
+    thumbnail.src = `/thumbnails/${address}`;
+    button.append(thumbnail);
     button.addEventListener("click", async () => {
-      const example = await fetch(`/examples/${encodeURIComponent(name).replaceAll("%2F", "/")}`);
+      const example = await fetch(`/examples/${address}`);
       if (example.ok) take(new File([await example.blob()], name));
     });
     const item = element("li");
