@@ -32,6 +32,7 @@ from tqdm import tqdm
 from digits import command_line, dataset, report
 from digits.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR
 from digits.files import write_json
+from digits.many import examine_all
 from digits.recognizer import DEFAULT_MODEL, Recognizer
 
 SEED = 0  # of the choice of examples in the figures
@@ -78,7 +79,8 @@ def verify_folder(recognizer, folder, output_dir):
     if unlabelled:
         print(f"{command_line.printable(folder)}: {unlabelled:,} pictures without a label are left aside", file=sys.stderr)
     labels = [label for _, label in pictures]
-    readings = [recognizer.examine(path) for path, _ in tqdm(pictures, unit=" pictures", leave=False, disable=None)]
+    reading = examine_all(recognizer, [path for path, _ in pictures], thumbnails=len(pictures) if output_dir else 0)
+    readings = list(tqdm(reading, total=len(pictures), unit=" pictures", leave=False, disable=None))
     scores = {**about(recognizer, str(folder)), **report.score_readings(labels, [reading.entry for reading in readings])}
     if output_dir:
         from digits import plots

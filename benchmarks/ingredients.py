@@ -1,14 +1,15 @@
-"""What each ingredient of the augmentation gives: the default preset learns without it, and reads what people wrote.
+"""What each ingredient of the training gives: the default preset learns without it, and reads what people wrote.
 
-    python benchmarks/ingredients.py                      all rows, about four minutes a row on two CPU cores
-    python benchmarks/ingredients.py "all" "no bars"      these rows
+    python benchmarks/ingredients.py                      all rows with three seeds, about four minutes a training on two cores
+    python benchmarks/ingredients.py "all" "Adam"         these rows
+    python benchmarks/ingredients.py --seeds 42           this seed
     python benchmarks/ingredients.py --own-digits FOLDER  default: ../shared/own_digits
 
-Each row is one training with train_model.py's settings at the default preset's length, the same seed, one thing left out.
+Each training has train_model.py's settings at the default preset's length, and one thing left out or done otherwise.
 No network here learns from the pictures that people made, so every writer is left out of every training; the spread over
 writers is that of their own accuracies' differences from the row "all". MNIST is scored on validation pictures, never on
-its test pictures: rows are there to choose by. Each row is written to benchmarks/results/ingredients.json as it ends, and a
-row that is there already, made by the same code and settings, is not made again.
+its test pictures: rows are there to choose by. Each training is written to benchmarks/results/ingredients.json as it ends, and
+one that is there already with the same settings is not made again: so they can be gathered over days.
 """
 
 import json
@@ -22,7 +23,7 @@ from record import RESULTS, facts  # first: it puts the project on the path
 
 import train_model
 from corruptions import CORRUPTIONS
-from digits import augmentation, command_line, dataset, disturbances, files, letterforms, training
+from digits import augmentation, command_line, dataset, disturbances, files, letterforms, network, training
 from digits.config import PROJECT
 from digits.recognizer import Recognizer
 from own_digits import find_items
@@ -31,6 +32,33 @@ from own_digits import find_items
 def without(*left_out):
     """Return the disturbances but these."""
     return {kind: share for kind, share in disturbances.DISTURBANCES.items() if kind.__name__ not in left_out}
+
+
+def adam(rate):
+    """Return the optimizer that Muon took the place of."""
+    return training.keras.optimizers.Adam(rate)
+
+
+def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
+    """Return a network as network.build does, with two 3x3 convolutions before the first pooling (Simonyan and Zisserman 2015)."""
+    from digits.network import _convolution, keras, layers
+
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((28, 28))
+    x = layers.Reshape((28, 28, 1))(layers.Rescaling(1 / 255)(inputs))
+    x = _convolution(x, conv1_filters, 3, "conv1a")
+    x = _convolution(x, conv1_filters, 3, "conv1b", pooled=True)
+    x = _convolution(x, conv2_filters, 3, "conv2a")
+    x = _convolution(x, conv2_filters, 3, "conv2b", pooled=True)
+    x = _convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
+    x = layers.Dropout(dropout_rate)(layers.Flatten(name="features")(x))
+    return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
+
+
+def plain_at_the_end(images, labels, settings, epoch, pictures_of_epoch=training.pictures_of_epoch):
+    """Return what training.pictures_of_epoch does, but in the last epoch the pictures as they are."""
+    last = epoch == settings["EPOCHS"] - 1
+    return pictures_of_epoch(images, labels, settings | {"AUGMENT": False} if last else settings, epoch)
 
 
 # Each row: what is set otherwise, by module and name.
@@ -45,16 +73,19 @@ ROWS = {
     "no stray ink": [(disturbances, "DISTURBANCES", without("stray_lines", "neighbours", "blots"))],
     "no disturbances": [(disturbances, "DISTURBANCES", {})],
     "no pictures of no digit": [(training, "NOT_DIGITS", 0.0)],
-    "nothing of all this": [(train_model, "AUGMENT", False)],
+    "no augmentation": [(train_model, "AUGMENT", False)],
+    "last epoch without it": [(training, "pictures_of_epoch", plain_at_the_end)],
+    "no calm round": [(training, "CALM_SHARE", 0.0)],
+    "Adam": [(training, "Muon", adam), (train_model, "LEARNING_RATE", 0.005)],
+    "two at full size": [(network, "build", two_at_full_size)],
 }
+SEEDS = [42, 43, 44]
 PICTURES = 2000  # validation pictures under each corruption; a mean over 17 of them is sure to 0.1 points
 
 
-def train(data, folder):
+def train(data, seed, folder):
     """Return a Recognizer of a network trained with train_model.py's settings as they are now, and the seconds it took."""
-    from digits import network  # here: Keras takes seconds, and --help does without
-
-    settings = train_model.settings_from(train_model.parse([]))
+    settings = train_model.settings_from(train_model.parse(["--seed", str(seed)]))
     splits = train_model.split_data(data, settings)
     model = network.build(*(settings[name] for name in train_model.NETWORK_SETTINGS), settings["SEED"])
     checkpoint = training.Checkpoint(folder / "checkpoint", settings)
@@ -96,23 +127,37 @@ def score(recognizer, validation, items):
     }
 
 
-def differences(row, everything):
+def by_writer(runs):
+    """Return each writer's accuracy, the mean over the runs: {writer: share}."""
+    return {writer: np.mean([np.divide(*run["own_digits"][writer]) for run in runs]) for writer in runs[0]["own_digits"]}
+
+
+def difference(runs, everything):
     """Return the mean over writers of a row's accuracy less that of the row "all", and its standard error."""
-    by_writer = [
-        np.divide(*row["own_digits"][writer]) - np.divide(*counts) for writer, counts in everything["own_digits"].items()
-    ]
-    return float(np.mean(by_writer)), float(np.std(by_writer, ddof=1) / np.sqrt(len(by_writer)))
+    ours, theirs = by_writer(runs), by_writer(everything)
+    gains = [ours[writer] - theirs[writer] for writer in theirs]
+    return float(np.mean(gains)), float(np.std(gains, ddof=1) / np.sqrt(len(gains)))
+
+
+def mean_and_spread(shares):
+    """Return "99.42 ± 0.03 %": mean and standard deviation; of one value itself."""
+    spread = f" ± {100 * np.std(shares, ddof=1):.2f}" if len(shares) > 1 else ""
+    return f"{100 * np.mean(shares):.2f}{spread} %"
 
 
 def print_rows(rows):
-    """Print the table of the rows that there are."""
-    table = [("", "own digits", "by writer, less all", "unsure", "barred 7", "corrupted", "scikit-learn", "validation", "minutes")]
-    for name, row in rows.items():
-        right, n = np.sum(list(row["own_digits"].values()), axis=0)
-        gain = "" if name == "all" or "all" not in rows else "{:+.2%} ± {:.2%}".format(*differences(row, rows["all"]))
-        shares = [f"{100 * row[figure]:.2f} %" for figure in ("own_digits_unsure", "corrupted", "bundled", "validation")]
-        barred = "{} / {}".format(*row["barred_sevens"])
-        table.append((name, f"{right} / {n}", gain, shares[0], barred, *shares[1:], f"{row['seconds'] / 60:.1f}"))
+    """Print the table. rows: {row: {seed: figures}}."""
+    table = [("", "seeds", "own digits", "by writer, less all", "unsure", "barred 7", "corrupted", "scikit-learn", "validation", "minutes")]
+    for name, by_seed in rows.items():
+        runs = list(by_seed.values())
+        right, n = np.sum([list(run["own_digits"].values()) for run in runs], axis=1).T
+        gain = "" if name == "all" or "all" not in rows else "{:+.2%} ± {:.2%}".format(*difference(runs, list(rows["all"].values())))
+        columns = [mean_and_spread([run[figure] for run in runs]) for figure in ("own_digits_unsure", "corrupted", "bundled", "validation")]
+        barred = np.mean([run["barred_sevens"] for run in runs], axis=0)
+        minutes = np.mean([run["seconds"] for run in runs]) / 60
+        table.append(
+            (name, len(runs), f"{np.mean(right):.1f} / {n[0]}", gain, columns[0], f"{barred[0]:.1f} / {barred[1]:.0f}", *columns[1:], f"{minutes:.1f}")
+        )
     command_line.print_table(table)
 
 
@@ -120,6 +165,7 @@ def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of: {', '.join(ROWS)} (default: all of them)")
+    parser.add_argument("--seeds", nargs="+", type=command_line.seed, default=SEEDS, help="(default: 42 to 44)")
     parser.add_argument("--own-digits", type=Path, default=PROJECT.parent / "shared" / "own_digits", help="people's pictures")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
     arguments = parser.parse_args(argv)
@@ -131,26 +177,27 @@ def parse(argv):
 
 @command_line.exit_codes
 def main(argv=None) -> int:
-    """Train and score each row that is not there yet, print the table."""
+    """Train and score what is not there yet, print the table."""
     arguments = parse(argv)
     data, items = dataset.load(arguments.data), find_items(arguments.own_digits)
     path = RESULTS / "ingredients.json"
-    settings = train_model.settings_from(train_model.parse([]))
+    settings = {name: value for name, value in train_model.settings_from(train_model.parse([])).items() if name != "SEED"}
     written = json.loads(path.read_bytes()) if path.exists() else {}
-    rows = written.get("rows", {}) if written.get("settings") == settings else {}
-    for name in arguments.rows or ROWS:
-        if name in rows:
-            continue
-        print(f"\n{name}", file=sys.stderr)
-        present = [(module, constant, getattr(module, constant)) for module, constant, _ in ROWS[name]]
-        for module, constant, value in ROWS[name]:
-            setattr(module, constant, value)
-        with tempfile.TemporaryDirectory() as folder:
-            recognizer, validation, seconds = train(data, Path(folder))
-            rows[name] = {**score(recognizer, validation, items), "seconds": seconds}
-        for module, constant, value in present:
-            setattr(module, constant, value)
-        files.write_json(path, {**facts("ingredients", argv), "settings": settings, "rows": rows})
+    rows = written["rows"] if written.get("settings") == settings else {}
+    for seed in arguments.seeds:  # the rows take turns, so that all have as many seeds whenever it is stopped
+        for name in arguments.rows or ROWS:
+            if str(seed) in rows.get(name, {}):
+                continue
+            print(f"\n{name}, seed {seed}", file=sys.stderr)
+            present = [(module, constant, getattr(module, constant)) for module, constant, _ in ROWS[name]]
+            for module, constant, value in ROWS[name]:
+                setattr(module, constant, value)
+            with tempfile.TemporaryDirectory() as folder:
+                recognizer, validation, seconds = train(data, seed, Path(folder))
+                rows.setdefault(name, {})[str(seed)] = {**score(recognizer, validation, items), "seconds": seconds}
+            for module, constant, value in present:
+                setattr(module, constant, value)
+            files.write_json(path, {**facts("ingredients", argv), "settings": settings, "rows": rows})
     print_rows({name: rows[name] for name in ROWS if name in rows})
     return command_line.DONE
 

@@ -104,8 +104,11 @@ class JsonList:
         self.before = "["
 
     def append(self, entry):
-        self.file.write(f"{self.before}\n{textwrap.indent(json.dumps(entry, indent=2), '  ')}")
-        self.before = ","
+        text = f"{self.before}\n{textwrap.indent(json.dumps(entry, indent=2), '  ')}"
+        try:
+            self.file.write(text)
+        finally:  # Ctrl-C may come right after the entry was written
+            self.before = ","
 
     def end(self):
         self.file.write("[]\n" if self.before == "[" else "\n]\n")

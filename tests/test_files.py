@@ -11,7 +11,7 @@ import pytest
 
 from conftest import PROJECT
 from digits.config import UserError
-from digits.files import write_json, written_beside
+from digits.files import JsonList, streamed, write_json, written_beside
 
 
 def test_a_new_file_takes_the_place_of_the_earlier_one_at_the_end(tmp_path):
@@ -159,3 +159,40 @@ def test_what_a_link_points_to_is_replaced_not_the_link(tmp_path):
     write_json(tmp_path / "link", [1])
     assert (tmp_path / "link").is_symlink()
     assert json.loads((tmp_path / "target").read_text()) == [1]
+
+
+@pytest.mark.parametrize("entries", [[], [{"a": 1}], [{"a": [1, 2], "b": {}}, {"ü": None}, {}]])
+def test_a_list_that_is_streamed_is_the_one_that_is_written_whole(tmp_path, entries):
+    write_json(tmp_path / "whole.json", entries)
+    with streamed(tmp_path / "streamed.json") as file:
+        streamed_list = JsonList(file)
+        for entry in entries:
+            streamed_list.append(entry)
+        streamed_list.end()
+    assert (tmp_path / "streamed.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+
+
+def test_what_is_streamed_takes_its_place_at_the_end(tmp_path):
+    (tmp_path / "a.csv").write_text("earlier")
+    with streamed(tmp_path / "a.csv") as file:
+        file.write("now")
+        assert (tmp_path / "a.csv").read_text() == "earlier"
+        assert (tmp_path / "a.csv.part").exists()
+    assert (tmp_path / "a.csv").read_text() == "now"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_stream_that_fails_leaves_what_was_there(tmp_path):
+    (tmp_path / "a.csv").write_text("earlier")
+    with pytest.raises(ZeroDivisionError), streamed(tmp_path / "a.csv") as file:
+        file.write(str(1 / 0))
+    assert (tmp_path / "a.csv").read_text() == "earlier"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    with pytest.raises(UserError, match="can't be written"), streamed(tmp_path / "a.csv" / "b.csv"):
+        pass
+
+
+def test_a_device_is_streamed_to_directly():
+    with streamed("/dev/null") as file:
+        file.write("away")
+    assert not os.path.exists("/dev/null.part")

@@ -7,19 +7,21 @@ import pytest
 
 from conftest import PROJECT
 
-SCRIPTS = ("train_model", "verify_all_digits", "predict_custom")
+SCRIPTS = ("train_model", "verify_all_digits", "predict_custom", "draw_digits")
 # The data's way: a module imports only what stands before it.
 MODULES = (
     "config", "quiet", "files", "mnist_form", "dataset", "keeping", "letterforms", "disturbances", "augmentation", "not_digits",
     "network", "muon", "training",
     "picture", "ink", "segmentation", "preprocessing", "reading",
-    "model_files", "recognizer", "many", "own_pictures", "fine_tuning", "report", "command_line", "plots",
+    "model_files", "recognizer", "many", "own_pictures", "fine_tuning", "report", "command_line", "plots", "server",
 )  # fmt: skip
 HEAVY = {
     "keras": {"network", "muon", "training", "fine_tuning"},
     "tensorflow": {"network"},  # only inside a function, for 8-bit numbers
     "matplotlib": {"plots"},
     "seaborn": {"plots"},
+    "fastapi": {"server"},
+    "uvicorn": {"draw_digits"},
 }
 
 
