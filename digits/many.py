@@ -38,10 +38,8 @@ def examine_all(recognizer, paths, thumbnails):
             with _processes(recognizer, cores) as pool:
                 yield from _in_order(pool, chunks, AHEAD * cores)
         except BrokenProcessPool:
-            # One of those under way did it: each alone, in a process of its own, shows which.
-            for _ in range(min(AHEAD * cores, len(chunks))):
-                for numbered in chunks.popleft():
-                    yield _examine_alone(recognizer, numbered)
+            # One of those under way did it.
+            yield from _one_by_one(recognizer, [chunks.popleft() for _ in range(min(AHEAD * cores, len(chunks)))])
 
 
 def _in_order(pool, chunks, ahead):
@@ -54,13 +52,19 @@ def _in_order(pool, chunks, ahead):
         yield from readings
 
 
-def _examine_alone(recognizer, numbered):
-    """Return the Reading of one (path, with its thumbnail), read in a process of its own."""
-    try:
-        with _processes(recognizer, 1) as pool:
-            return pool.submit(_examine, [numbered]).result()[0]
-    except BrokenProcessPool:
-        return failed_reading(numbered[0], "reading it made the program that decodes it fail")
+def _one_by_one(recognizer, chunks):
+    """Yield the Readings of the chunks, read in one process, a picture at a time; one that brings it down is an error."""
+    pictures = collections.deque(itertools.chain.from_iterable(chunks))
+    while pictures:
+        try:
+            with _processes(recognizer, 1) as pool:
+                while pictures:
+                    (reading,) = pool.submit(_examine, [pictures[0]]).result()
+                    pictures.popleft()
+                    yield reading
+        except BrokenProcessPool:
+            path, _ = pictures.popleft()
+            yield failed_reading(path, "the program that decodes it failed")
 
 
 @contextlib.contextmanager
