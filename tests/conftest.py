@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 SHIPPED_MODEL = PROJECT / "models" / "digit_recognition_model.tflite"
+
+
+def heed_ctrl_c():
+    """Undo, as preexec_fn of a process, that one started in the background of a shell ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import PROJECT
+from conftest import PROJECT, heed_ctrl_c
 from digits.many import CHUNK, FEWEST, examine_all
 from digits.recognizer import Recognizer
 
@@ -29,7 +29,9 @@ def recognizer():
 def start_reading(folder, *flags):
     """Start the script on the folder and return its process once answers come."""
     command = [sys.executable, PROJECT / "predict_custom.py", folder, "--json", folder.parent / "a.json", *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed_ctrl_c
+    )
     part = folder.parent / "a.json.part"
     while process.poll() is None and not (part.exists() and part.stat().st_size > 0):
         time.sleep(0.02)

@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from conftest import PROJECT, SHIPPED_MODEL
+from conftest import PROJECT, SHIPPED_MODEL, heed_ctrl_c
 from digits.server import LARGEST, application
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -336,6 +336,7 @@ def test_the_script_says_where_it_is_and_ends_with_ctrl_c():
     process = subprocess.Popen(
         [sys.executable, PROJECT / "draw_digits.py", "--port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "BROWSER": "true"},
+        preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     process.stdout.readline()
     port = int(re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())[1])
