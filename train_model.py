@@ -81,7 +81,7 @@ OVERVIEW = 1000  # training pictures of which dataset_overview.png shows some as
 FLOORS = {"default": 0.993, "best": 0.995}  # of MNIST's test pictures; a run that reaches less says so
 EXAMPLES = 1000  # training pictures by which --quantize measures the ranges of the network's numbers. chosen
 MOST_LOST = 0.001  # share of the validation pictures that an 8-bit model may read wrong more than the float one: 0.1 points
-ACCEPTED = 0.025  # share of drawn pictures of no digit that may pass as one; chosen with own_digits, of which 2 % are "not sure"
+ACCEPTED = 0.01  # share of drawn pictures of no digit that may pass as one; chosen with own_digits, of which 2 % are "not sure"
 
 
 def settings_from(arguments):

