@@ -54,7 +54,7 @@ def test_training_writes_its_files_and_nothing_else(trained):
 
 def test_training_prints_data_settings_and_layers(trained):
     output = trained[0].stdout
-    for expected in ("x_train", "(1200, 28, 28)", "validation", "LEARNING_RATE", "conv1a", "probabilities", "not MNIST"):
+    for expected in ("x_train", "(1200, 28, 28)", "validation", "LEARNING_RATE", "conv1_pool", "probabilities", "not MNIST"):
         assert expected in output
     assert "3 / 3" in output or "Epoch 3/3" in output
 
