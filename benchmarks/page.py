@@ -7,7 +7,11 @@ A digit is drawn with mouse events, twenty times: from the pen's touching the dr
 and the answers a second while a stroke lasts two seconds. Then the camera, fed one of our own pictures. It writes
 benchmarks/results/page.json, and prints:
 
-    TABLE
+                                              median
+      pen down to first answer, milliseconds      47
+      the slowest of twenty                      294
+      readings a second during a stroke            7
+      the camera's readings a second               7
 """
 
 import io
