@@ -39,7 +39,7 @@ from digits.recognizer import Recognizer, calibrate, fit_temperature, fit_thresh
 
 # ---- settings: change them here; flags change some of them for one run -----------------------------------------
 PRESET = "default"  # "default", "best" or "tiny"; PRESETS says what the other two set differently
-EPOCHS = 12  # times through the training pictures, 1 or more
+EPOCHS = 14  # times through the training pictures, 1 or more
 BATCH_SIZE = 128  # pictures a step, 1 or more
 VALIDATION_SPLIT = 0.1  # share of the training pictures kept for validation, above 0 and below 1
 LEARNING_RATE = 0.01  # the highest; it rises to this and falls to zero
@@ -438,7 +438,7 @@ def main(argv=None) -> int:
     from digits import network, plots, training  # here: Keras takes seconds, and --help and mistakes need none of it
 
     images, labels = (part[:OVERVIEW] for part in splits["training"])
-    learned = training.pictures_of_epoch(images, labels, settings, epoch=0)
+    learned = next(training.pictures_of_epoch(images, labels, settings, epoch=0))
     plots.save(plots.dataset_overview(data.name, splits, learned), arguments.output_dir / "dataset_overview.png")
     model = network.build(*(settings[name] for name in NETWORK_SETTINGS), settings["SEED"])
     print("\nnetwork")

@@ -5,14 +5,14 @@ nearly all pictures are those that it knows (rehearsal, Robins 1995); and of the
 kept as the guard allows (weight-space ensembles, Wortsman et al. 2022).
 """
 
-import concurrent.futures
+import itertools
 
 import keras
 import numpy as np
 
 from digits import network
 from digits.muon import Muon
-from digits.training import NOT_DIGITS, TARGETS, DigitAccuracy, StopBetweenBatches, pictures_of_epoch
+from digits.training import NOT_DIGITS, DigitAccuracy, StopBetweenBatches, batches, made_ahead, pictures_of_epoch, take_steps
 
 ROUNDS = 4  # after each, a line is printed
 STEPS = 75  # in each round
@@ -25,7 +25,7 @@ MOST_LOST = 0.001  # share of MNIST's validation pictures that may be lost: 0.1 
 
 
 def pictures_of_round(training, own, settings, number):
-    """Return what a round learns from: (pictures (M, 28, 28) uint8, labels (M,) uint8), shuffled.
+    """Return what a round learns from, as training.pictures_of_epoch yields it.
 
     training, own: (pictures (N, 28, 28) uint8, labels (N,) uint8) of MNIST and of the person. All come as new variants, and
     with pictures of no digit on top, as in an epoch of the calm round of training.
@@ -54,16 +54,11 @@ def learn(model, training, own, settings):
         0.0, steps - warm_up, warmup_target=LEARNING_RATE, warmup_steps=warm_up
     )
     model.compile(Muon(rate), "categorical_crossentropy", metrics=[DigitAccuracy(name="accuracy")])
-    with StopBetweenBatches() as stop, concurrent.futures.ThreadPoolExecutor(max_workers=1) as ahead:
-        upcoming = ahead.submit(pictures_of_round, training, own, settings, 0)
+    rounds = (batches(pictures_of_round(training, own, settings, number), BATCH_SIZE) for number in range(ROUNDS))
+    with StopBetweenBatches() as stop, made_ahead(itertools.chain.from_iterable(rounds), STEPS, stop) as upcoming:
         for number in range(ROUNDS):
-            images, labels = stop.wait_for(upcoming)
-            if number + 1 < ROUNDS:
-                upcoming = ahead.submit(pictures_of_round, training, own, settings, number + 1)
-            figures = model.fit(
-                images, TARGETS[labels], batch_size=BATCH_SIZE, shuffle=False, verbose=0, callbacks=[stop]
-            ).history  # fmt: skip
-            print(f"step {(number + 1) * STEPS} / {steps}   accuracy {100 * figures['accuracy'][0]:5.2f} %", flush=True)
+            figures = take_steps(model, itertools.islice(upcoming, STEPS), stop)
+            print(f"step {(number + 1) * STEPS} / {steps}   accuracy {100 * figures['accuracy']:5.2f} %", flush=True)
 
 
 def score(model, images, labels):

@@ -4,8 +4,11 @@ Everything random is drawn from the seed and the epoch, never from what was draw
 killed and resumed sees the same pictures in the same order, and ends with the same weights, byte for byte.
 """
 
+import collections
 import concurrent.futures
+import contextlib
 import io
+import itertools
 import json
 import shutil
 import signal
@@ -16,7 +19,7 @@ import zlib
 import keras
 import numpy as np
 
-from digits import not_digits
+from digits import network, not_digits
 from digits.augmentation import augment
 from digits.config import NUM_CLASSES, UserError
 from digits.files import written_beside
@@ -28,6 +31,7 @@ CALM_SHARE = 2 / 7  # of the epochs, the last ones: the second round. chosen
 CALM = 0.4  # in it, variants and disturbances reach so many times as many pictures. chosen on validation pictures
 CALM_RATE = 0.4  # and the learning rate begins at this share of the highest. chosen
 NOT_DIGITS = 0.1  # pictures of no digit in an epoch, for each picture of one. chosen
+LEAST_PROBABILITY = 1e-7  # of the right digit, in a loss: Keras' own bound
 CHUNK = 500  # pictures augmented at a time: what fits a processor's cache
 # What the network is to answer, by label: the digit, or the same for all ten where there is none.
 TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]).astype(np.float32)
@@ -44,7 +48,7 @@ def calm_epochs(epochs):
 
 
 def pictures_of_epoch(images, labels, settings, epoch):
-    """Return what an epoch learns from: (pictures (M, 28, 28) uint8, labels (M,) uint8), shuffled.
+    """Yield what an epoch learns from, shuffled, CHUNK pictures at a time: (pictures (M, 28, 28) uint8, labels (M,) uint8).
 
     images: (N, 28, 28) uint8. labels: (N,) uint8. With AUGMENT, each picture comes as a new variant, and pictures of
     no digit come on top, with the label 10.
@@ -56,12 +60,22 @@ def pictures_of_epoch(images, labels, settings, epoch):
         images = np.concatenate([images, none])
         labels = np.concatenate([labels, np.full(len(none), not_digits.NOT_A_DIGIT, labels.dtype)])
     order = rng.permutation(len(images))
-    images, labels = images[order], labels[order]
-    if settings["AUGMENT"]:
-        for start in range(0, len(images), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            images[chunk] = augment(images[chunk], labels[chunk], rng, often)
-    return images, labels
+    for start in range(0, len(images), CHUNK):
+        chosen = order[start : start + CHUNK]
+        pictures, answers = images[chosen], labels[chosen]
+        yield (augment(pictures, answers, rng, often) if settings["AUGMENT"] else pictures), answers
+
+
+def batches(chunks, size):
+    """Cut a stream of (pictures, labels) into batches of this size, in its order. The last one holds what is left."""
+    pictures, labels = next(chunks)
+    for more_pictures, more_labels in itertools.chain(chunks, [(pictures[:0], labels[:0])]):
+        while len(labels) >= size:
+            yield pictures[:size], labels[:size]
+            pictures, labels = pictures[size:], labels[size:]
+        pictures, labels = np.concatenate([pictures, more_pictures]), np.concatenate([labels, more_labels])
+    if len(labels):
+        yield pictures, labels
 
 
 class DigitAccuracy(keras.metrics.CategoricalAccuracy):
@@ -123,7 +137,7 @@ def _variables(model):
     return model.variables + model.optimizer.variables
 
 
-class StopBetweenBatches(keras.callbacks.Callback):
+class StopBetweenBatches:
     """Within its context, Ctrl-C ends a training between two batches; a second Ctrl-C does at once.
 
     Raised anywhere inside TensorFlow, KeyboardInterrupt may be swallowed, or leave memory in disorder and crash.
@@ -143,16 +157,15 @@ class StopBetweenBatches(keras.callbacks.Callback):
             raise KeyboardInterrupt
         self.asked = True
 
-    def on_train_batch_end(self, batch, logs=None):
+    def here(self):
+        """Raise KeyboardInterrupt if Ctrl-C has asked for it."""
         if self.asked:
             raise KeyboardInterrupt
-
-    on_test_batch_end = on_train_batch_end
 
     def wait_for(self, future):
         """Return the future's result, or raise KeyboardInterrupt as soon as Ctrl-C asks for it."""
         while not future.done():
-            self.on_train_batch_end(None)
+            self.here()
             concurrent.futures.wait([future], timeout=0.1)
         return future.result()
 
@@ -194,30 +207,61 @@ def fit(model, training, validation, settings, checkpoint, resume):
     if not resume:
         checkpoint.save(model, history)  # so that a kill in the first epoch can be resumed, too
     first = len(history)
-    # One core makes the next epoch's pictures while this one is learned.
-    with StopBetweenBatches() as stop, concurrent.futures.ThreadPoolExecutor(max_workers=1) as ahead:
-        upcoming = ahead.submit(pictures_of_epoch, *training, settings, first)
+    all_epochs = (batches(pictures_of_epoch(*training, settings, epoch), settings["BATCH_SIZE"]) for epoch in range(first, epochs))
+    with StopBetweenBatches() as stop, made_ahead(itertools.chain.from_iterable(all_epochs), steps, stop) as upcoming:
         for epoch in range(first, epochs):
             started = time.monotonic()
-            images, labels = stop.wait_for(upcoming)
-            if epoch + 1 < epochs:
-                upcoming = ahead.submit(pictures_of_epoch, *training, settings, epoch + 1)
-            figures = model.fit(
-                images,
-                TARGETS[labels],
-                batch_size=settings["BATCH_SIZE"],
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                shuffle=False,  # they are; Keras would draw an order from a state that no checkpoint holds
-                validation_data=(validation[0], TARGETS[validation[1]]),
-                validation_batch_size=500,
-                verbose=0,
-                callbacks=[stop],
-            ).history
-            history.append({**{name: values[0] for name, values in figures.items()}, "seconds": time.monotonic() - started})
+            figures = {
+                **take_steps(model, itertools.islice(upcoming, steps), stop),
+                **{f"val_{name}": figure for name, figure in score(model, *validation).items()},
+            }
+            history.append({**figures, "seconds": time.monotonic() - started})
             checkpoint.save(model, history)
             _print_epoch(history, epochs, first)
     return history
+
+
+@contextlib.contextmanager
+def made_ahead(items, most, stop):
+    """Yield an iterator over the items, which are made up to so many ahead: one core makes pictures while one learns."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as worker:
+        futures = collections.deque(worker.submit(next, items, None) for _ in range(most))
+
+        def taken():
+            while (item := stop.wait_for(futures.popleft())) is not None:
+                futures.append(worker.submit(next, items, None))
+                yield item
+
+        try:
+            yield taken()
+        finally:
+            worker.shutdown(cancel_futures=True)
+
+
+def take_steps(model, upcoming, stop):
+    """Take a step for each batch and return {"accuracy", "loss"} over all of them.
+
+    upcoming: yields (pictures (N, 28, 28) uint8, labels (N,) uint8, 10 for no digit). Keras' fit would do the same, but waits at
+    its end until a thread of TensorFlow's (2.21) that tunes its queues wakes up: for up to as long again as the epoch took.
+    """
+    right = loss = digits = seen = 0
+    for pictures, labels in upcoming:
+        stop.here()
+        figures = model.train_on_batch(pictures, TARGETS[labels], return_dict=True)  # of this batch alone
+        of_digits = np.count_nonzero(labels < NUM_CLASSES)
+        right, digits = right + of_digits * figures["accuracy"], digits + of_digits
+        loss, seen = loss + len(labels) * figures["loss"], seen + len(labels)
+    return {"accuracy": float(right / digits), "loss": float(loss / seen)}
+
+
+def score(model, images, labels):
+    """Return {"accuracy", "loss"} of the pictures (N, 28, 28) uint8; the loss is the cross-entropy."""
+    probabilities = np.concatenate([network.answer(model, images[i : i + 500]) for i in range(0, len(images), 500)])
+    of_the_right_one = probabilities[np.arange(len(labels)), labels]
+    return {
+        "accuracy": float(np.mean(probabilities.argmax(axis=1) == labels)),
+        "loss": float(-np.mean(np.log(np.maximum(of_the_right_one, LEAST_PROBABILITY)))),
+    }
 
 
 def _print_epoch(history, epochs, first):

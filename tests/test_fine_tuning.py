@@ -102,14 +102,17 @@ def test_a_round_has_its_share_of_ones_own():
     training = np.random.default_rng(0).integers(0, 255, (500, 28, 28), np.uint8), np.full(500, 3, np.uint8)
     own = np.full((7, 28, 28), 200, np.uint8), np.full(7, 8, np.uint8)
     settings = {"SEED": 1, "EPOCHS": 5, "AUGMENT": True}
-    images, labels = fine_tuning.pictures_of_round(training, own, settings, 0)
+    def whole_round(number):
+        return tuple(map(np.concatenate, zip(*fine_tuning.pictures_of_round(training, own, settings, number))))
+
+    images, labels = whole_round(0)
     total = fine_tuning.STEPS * fine_tuning.BATCH_SIZE
     assert images.shape == (total, 28, 28), "a batch would be smaller, or a step more"
     digits = np.sum(labels != NOT_A_DIGIT)
     assert np.mean(labels == NOT_A_DIGIT) == pytest.approx(0.1 / 1.1, abs=0.001)
     assert np.sum(labels == 8) == round(fine_tuning.OWN_SHARE * digits) and np.sum(labels == 3) == digits - round(fine_tuning.OWN_SHARE * digits)
-    again, _ = fine_tuning.pictures_of_round(training, own, settings, 0)
-    other, _ = fine_tuning.pictures_of_round(training, own, settings, 1)
+    again, _ = whole_round(0)
+    other, _ = whole_round(1)
     assert np.array_equal(images, again) and not np.array_equal(images, other)
 
 

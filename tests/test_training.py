@@ -140,12 +140,17 @@ def numbered_pictures(count):
     return images, (np.arange(count) % 10).astype(np.uint8)
 
 
-def test_every_picture_is_seen_once_an_epoch_in_another_order():
+def whole_epoch(images, labels, settings, epoch):
+    """All that an epoch learns from, in one piece."""
     from digits.training import pictures_of_epoch
 
+    return tuple(map(np.concatenate, zip(*pictures_of_epoch(images, labels, settings, epoch))))
+
+
+def test_every_picture_is_seen_once_an_epoch_in_another_order():
     orders = []
     for epoch in range(2):
-        pictures, labels = pictures_of_epoch(*numbered_pictures(200), SETTINGS, epoch)
+        pictures, labels = whole_epoch(*numbered_pictures(200), SETTINGS, epoch)
         orders.append(pictures[:, 0, 0])
         assert sorted(orders[-1]) == list(range(200))
         assert np.array_equal(labels, orders[-1] % 10), "a picture lost its label"
@@ -154,10 +159,10 @@ def test_every_picture_is_seen_once_an_epoch_in_another_order():
 
 def test_pictures_of_no_digit_come_on_top_and_point_to_none():
     from digits.dataset import bundled_digits
-    from digits.training import TARGETS, pictures_of_epoch
+    from digits.training import TARGETS
 
     data = bundled_digits()
-    pictures, labels = pictures_of_epoch(data.x_train, data.y_train, SETTINGS | {"AUGMENT": True}, 0)
+    pictures, labels = whole_epoch(data.x_train, data.y_train, SETTINGS | {"AUGMENT": True}, 0)
     none = labels == 10
     assert none.sum() == round(0.1 * len(data.x_train)) and len(pictures) == len(data.x_train) + none.sum()
     assert np.allclose(TARGETS[10], 0.1) and np.array_equal(TARGETS[:10], np.eye(10))
@@ -167,14 +172,38 @@ def test_pictures_of_no_digit_come_on_top_and_point_to_none():
 
 def test_an_epoch_is_a_function_of_seed_and_number():
     from digits.dataset import bundled_digits
-    from digits.training import pictures_of_epoch
 
     data = bundled_digits()
     first, again, other = [
-        pictures_of_epoch(data.x_train, data.y_train, SETTINGS | {"SEED": seed, "AUGMENT": True}, 3)[0] for seed in (1, 1, 2)
+        whole_epoch(data.x_train, data.y_train, SETTINGS | {"SEED": seed, "AUGMENT": True}, 3)[0] for seed in (1, 1, 2)
     ]
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("sizes", [[500, 500, 320], [500], [3], [100, 1]])
+def test_batches_hold_all_in_order_and_are_full_but_the_last(sizes):
+    from digits.training import batches
+
+    ends = np.cumsum(sizes)
+    chunks = ((np.arange(end - size, end), np.arange(end - size, end) % 10) for size, end in zip(sizes, ends))
+    pictures, labels = zip(*batches(chunks, 100))
+    assert np.array_equal(np.concatenate(pictures), np.arange(ends[-1])) and np.array_equal(np.concatenate(labels), np.arange(ends[-1]) % 10)
+    assert {len(batch) for batch in pictures[:-1]} <= {100} and 0 < len(pictures[-1]) <= 100
+
+
+def test_what_is_made_ahead_keeps_its_order_and_its_errors():
+    from digits.training import StopBetweenBatches, made_ahead
+
+    def items():
+        yield from range(5)
+        raise OSError("the disk is gone")
+
+    taken = []
+    with pytest.raises(OSError, match="gone"), StopBetweenBatches() as stop, made_ahead(items(), 3, stop) as upcoming:
+        for item in upcoming:
+            taken.append(item)
+    assert taken == list(range(5))
 
 
 def test_only_digits_count_for_the_accuracy():
