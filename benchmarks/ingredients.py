@@ -39,6 +39,14 @@ def adam(rate):
     return training.keras.optimizers.Adam(rate)
 
 
+class Averaging(training.Muon):
+    """The optimizer with an average of the weights in their place at the end (Polyak and Juditsky 1992), about the last epoch's."""
+
+    def __init__(self, rate):
+        super().__init__(rate)
+        self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = True, 0.998, None
+
+
 def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     """Return a network as network.build does, with two 3x3 convolutions before the first pooling (Simonyan and Zisserman 2015)."""
     from digits.network import _convolution, keras, layers
@@ -76,6 +84,7 @@ ROWS = {
     "no augmentation": [(train_model, "AUGMENT", False)],
     "last epoch without it": [(training, "pictures_of_epoch", plain_at_the_end)],
     "no calm round": [(training, "CALM_SHARE", 0.0)],
+    "averaged weights": [(training, "Muon", Averaging)],
     "Adam": [(training, "Muon", adam), (train_model, "LEARNING_RATE", 0.005)],
     "two at full size": [(network, "build", two_at_full_size)],
 }
@@ -91,6 +100,7 @@ def train(data, seed, folder):
     checkpoint = training.Checkpoint(folder / "checkpoint", settings)
     started = time.monotonic()
     training.fit(model, splits["training"], splits["validation"], settings, checkpoint, resume=False)
+    model.optimizer.finalize_variable_values(model.trainable_variables)  # the average, where one was kept
     seconds = time.monotonic() - started
     network.save(model, folder / "m.h5", folder / "m.tflite")
     card = train_model.fit_confidence(folder / "m.tflite", splits["validation"], settings["SEED"])
