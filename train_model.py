@@ -21,21 +21,15 @@ made the shipped model (two x86 cores, no GPU, beside other work):
       test:                9,966 / 10,000 (99.66 %)
 """
 
-import os
-import platform
 import shlex
-import shutil
-import subprocess
 import sys
-import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from digits import command_line, dataset, model_files
+from digits import command_line, dataset, eight_bits, hand, model_files, saving
 from digits.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, OUTPUTS_DIR, UserError
-from digits.recognizer import Recognizer, calibrate, fit_temperature, fit_threshold
+from digits.recognizer import Recognizer
 
 # ---- settings: change them here; flags change some of them for one run -----------------------------------------
 PRESET = "default"  # "default", "best" or "tiny"; PRESETS says what the other two set differently
@@ -76,12 +70,8 @@ RANGES = {
     "AUGMENT": (lambda value: type(value) is bool, "True or False"),
     "SEED": _whole(0, 2**32 - 1),
 }
-VERSIONS = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # the packages that the card names
 OVERVIEW = 1000  # training pictures of which dataset_overview.png shows some as an epoch does
 FLOORS = {"default": 0.993, "best": 0.995}  # of MNIST's test pictures; a run that reaches less says so
-EXAMPLES = 1000  # training pictures by which --quantize measures the ranges of the network's numbers. chosen
-MOST_LOST = 0.001  # share of the validation pictures that an 8-bit model may read wrong more than the float one: 0.1 points
-ACCEPTED = 0.01  # share of drawn pictures of no digit that may pass as one; chosen with own_digits, of which 2 % are "not sure"
 
 
 def settings_from(arguments):
@@ -119,21 +109,6 @@ def load_data(arguments):
         return dataset.bundled_digits(), arguments.model.with_name(f"{BUNDLED_MODEL_NAME}.h5")
 
 
-def split_data(data, settings):
-    """Return {"training": (images, labels), "validation": ..., "test": ...}."""
-    training, validation = dataset.split_validation(data.y_train, settings["VALIDATION_SPLIT"], settings["SEED"])
-    if len(training) == 0 or len(validation) == 0:
-        raise UserError(
-            f"{len(data.y_train)} training pictures can't be split: {len(training)} to learn from, {len(validation)} to validate on.\n"
-            "Expected some of both: more pictures of each digit help, or another VALIDATION_SPLIT."
-        )
-    return {
-        "training": (data.x_train[training], data.y_train[training]),
-        "validation": (data.x_train[validation], data.y_train[validation]),
-        "test": (data.x_test, data.y_test),
-    }
-
-
 def print_data(data, splits):
     """Print the arrays' shapes, and the pictures per digit and split."""
     print(f"\ndata: {data.name}")
@@ -146,89 +121,16 @@ def print_data(data, splits):
     command_line.print_table(rows)
 
 
-def fit_confidence(tflite_path, validation, seed):
-    """Return the card's part that validation decides: temperature, threshold, and the validation score.
-
-    The temperature comes from the validation pictures, the threshold from as many drawn ones that hold no digit.
-    """
-    from digits import not_digits, report  # here: scikit-learn takes a second
-
-    images, labels = validation
-    uncalibrated = Recognizer(tflite_path, card={"temperature": 1.0})
-    probabilities, _, sure = uncalibrated.classify(images)
-    none, _, _ = uncalibrated.classify(not_digits.draw(len(images), images, labels, np.random.default_rng(seed)))
-    score = report.score_arrays(labels, probabilities, sure, is_mnist=False)
-    temperature = fit_temperature(probabilities, labels)
-    return {
-        "temperature": temperature,
-        "threshold": fit_threshold(calibrate(none, temperature), ACCEPTED),
-        "validation": {name: score[name] for name in ("n", "correct", "accuracy")},
-    }
-
-
-def evaluate(tflite_path, splits, is_mnist, seed):
-    """Return the card's part that is measured: what validation decides, then the test scores.
-
-    The test pictures are scored once, here, when everything is decided. They go through the same Recognizer as a
-    user's pictures, so verify_all_digits.py counts the very same answers.
-    """
-    from digits import report  # here: scikit-learn takes a second
-
-    measured = fit_confidence(tflite_path, splits["validation"], seed)
-    images, labels = splits["test"]
-    probabilities, _, sure = Recognizer(tflite_path, card=measured).classify(images)
-    test = report.score_arrays(labels, probabilities, sure, is_mnist)
-    measured["test"] = {name: test[name] for name in ("n", "correct", "accuracy", "interval95", "loss", "ece", "unsure")}
-    return measured
-
-
-def save_model(model, model_path, data, splits, settings, history, fine_tuned=None):
-    """Write the three files beside the old ones, move them into place together, and return the new card.
-
-    fine_tuned: what the card says besides of a model that learned somebody's hand.
-    """
-    from digits import network
-
-    staging = model_files.new_staging(model_path)
-    tflite_path = staging / f"{model_path.stem}.tflite"
-    network.save(model, staging / model_path.name, tflite_path)
-    card = {
-        "data": data.name,
-        "pictures": {split: len(labels) for split, (_, labels) in splits.items()},
-        "preset": settings["PRESET"],
-        "settings": settings,
-        "seed": settings["SEED"],
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-        "machine": f"{platform.system()} {platform.machine()}",
-        "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
-        "history": history,
-        "parameters": model.count_params(),
-        "labels": list(range(NUM_CLASSES)),
-        "input": "(N, 28, 28) float32, 0 to 255, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)",
-        "output": "(N, 10) float32, the probability of each label",
-        **evaluate(tflite_path, splits, data.is_mnist, settings["SEED"]),
-        **(fine_tuned or {}),
-    }
-    model_files.complete_staging(staging, model_path.stem, card)
-    model_files.install(model_path)
-    return card
-
-
 def print_result(model_path, card, earlier_card):
     """Print what was saved and what it scores, beside the model that it replaces."""
     print("\nsaved")
     names = (model_path.name, *(model_path.with_suffix(suffix).name for suffix in (".tflite", ".json")))
     command_line.print_table([(name, f"{(model_path.parent / name).stat().st_size / 1000:,.0f} kB") for name in names])
     print(f"\nlearned in {card['seconds'] / 60:.1f} minutes")
-    rows = [(f"{split}:", count_and_rate(card[split])) for split in ("validation", "test")]
+    rows = [(f"{split}:", command_line.count_and_rate(card[split])) for split in ("validation", "test")]
     if earlier_card and "test" in earlier_card:
-        rows.append(("test, model before:", f"{count_and_rate(earlier_card['test'])}, kept in {model_path.parent / 'previous'}"))
+        rows.append(("test, model before:", f"{command_line.count_and_rate(earlier_card['test'])}, kept in {model_path.parent / 'previous'}"))
     command_line.print_table(rows)
-
-
-def count_and_rate(score):
-    """Return "9,961 / 10,000 (99.61 %)"."""
-    return f"{score['correct']:,} / {score['n']:,} ({100 * score['accuracy']:.2f} %)"
 
 
 def draw_result(model_path, card, splits, output_dir):
@@ -242,154 +144,6 @@ def draw_result(model_path, card, splits, output_dir):
     shown = plots.records(images[samples], labels[samples], probabilities, range(len(samples)))
     title = f"the first test picture of each digit ({card['data']})"
     plots.save(plots.digits_with_bars(title, shown), output_dir / "sample_predictions.png")
-
-
-# ---- a model that is there: learn somebody's hand, or make it small ------------------------------------------------
-
-
-def whole_set(model_path):
-    """Return the card of the whole set in place, for whoever holds the lock. Raises UserError where there is none."""
-    card = model_files.card_in_place(model_path)
-    if card is None:
-        for path in (model_path, model_path.with_suffix(".tflite")):
-            model_files.resolve(path)  # it says what is amiss
-    if card is None or not {"settings", "pictures", "temperature", "threshold"} <= set(card):
-        raise UserError(
-            f"{model_path} has no card beside it that says how it learned.\n"
-            f"Expected a model as train_model.py saves it: .h5, .tflite and .json. To make one: {model_files.TRAIN_COMMAND}"
-        )
-    return card
-
-
-def data_of(card, data_path):
-    """Return (Dataset, splits) that a model learned from, split as it was then. Raises UserError where it was another."""
-    data = dataset.load(data_path)
-    splits = split_data(data, card["settings"])
-    pictures = {split: len(labels) for split, (_, labels) in splits.items()}
-    if data.is_mnist != (card["data"] == "MNIST") or pictures != card["pictures"]:
-        raise UserError(
-            f"The model learned from {card['data']}, {card['pictures']}; this is {data.name}, {pictures}.\n"
-            "Expected the same: some of it was not learned and tells what is forgotten. Name it with --data PATH."
-        )
-    return data, splits
-
-
-def fine_tune(arguments):
-    """Learn the pictures at --fine-tune beside those of the data set; replace the model if it reads them better and forgot nothing."""
-    from digits import own_pictures  # here: a training of its own does without
-
-    model_path = arguments.model
-    model_files.resolve(model_path)
-    lock = model_files.lock(model_path)
-    earlier_card = whole_set(model_path)
-    settings = earlier_card["settings"]
-    data, splits = data_of(earlier_card, arguments.data)
-    own = own_pictures.load(arguments.fine_tune, Recognizer(model_path.with_suffix(".tflite")))
-    for reason, count in own.left_out.items():
-        print(f"left out: {count:,} pictures {reason}", file=sys.stderr)
-    learned, held_out = own_pictures.split(own.labels, settings["SEED"])
-    print(f"\nyour pictures: {own.name}")
-    rows = [("", *range(NUM_CLASSES), "pictures")]
-    for name, chosen in (("to learn from", learned), ("held out", held_out)):
-        counts = np.bincount(own.arrays(chosen)[1], minlength=NUM_CLASSES)
-        rows.append((name, *(f"{count:,}" for count in counts), f"{len(chosen):,}"))
-    command_line.print_table(rows)
-    print()
-
-    from digits import network  # here: Keras takes seconds, and mistakes need none of it
-    from digits import fine_tuning  # after it, which keeps TensorFlow quiet as it starts
-
-    started = time.monotonic()
-    model = network.load(model_path)
-    weights = model.get_weights()
-    scored = {"held_out": own.arrays(held_out), "validation": splits["validation"]}
-    before = {name: fine_tuning.score(model, *arrays) for name, arrays in scored.items()}
-    try:
-        fine_tuning.learn(model, splits["training"], own.arrays(learned), settings)
-        rows = [("", "yours, held out", f"{data.name}, validation"), ("before", *map(count_and_rate, before.values()))]
-        for share in fine_tuning.shares_of_the_way(model, weights):
-            after = {name: fine_tuning.score(model, *arrays) for name, arrays in scored.items()}
-            rows.append((f"{100 * share:.0f} % of what was learned", *map(count_and_rate, after.values())))
-            objections = fine_tuning.objections(before, after)
-            if not objections:
-                break
-        print()
-        command_line.print_table(rows)
-        if objections:
-            print(f"\nThe model stays as it was: {'; '.join(objections)}.\nMore pictures help, ten or more of each digit that is misread.")
-            lock.release()
-            return command_line.DONE
-        facts = {
-            "fine_tuned_from": earlier_card["sha256"][model_path.name],
-            "fine_tuning": {
-                "data": own.name,
-                "pictures": {"learned": len(learned), "held_out": len(held_out), "left_out": sum(own.left_out.values())},
-                **{name: {"before": before[name], "after": after[name]} for name in scored},
-                "share": share,
-                "seconds": round(time.monotonic() - started, 1),
-            },
-        }
-        save_model(model, model_path, data, splits, settings, earlier_card["history"], facts)
-    except KeyboardInterrupt:
-        print("\nInterrupted. The model is as it was.", file=sys.stderr)
-        return command_line.INTERRUPTED
-    print(f"\nsaved: {model_path} and its .tflite and .json\nThe model before is kept. To bring it back:\n  {command_to_bring_back(model_path)}")
-    lock.release()
-    return command_line.DONE
-
-
-def command_to_bring_back(model_path):
-    """Return a command, as it can be pasted into a shell, that copies the set in models/previous/ back into place."""
-    earlier = [model_files.previous_folder(model_path) / file.name for file in model_files.set_in_place(model_path)]
-    code = "import shutil, sys; [shutil.copy(file, sys.argv[1]) for file in sys.argv[2:]]"  # every system has this copy
-    words = ["python", "-c", code, str(model_path.absolute().parent), *(str(file.absolute()) for file in earlier)]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-
-
-def quantize(arguments):
-    """Save the model in 8-bit numbers beside it, with a card of its own, and compare the two."""
-    model_path = arguments.model
-    model_files.resolve(model_path)
-    lock = model_files.lock(model_path)
-    card = whole_set(model_path)
-    data, splits = data_of(card, arguments.data)
-
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # which alone converts; nothing is trained here
-    from digits import network
-
-    small_path = model_path.with_name(f"{model_path.stem}_int8.tflite")
-    staging = model_files.new_staging(small_path)
-    network.save_quantized(network.load(model_path), staging / small_path.name, splits["training"][0][:EXAMPLES])
-    paths = {"float": model_path.with_suffix(".tflite"), "int8": staging / small_path.name}
-    scores = {name: {} for name in paths}
-    for name, path in paths.items():
-        recognizer = Recognizer(path, card)
-        for split in ("validation", "test"):
-            images, labels = splits[split]
-            right = recognizer.classify(images)[0].argmax(axis=1) == labels
-            scores[name][split] = {"n": len(labels), "correct": int(right.sum()), "accuracy": float(right.mean())}
-    print(f"\ndata: {data.name}")
-    rows = [
-        (name, *(count_and_rate(scores[name][split]) for split in ("validation", "test")), f"{path.stat().st_size / 1000:,.0f} kB")
-        for name, path in paths.items()
-    ]
-    command_line.print_table([("", "validation", "test", "size"), *rows])
-    lost = scores["float"]["validation"]["correct"] - scores["int8"]["validation"]["correct"]
-    if lost > MOST_LOST * len(splits["validation"][1]):
-        shutil.rmtree(staging)
-        raise UserError(
-            f"The 8-bit model reads {lost} validation pictures less than the float one, so it was not saved.\n"
-            f"Expected at most {100 * MOST_LOST:.1f} % of them. The float one is small, too: {model_path.with_suffix('.tflite')}"
-        )
-    same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")
-    small_card = {name: card[name] for name in same if name in card}
-    model_files.complete_staging(
-        staging, small_path.stem, small_card | {"quantized_from": card["sha256"][model_path.name], **scores["int8"]}
-    )
-    model_files.install(small_path)
-    print(f"\nsaved: {small_path}\nTo read with it: python predict_custom.py --model {shlex.quote(str(small_path))}")
-    lock.release()
-    return command_line.DONE
 
 
 def parse(argv):
@@ -421,16 +175,16 @@ def main(argv=None) -> int:
     """Load, look, learn, save, score, draw."""
     arguments = parse(argv)
     if arguments.fine_tune:
-        return fine_tune(arguments)
+        return hand.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
     if arguments.quantize:
-        return quantize(arguments)
+        return eight_bits.quantize(arguments.model, arguments.data)
     settings = settings_from(arguments)
     data, model_path = load_data(arguments)
     if data.name == dataset.BUNDLED and arguments.epochs is None:
         settings["EPOCHS"] = BUNDLED_EPOCHS
     lock = model_files.lock(model_path)
     earlier_card = model_files.card_in_place(model_path)
-    splits = split_data(data, settings)
+    splits = dataset.splits_of(data, settings["VALIDATION_SPLIT"], settings["SEED"])
     print_data(data, splits)
     print("\nsettings")
     command_line.print_table(settings.items())
@@ -450,7 +204,7 @@ def main(argv=None) -> int:
         print("An interrupted training is discarded; --resume would have gone on with it.", file=sys.stderr)
     try:
         history = training.fit(model, splits["training"], splits["validation"], settings, checkpoint, arguments.resume)
-        card = save_model(model, model_path, data, splits, settings, history)
+        card = saving.save(model, model_path, data, splits, settings, history)
     except KeyboardInterrupt:
         command = shlex.join(["python", *sys.argv] + ([] if arguments.resume else ["--resume"]))
         print(f"\nInterrupted. The finished epochs are kept; to go on:\n  {command}", file=sys.stderr)

@@ -103,7 +103,7 @@ def print_scores(scores, card):
     rows = [
         ("model", f"{command_line.printable(scores['model'])} ({parameters})"),
         ("pictures", f"{scores['n']:,}, {command_line.printable(scores['dataset'])}"),
-        ("accuracy", report.count_and_rate(scores)),
+        ("accuracy", report.count_rate_and_interval(scores)),
     ]
     if scores["loss"] is not None:
         rows.append(("loss", f"{scores['loss']:.4f}"))

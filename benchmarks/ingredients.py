@@ -23,7 +23,7 @@ from record import RESULTS, facts  # first: it puts the project on the path
 
 import train_model
 from corruptions import CORRUPTIONS
-from digits import augmentation, command_line, dataset, disturbances, files, letterforms, network, training
+from digits import augmentation, command_line, dataset, disturbances, files, letterforms, network, saving, training
 from digits.config import PROJECT
 from digits.recognizer import Recognizer
 from own_digits import find_items
@@ -95,7 +95,7 @@ PICTURES = 2000  # validation pictures under each corruption; a mean over 17 of 
 def train(data, seed, folder):
     """Return a Recognizer of a network trained with train_model.py's settings as they are now, and the seconds it took."""
     settings = train_model.settings_from(train_model.parse(["--seed", str(seed)]))
-    splits = train_model.split_data(data, settings)
+    splits = dataset.splits_of(data, settings["VALIDATION_SPLIT"], settings["SEED"])
     model = network.build(*(settings[name] for name in train_model.NETWORK_SETTINGS), settings["SEED"])
     checkpoint = training.Checkpoint(folder / "checkpoint", settings)
     started = time.monotonic()
@@ -103,7 +103,7 @@ def train(data, seed, folder):
     model.optimizer.finalize_variable_values(model.trainable_variables)  # the average, where one was kept
     seconds = time.monotonic() - started
     network.save(model, folder / "m.h5", folder / "m.tflite")
-    card = train_model.fit_confidence(folder / "m.tflite", splits["validation"], settings["SEED"])
+    card = saving.fit_confidence(folder / "m.tflite", splits["validation"], settings["SEED"])
     return Recognizer(folder / "m.tflite", card=card), splits["validation"], seconds
 
 

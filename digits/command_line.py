@@ -91,6 +91,11 @@ def print_table(rows):
         print("  " + "  ".join(cells).rstrip())
 
 
+def count_and_rate(score):
+    """Return "9,961 / 10,000 (99.61 %)"."""
+    return f"{score['correct']:,} / {score['n']:,} ({100 * score['accuracy']:.2f} %)"
+
+
 def percent(confidence):
     """Return a confidence of 0 to 1 as "99.8 %". No answer is certain, so none is shown as 100 %."""
     return f"{100 * min(confidence, 0.999):.1f} %"

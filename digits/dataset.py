@@ -294,6 +294,24 @@ def split_validation(labels, fraction, seed):
     return generator.permutation(np.concatenate(training)), generator.permutation(np.concatenate(validation))
 
 
+def splits_of(data, fraction, seed):
+    """Return {"training": (images, labels), "validation": ..., "test": ...} of a Dataset.
+
+    fraction, seed: as split_validation's. Raises UserError where there are too few to learn from or to validate on.
+    """
+    training, validation = split_validation(data.y_train, fraction, seed)
+    if len(training) == 0 or len(validation) == 0:
+        raise UserError(
+            f"{len(data.y_train)} training pictures can't be split: {len(training)} to learn from, {len(validation)} to validate on.\n"
+            "Expected some of both: more pictures of each digit help, or another VALIDATION_SPLIT."
+        )
+    return {
+        "training": (data.x_train[training], data.y_train[training]),
+        "validation": (data.x_train[validation], data.y_train[validation]),
+        "test": (data.x_test, data.y_test),
+    }
+
+
 def bundled_digits():
     """Return the 1,797 handwritten digits inside scikit-learn, brought into MNIST's form, as a Dataset.
 

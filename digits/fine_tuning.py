@@ -10,7 +10,6 @@ import itertools
 import keras
 import numpy as np
 
-from digits import network
 from digits.muon import Muon
 from digits.training import NOT_DIGITS, DigitAccuracy, StopBetweenBatches, batches, made_ahead, pictures_of_epoch, take_steps
 
@@ -59,16 +58,6 @@ def learn(model, training, own, settings):
         for number in range(ROUNDS):
             figures = take_steps(model, itertools.islice(upcoming, STEPS), stop)
             print(f"step {(number + 1) * STEPS} / {steps}   accuracy {100 * figures['accuracy']:5.2f} %", flush=True)
-
-
-def score(model, images, labels):
-    """Return {"n", "correct", "accuracy"} of the pictures (N, 28, 28) uint8."""
-    correct = 0
-    for start in range(0, len(images), 500):
-        part = slice(start, start + 500)
-        answers = network.answer(model, images[part].astype(np.float32)).argmax(axis=1)
-        correct += int(np.sum(answers == labels[part]))
-    return {"n": len(images), "correct": correct, "accuracy": correct / len(images)}
 
 
 def shares_of_the_way(model, before):

@@ -137,7 +137,7 @@ def _or_none(value):
 # ---- for the screen -------------------------------------------------------------------------------------------
 
 
-def count_and_rate(report):
+def count_rate_and_interval(report):
     """Return "9,963 / 10,000 (99.63 %, 95 % interval 99.49 to 99.73 %)"."""
     low, high = report["interval95"]
     return (

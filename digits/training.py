@@ -32,7 +32,7 @@ CALM = 0.4  # in it, variants and disturbances reach so many times as many pictu
 CALM_RATE = 0.4  # and the learning rate begins at this share of the highest. chosen
 NOT_DIGITS = 0.1  # pictures of no digit in an epoch, for each picture of one. chosen
 LEAST_PROBABILITY = 1e-7  # of the right digit, in a loss: Keras' own bound
-CHUNK = 500  # pictures augmented at a time: what fits a processor's cache
+CHUNK = 500  # pictures augmented or scored at a time: what fits a processor's cache
 # What the network is to answer, by label: the digit, or the same for all ten where there is none.
 TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]).astype(np.float32)
 
@@ -211,10 +211,8 @@ def fit(model, training, validation, settings, checkpoint, resume):
     with StopBetweenBatches() as stop, made_ahead(itertools.chain.from_iterable(all_epochs), steps, stop) as upcoming:
         for epoch in range(first, epochs):
             started = time.monotonic()
-            figures = {
-                **take_steps(model, itertools.islice(upcoming, steps), stop),
-                **{f"val_{name}": figure for name, figure in score(model, *validation).items()},
-            }
+            learned, validated = take_steps(model, itertools.islice(upcoming, steps), stop), score(model, *validation)
+            figures = {**learned, **{f"val_{name}": validated[name] for name in learned}}
             history.append({**figures, "seconds": time.monotonic() - started})
             checkpoint.save(model, history)
             _print_epoch(history, epochs, first)
@@ -255,13 +253,11 @@ def take_steps(model, upcoming, stop):
 
 
 def score(model, images, labels):
-    """Return {"accuracy", "loss"} of the pictures (N, 28, 28) uint8; the loss is the cross-entropy."""
-    probabilities = np.concatenate([network.answer(model, images[i : i + 500]) for i in range(0, len(images), 500)])
-    of_the_right_one = probabilities[np.arange(len(labels)), labels]
-    return {
-        "accuracy": float(np.mean(probabilities.argmax(axis=1) == labels)),
-        "loss": float(-np.mean(np.log(np.maximum(of_the_right_one, LEAST_PROBABILITY)))),
-    }
+    """Return {"n", "correct", "accuracy", "loss"} of the pictures (N, 28, 28) uint8; the loss is the cross-entropy."""
+    probabilities = np.concatenate([network.answer(model, images[i : i + CHUNK]) for i in range(0, len(images), CHUNK)])
+    correct = int(np.sum(probabilities.argmax(axis=1) == labels))
+    of_the_right_one = np.maximum(probabilities[np.arange(len(labels)), labels], LEAST_PROBABILITY)
+    return {"n": len(labels), "correct": correct, "accuracy": correct / len(labels), "loss": float(-np.log(of_the_right_one).mean())}
 
 
 def _print_epoch(history, epochs, first):

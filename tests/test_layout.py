@@ -13,7 +13,8 @@ MODULES = (
     "config", "quiet", "files", "mnist_form", "dataset", "keeping", "letterforms", "disturbances", "augmentation", "not_digits",
     "network", "muon", "training",
     "picture", "ink", "segmentation", "preprocessing", "reading",
-    "model_files", "recognizer", "many", "own_pictures", "fine_tuning", "report", "command_line", "plots", "server",
+    "model_files", "recognizer", "many", "own_pictures", "fine_tuning", "report", "command_line", "saving", "hand",
+    "eight_bits", "plots", "server",
 )  # fmt: skip
 HEAVY = {
     "keras": {"network", "muon", "training", "fine_tuning"},

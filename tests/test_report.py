@@ -214,7 +214,7 @@ def test_labels_and_readings_must_be_as_many():
 
 def test_the_count_stands_before_the_rate():
     scores = {"correct": 9963, "n": 10_000, "accuracy": 0.9963, "interval95": report.wilson_interval(9963, 10_000)}
-    assert report.count_and_rate(scores) == "9,963 / 10,000 (99.63 %, 95 % interval 99.49 to 99.73 %)"
+    assert report.count_rate_and_interval(scores) == "9,963 / 10,000 (99.63 %, 95 % interval 99.49 to 99.73 %)"
 
 
 def test_the_table_shows_each_digit_and_both_means(four):
