@@ -141,10 +141,10 @@ def test_the_guard(held_out, validation, words):
 
 @pytest.fixture(scope="module")
 def learned_set(small_data, run_script, tmp_path_factory):
-    """A folder with the model m.h5 that has learned the small data, and what it reads well."""
+    """A folder with the model m.h5 that has learned most of the small data: some is left to win, so nothing is lost by chance."""
     folder = tmp_path_factory.mktemp("learned")
     places = ("--data", small_data, "--model", folder / "m.h5", "--output-dir", folder / "outputs")
-    result = run_script("train_model.py", "--epochs", 12, "--batch-size", 50, *places)
+    result = run_script("train_model.py", "--epochs", 5, "--batch-size", 50, *places)
     assert result.returncode == 0, result.stderr
     return folder
 
@@ -200,15 +200,20 @@ def test_a_hand_is_learned_and_the_command_brings_the_model_back(models, mirrore
     assert contents(models) == before
 
 
-def test_what_gets_worse_is_left_as_it_was(models, small_data, run_script, tmp_path):
-    # Threes that are called eights: learning them means forgetting threes.
+def test_what_gets_worse_is_left_as_it_was(models, small_data, tmp_path, monkeypatch, capsys):
+    import train_model
+    from digits import fine_tuning
+
+    # Threes that are called eights, and hardly anything else: learning them means forgetting threes.
+    monkeypatch.setattr(fine_tuning, "OWN_SHARE", 0.9)
     with np.load(small_data) as arrays:
         threes = arrays["x_train"][arrays["y_train"] == 3]
     np.savez(tmp_path / "wrong.npz", x_train=threes, y_train=np.full(len(threes), 8, np.uint8))
     before = contents(models)
-    result = run_script("train_model.py", "--fine-tune", tmp_path / "wrong.npz", "--data", small_data, "--model", models / "m.h5")
-    assert result.returncode == 0, result.stderr
-    assert "stays as it was" in result.stdout and "forgotten" in result.stdout
+    code = train_model.main(["--fine-tune", str(tmp_path / "wrong.npz"), "--data", str(small_data), "--model", str(models / "m.h5")])
+    assert code == 0
+    said = capsys.readouterr().out
+    assert "stays as it was" in said and "forgotten" in said
     assert contents(models) == before and not (models / "previous").exists()
 
 
