@@ -73,3 +73,8 @@ def test_a_model_with_code_in_it_is_refused_without_running_it(tmp_path):
     with pytest.raises(UserError):
         network.load(tmp_path / "lambda.keras")
     assert not trap.exists()
+
+
+def test_the_seed_decides_the_first_weights():
+    first, again, other = (network.build(4, 6, 0, 0.5, seed=seed).get_weights()[0] for seed in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)

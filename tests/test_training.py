@@ -13,7 +13,7 @@ import pytest
 
 from conftest import PROJECT
 
-EPOCHS = 4
+EPOCHS = 3
 FLAGS = ("--epochs", str(EPOCHS), "--batch-size", "100")  # 1,080 pictures to learn from: the last batch is smaller
 
 
@@ -37,13 +37,7 @@ def test_the_same_seed_gives_the_same_file(uninterrupted, small_data, run_script
     assert (tmp_path / "m.h5").read_bytes() == uninterrupted.read_bytes()
 
 
-def test_another_seed_gives_another_file(uninterrupted, small_data, run_script, tmp_path):
-    result = run_script("train_model.py", *FLAGS, "--seed", "7", *_places(small_data, tmp_path))
-    assert result.returncode == 0, result.stderr
-    assert (tmp_path / "m.h5").read_bytes() != uninterrupted.read_bytes()
-
-
-@pytest.mark.parametrize("epochs_done", [0, 1, 3, EPOCHS])  # the last: killed while it saves
+@pytest.mark.parametrize("epochs_done", [1, EPOCHS])  # the second: killed while it saves. benchmarks/kill.py tries fifty moments
 def test_a_killed_training_resumes_to_the_same_weights(uninterrupted, small_data, run_script, tmp_path, epochs_done):
     command = [sys.executable, str(PROJECT / "train_model.py"), *FLAGS, *map(str, _places(small_data, tmp_path))]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -124,10 +118,10 @@ def test_resuming_with_other_settings_is_refused(small_data, run_script, tmp_pat
 
     model = network.build(4, 4, 0, 0.0, seed=1)
     model.compile(keras.optimizers.Adam())
-    Checkpoint(tmp_path / "m.checkpoint", {"EPOCHS": 3}).save(model, [])
+    Checkpoint(tmp_path / "m.checkpoint", {"EPOCHS": 9}).save(model, [])
     result = run_script("train_model.py", *FLAGS, "--resume", *_places(small_data, tmp_path))
     assert result.returncode == 2
-    assert "EPOCHS: 3, now 4" in result.stderr
+    assert "EPOCHS: 9, now 3" in result.stderr
 
 
 SETTINGS = {"SEED": 1, "AUGMENT": False, "EPOCHS": 7}
