@@ -4,7 +4,7 @@
     python train_model.py --preset best      about an hour: the preset of the model that is shipped
     python train_model.py --epochs 2         a first try
     python train_model.py --resume           go on after a break, to the very same weights
-    python train_model.py --fine-tune custom_digits   learn your hand from your own pictures: 90 seconds
+    python train_model.py --fine-tune custom_digits   learn your hand from your own pictures: a minute
     python train_model.py --quantize         also save it with 8-bit numbers, a quarter of the size
 
 It writes models/digit_recognition_model.h5, the same as .tflite for fast starts and phones, and .json (the model's

@@ -8,7 +8,12 @@ First digits written so oddly that the model misreads all of them, drawn by code
 every writer with 20 pictures or more: half of them are learned, the other half read; split after split. What is learned
 from is all that the command gets, and it holds a quarter of that out for its own decision. MNIST is beside each.
 
-The table goes to standard output, the numbers to benchmarks/results/fine_tuning.json after each run.
+The table goes to standard output, the numbers to benchmarks/results/fine_tuning.json after each run:
+
+    hand                                splits  read  before       after        validation  test        replaced
+    a seven in the mirror, with a loop       1    10  0.0          100.0        -3.0        -6.0        1 of 1
+    a four like an h                         1    10  0.0          80.0         +0.0        -3.0        1 of 1
+    p08                                      3    12  100.0 ± 0.0  100.0 ± 0.0  -1.0 ± 1.7  +0.0 ± 3.5  3 of 3
 """
 
 import collections
