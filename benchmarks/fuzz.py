@@ -35,10 +35,10 @@ instrumented = atheris.instrument_imports(include=["digits", "PIL", "pillow_heif
 with instrumented if "--seconds" in sys.argv else contextlib.nullcontext():
     from record import PROJECT_FOLDER, RESULTS, facts
 
+    from bad_pictures import small_pictures
     from digits import command_line, files
     from digits.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR
     from digits.recognizer import Recognizer
-    from hostile_pictures import small_pictures
     from PIL import Image, PngImagePlugin
 
     Image.init()  # imports the formats
