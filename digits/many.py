@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import threading
 from concurrent.futures.process import BrokenProcessPool
 
 import cv2
@@ -92,7 +93,14 @@ def _begin(model_path, card):
     """Prepare a process for reading."""
     global _recognizer
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _recognizer = Recognizer(model_path, card)
+
+
+def _end_with_parent():
+    """End this process when the one that it reads for is gone, as after a kill: it would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _examine(chunk):

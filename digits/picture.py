@@ -2,6 +2,7 @@
 
 import os
 import stat
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,14 +12,23 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digits.config import UserError
 
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit only warns at first; MAX_PIXELS below refuses
-
 WORKING_SIDE = 800  # pixels; a larger picture is reduced to this before ink is looked for. chosen
 # What is opened: pictures as people have them, and nothing for which Pillow starts another program, as for PostScript.
 # The reader of JPEG opens MPO too.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "ICO", "TGA", "JPEG2000", "PCX")
 THUMBNAIL_SIDE = 300  # pixels
 MAX_PIXELS = 100_000_000  # refused from the header, before anything is decoded
+HELD_TWICE = {"WEBP": 50_000_000, "HEIF": 50_000_000}  # the most of formats whose decoders take 12 to 16 bytes a pixel
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice as many, also in what lies inside of a file, as in icons
+warnings.filterwarnings("ignore", module="PIL")  # of half as many pixels, of damaged EXIF data, 65,000 times for one file
+MOST_STEPS = 300_000  # in which a file is read; the smallest ones take a second. chosen
+MOST_PLAIN = 500_000  # pixels of a PPM file that is a text; each takes 2.5 microseconds. chosen
+MOST_SCANS = 100  # of a JPEG, as libtiff allows; one of 12 megapixels takes up to 13 milliseconds for each, however empty
+MOST_JPEG2000 = 6_000_000  # pixels that are decoded of a JPEG 2000; a million takes 0.3 s. chosen
+START_OF_SCAN = b"\xff\xda"  # JPEG's marker
+JPEG2000_STYLE = b"\xff\x52"  # the marker before the style of coding, in which the number of halvings stands
+SIDEWAYS = (5, 6, 7, 8)  # EXIF's orientations that exchange width and height
+BAND_PIXELS = 4_000_000  # that are brought to RGB at a time. chosen
 
 
 class Picture(NamedTuple):
@@ -39,44 +49,61 @@ def open_picture(source):
     to 8-bit RGB, reduced to at most 800 pixels a side. Raises UserError where there is no picture to be read.
     """
     try:
-        if not isinstance(source, Image.Image) and not hasattr(source, "read") and not Path(os.fsdecode(source)).is_file():
+        if isinstance(source, Image.Image):
+            return _read(source)
+        if hasattr(source, "read"):
+            return _read(_open(source))
+        if not Path(os.fsdecode(source)).is_file():
             mode = os.stat(source).st_mode  # raises what is amiss; a pipe or a device would never end
             raise UserError("it is a folder, not a picture" if stat.S_ISDIR(mode) else "it is not an ordinary file")
-        image = source if isinstance(source, Image.Image) else _open(source)
-        width, height = image.size
-        if width * height == 0:
-            raise UserError("it has no pixels")
-        if width * height > MAX_PIXELS:
-            raise UserError(f"it has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are read")
-        image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # a large JPEG decodes reduced to no less; others ignore it
-        image.load()
-        upright = _upright(image)
-        pixels = _reduce(_to_rgb(upright), WORKING_SIDE)
+        with open(source, "rb") as file:
+            return _read(_open(file))
     except FileNotFoundError:
         raise UserError("there is no such file") from None
     except PermissionError:
         raise UserError("it may not be read (permission denied)") from None
     except MemoryError:
         raise UserError("it needs more memory than there is") from None
+    except Image.DecompressionBombError:
+        raise UserError(f"it has too many pixels; at most {MAX_PIXELS // 10**6} million are read") from None
+    except UnidentifiedImageError:
+        raise UserError("it is not a picture that can be read (in none of the known formats)") from None
     except UserError:
         raise
     except Exception as error:  # decoders fail in as many ways as there are formats
         raise UserError(f"it is not a picture that can be read ({error or type(error).__name__})") from error
-    return Picture(pixels, (width, height) if upright.size == image.size else (height, width))
 
 
-def _open(source):
-    """Return the Pillow image in a file or a file object, not yet decoded."""
+class _InSteps:
+    """A file object that may be read in so many steps at most.
+
+    Pillow takes the smallest parts of a file, such as comments, chunks and runs of one colour, one by one in Python, and
+    a small file may hold millions of them.
+    """
+
+    def __init__(self, file):
+        self.file = file
+        self.left = MOST_STEPS
+
+    def read(self, *size):
+        self.left -= 1
+        if self.left < 0:
+            raise UserError("it is made of too many small parts; a copy saved as PNG or JPEG may be read")
+        return self.file.read(*size)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+def _open(file):
+    """Return the Pillow image in a file object, not yet decoded."""
+    file = _InSteps(file)
     try:
-        return Image.open(source, formats=FORMATS)
+        return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
-        if hasattr(source, "read"):
-            source.seek(0)
-            start = source.read(12)
-            source.seek(0)
-        else:
-            with open(source, "rb") as file:
-                start = file.read(12)
+        file.seek(0)
+        start = file.read(12)
+        file.seek(0)
         if start[4:8] != b"ftyp":  # with which HEIC photographs begin
             raise
     try:
@@ -84,32 +111,103 @@ def _open(source):
     except ImportError:
         raise UserError("HEIC photographs need one more package: pip install pillow-heif") from None
     pillow_heif.register_heif_opener()
-    return Image.open(source, formats=("HEIF",))
+    return Image.open(file, formats=("HEIF",))
 
 
-def _upright(image):
-    """Return a Pillow image turned as its EXIF data says. Damaged EXIF data says nothing, the pixels are still good.
+def _read(image):
+    """Return the Picture that a Pillow image shows, which need not be decoded yet."""
+    width, height = image.size
+    if width * height == 0:
+        raise UserError("it has no pixels")
+    most = HELD_TWICE.get(image.format, MAX_PIXELS)
+    if width * height > most:
+        raise UserError(f"it has {width} x {height} pixels; at most {most // 10**6} million are read")
+    _decode(image)
+    pixels = _reduce(_to_rgb(image), WORKING_SIDE)
+    orientation = _orientation(image)
+    if orientation == 1:
+        return Picture(pixels, (width, height))
+    upright = Image.fromarray(pixels)
+    upright.getexif()[ExifTags.Base.Orientation] = orientation
+    upright = np.asarray(ImageOps.exif_transpose(upright))
+    return Picture(upright, (height, width) if orientation in SIDEWAYS else (width, height))
+
+
+def _decode(image):
+    """Decode a Pillow image: a large JPEG or JPEG 2000 reduced, to no less than what is worked with."""
+    width, height = image.size
+    if image.format in ("JPEG", "MPO") and _content(image).count(START_OF_SCAN) > MOST_SCANS:
+        raise UserError(f"it is a JPEG of more than {MOST_SCANS} scans, which take too long")
+    if image.format == "PPM" and image.tile[0][0] == "ppm_plain" and width * height > MOST_PLAIN:
+        raise UserError(f"pixels written as text are read up to {MOST_PLAIN:,}, and it has {width} x {height}; save it as PNG")
+    if image.format == "JPEG2000":
+        codestream = _content(image)
+        halvings = codestream[codestream.find(JPEG2000_STYLE) + 9]  # in the header; the JPEG 2000 standard, table A.15
+        halvings = min(halvings, max(int(np.log2(max(width, height) / WORKING_SIDE)), 0))
+        if width * height >> 2 * halvings > MOST_JPEG2000:
+            raise UserError(f"it has {width} x {height} pixels and no smaller version of them inside; save it as PNG or JPEG")
+        image.reduce = halvings
+        image._size = tuple(-(-side >> halvings) << halvings for side in image.size)  # Pillow rounds where the decoder rounds up
+    image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # reduces a JPEG; other formats ignore it
+    image.load()
+
+
+def _content(image):
+    """Return all bytes of the file that a Pillow image comes from and has not decoded yet."""
+    position = image.fp.tell()
+    image.fp.seek(0)
+    content = image.fp.read()
+    image.fp.seek(position)
+    return content
+
+
+def _orientation(image):
+    """Return EXIF's number for how a Pillow image must be turned, 1 to 8. Damaged EXIF data says nothing, the pixels are good.
 
     A HEIC photograph is upright as decoded, and its EXIF data, as pillow-heif gives it, says so.
     """
     try:
-        if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
-            return image  # as most pictures are; exif_transpose would copy it
-        return ImageOps.exif_transpose(image)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return orientation if orientation in range(1, 9) else 1
     except Exception:  # Pillow's EXIF reader fails in many ways
-        return image
+        return 1
 
 
 def _to_rgb(image):
     """Return a Pillow image of any mode as (height, width, 3) uint8, reduced where it is transparent."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        levels = np.nan_to_num(np.asarray(image, np.float64), posinf=0, neginf=0)
-        spread = np.ptp(levels) or 1.0
-        image = Image.fromarray(((levels - levels.min()) * (255 / spread)).astype(np.uint8))
+        lowest, highest = np.inf, -np.inf
+        for _, band in _bands(image):
+            levels = _levels(band)
+            lowest, highest = min(lowest, levels.min()), max(highest, levels.max())
+        scale = 255 / ((highest - lowest) or 1.0)
+        return _joined(image, 3, lambda band: ((_levels(band) - lowest) * scale).astype(np.uint8)[..., None])
     if image.has_transparency_data:
-        premultiplied = np.asarray(image.convert("RGBA").convert("RGBa"))  # else what is transparent would blend in
+        # Multiplied by alpha, else what is transparent would blend in.
+        premultiplied = _joined(image, 4, lambda band: np.asarray(band.convert("RGBA").convert("RGBa")))
         return _on_paper(_reduce(premultiplied, WORKING_SIDE))
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return _joined(image, 3, lambda band: np.asarray(band.convert("RGB")))
+
+
+def _levels(image):
+    """Return the grey levels of a Pillow image of more than 8 bits, (height, width) float64, all of them finite."""
+    return np.nan_to_num(np.asarray(image, np.float64), posinf=0, neginf=0)
+
+
+def _bands(image):
+    """Yield (the first row's number, the image of some rows) of a Pillow image: all of a large one takes much memory."""
+    width, height = image.size
+    rows = max(BAND_PIXELS // width, 1)
+    for top in range(0, height, rows):
+        yield top, image.crop((0, top, width, min(top + rows, height)))
+
+
+def _joined(image, channels, convert):
+    """Return (height, width, channels) uint8 of a Pillow image, of which convert makes arrays band by band."""
+    pixels = np.empty((image.height, image.width, channels), np.uint8)
+    for top, band in _bands(image):
+        pixels[top : top + band.height] = convert(band)
+    return pixels
 
 
 def _on_paper(rgba):

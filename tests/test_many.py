@@ -83,6 +83,19 @@ def test_a_process_that_dies_costs_no_picture(folder):
     assert {entry["status"] for entry in entries} == {"ok", "empty"}
 
 
+@several_cores
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc to find the processes in")
+def test_no_process_outlives_the_one_that_it_reads_for(folder):
+    process = start_reading(folder)
+    readers = processes_reading_for(process)
+    process.kill()
+    process.communicate(timeout=20)  # its output ends when all who hold it have ended
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{reader}").exists() for reader in readers):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @posix
 @several_cores
 def test_ctrl_c_leaves_a_valid_list_and_says_how_far_it_came(folder):

@@ -1,6 +1,8 @@
 """Every format that people have opens, upright and in the colours that they see."""
 
+import io
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -8,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from conftest import PROJECT
 from digits.config import UserError
-from digits.picture import WORKING_SIDE, open_picture
+from digits.picture import HELD_TWICE, WORKING_SIDE, open_picture
 
 TURNED_LEFT = 6  # EXIF's code: the stored pixels must be turned by 90 degrees to the right
 
@@ -141,10 +144,96 @@ def test_an_image_without_pixels_says_so():
         open_picture(Image.new("L", (10, 0)))
 
 
-def test_a_picture_too_large_is_refused_from_its_header(tmp_path):
-    header = struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
-    chunk = b"IHDR" + header
+def png_header(width, height):
+    """The bytes of a PNG without pixels."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    (tmp_path / "bomb.png").write_bytes(png + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
-    with pytest.raises(UserError, match="50000 x 50000"):
+    return png + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+
+
+def test_a_picture_too_large_is_refused_from_its_header(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(png_header(50_000, 50_000))
+    with pytest.raises(UserError, match="at most 100 million"):
         open_picture(tmp_path / "bomb.png")
+
+
+# ---- small files that want much time or memory ------------------------------------------------------------------
+
+
+def encoded(image, format, **options):
+    """An image as a file in memory."""
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file
+
+
+def test_a_bomb_inside_an_icon_is_refused_from_its_header():
+    png = png_header(50_000, 50_000)
+    header = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(png), 22)  # of one picture, 16 x 16
+    with pytest.raises(UserError, match="at most 100 million"):
+        open_picture(io.BytesIO(header + png))
+
+
+def test_webp_is_refused_where_its_decoder_would_take_too_much_memory(monkeypatch):
+    monkeypatch.setitem(HELD_TWICE, "WEBP", 160 * 240 - 1)
+    with pytest.raises(UserError, match="it has 160 x 240 pixels"):
+        open_picture(encoded(drawing(), "WEBP"))
+    assert_shows_the_bar(open_picture(encoded(drawing(), "PNG")))
+
+
+def test_a_file_of_too_many_small_parts_is_refused_before_it_ends():
+    jpeg = encoded(drawing(), "JPEG").getvalue()
+    file = io.BytesIO(jpeg[:2] + b"\xff\xfe\0\x02" * 500_000 + jpeg[2:])  # comments without a letter
+    with pytest.raises(UserError, match="small parts"):
+        open_picture(file)
+    assert file.tell() < 1_000_000
+    assert_shows_the_bar(open_picture(io.BytesIO(jpeg[:2] + b"\xff\xfe\0\x02" * 1_000 + jpeg[2:])))
+    with pytest.raises(UserError, match="small parts"):
+        open_picture(io.BytesIO(b"P5 1000 1000 254\n" + bytes(1_000_000)))  # Pillow scales these levels one by one
+
+
+def test_pixels_written_as_text_are_read_up_to_a_size():
+    text = " ".join(map(str, np.asarray(drawing("L", 255, 0)).ravel()))
+    assert_shows_the_bar(open_picture(io.BytesIO(b"P2 160 240 255\n" + text.encode())))
+    with pytest.raises(UserError, match="written as text"):
+        open_picture(io.BytesIO(b"P2 2000 2000 255\n" + text.encode()))
+
+
+def test_a_jpeg_of_endless_scans_is_refused():
+    content = encoded(drawing(), "JPEG", progressive=True).getvalue()
+    last = content.rindex(b"\xff\xda")
+    with pytest.raises(UserError, match="more than 100 scans"):
+        open_picture(io.BytesIO(content[:last] + content[last:-2] * 1000 + content[-2:]))
+    assert_shows_the_bar(open_picture(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("size", [(160, 240), (161, 241), (163, 239)])
+def test_a_large_jpeg_2000_is_decoded_reduced(size, monkeypatch):
+    monkeypatch.setattr("digits.picture.WORKING_SIDE", 50)
+    monkeypatch.setattr("digits.picture.MOST_JPEG2000", 10_000)
+    image = Image.open(encoded(drawing(size=size), "JPEG2000"))
+    picture = open_picture(image)
+    assert picture.size == size
+    assert max(image.size) <= 61, "all pixels were decoded"
+    assert_shows_the_bar(picture, tolerance=60)  # the smaller version inside has other edges
+    with pytest.raises(UserError, match="no smaller version"):
+        open_picture(encoded(drawing(size=size), "JPEG2000", num_resolutions=1))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "I", "F", "P"])
+def test_a_large_picture_is_not_copied_whole(mode, monkeypatch):
+    whole = open_picture(drawing("L", 255, 0).convert(mode))
+    monkeypatch.setattr("digits.picture.BAND_PIXELS", 1000)
+    largest, crop = [], Image.Image.crop
+    monkeypatch.setattr(Image.Image, "crop", lambda image, box: largest.append(box[3] - box[1]) or crop(image, box))
+    assert np.array_equal(open_picture(drawing("L", 255, 0).convert(mode)).pixels, whole.pixels)
+    assert max(largest) == 6  # rows of 160 pixels
+
+
+def test_damaged_metadata_is_no_noise(tmp_path):
+    tags = b"".join(struct.pack("<HHII", tag, 1, 1000, 8) for tag in range(1, 100))
+    exif = b"II*\0" + struct.pack("<I", 1008) + bytes(1000) + struct.pack("<H", 99) + tags + bytes(4)
+    drawing().save(tmp_path / "x.png", exif=exif)
+    code = f"from digits.picture import open_picture; open_picture({str(tmp_path / 'x.png')!r})"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT)
+    assert (result.returncode, result.stderr) == (0, "")
