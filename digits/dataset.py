@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from digits.config import DATA_DIR, DIGIT_SIZE, IMAGE_SIZE, NUM_CLASSES, UserError
+from digits.files import UNFINISHED
 from digits.mnist_form import place_by_mass
 
 logger = logging.getLogger(__name__)
@@ -323,7 +324,7 @@ def bundled_digits():
 
 def pictures_in(folder):
     """Return (paths of the pictures in the folder and below it, sorted; count of the other files)."""
-    files = sorted(path for path in Path(folder).rglob("*") if not path.is_dir())
+    files = sorted(path for path in Path(folder).rglob("*") if not path.is_dir() and not path.name.startswith(UNFINISHED))
     pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
     return pictures, len(files) - len(pictures)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from digits.config import UserError
 
+UNFINISHED = ".new-"  # begins the name of a file that is still being written, or that a kill has left
+
 
 @contextlib.contextmanager
 def written_beside(path):
@@ -26,7 +28,7 @@ def written_beside(path):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix is kept, because Keras and Matplotlib choose the format by it.
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary

@@ -562,6 +562,12 @@ def test_pictures_are_found_below_the_folder_sorted_and_others_counted(tmp_path)
     assert others == 3
 
 
+def test_a_picture_that_a_kill_left_unfinished_is_none(tmp_path):
+    touch(tmp_path, "7/x.png", "7/.new-abc.png")
+    assert dataset.pictures_in(tmp_path) == ([tmp_path / "7" / "x.png"], 0)
+    assert relative(tmp_path, dataset.labelled_pictures(tmp_path)[0]) == [("7/x.png", "7")]
+
+
 def test_a_sub_folder_named_with_digits_is_the_label(tmp_path):
     touch(tmp_path, "7/x.png", "42/y.jpg", "007/z.png", "sketches/s.png", "7a/t.png", "²/u.png", "v.png", "7/n.txt")
     labelled, unlabelled = dataset.labelled_pictures(tmp_path)
