@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from digits.config import DATA_DIR, DIGIT_SIZE, IMAGE_SIZE, NUM_CLASSES, UserError
-from digits.files import UNFINISHED
+from digits.files import BOUNDED_COMPRESSIONS, UNFINISHED
 from digits.mnist_form import place_by_mass
 
 logger = logging.getLogger(__name__)
@@ -54,8 +54,6 @@ MIRROR_MD5 = {
 }
 CONNECT_TIMEOUT = 4  # seconds without an answer until a server counts as out of reach; chosen
 MAX_PICTURES = 500_000  # 392 MB, to learn from and as many to test; a header that declares more is taken for a lie
-# NumPy's two. The others are unpacked as a whole block at a time, and 6 kB of bzip2 may hold 8 GB.
-NPZ_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 PICTURE_SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff",
     ".heic", ".heif", ".ppm", ".pgm", ".pbm",
@@ -243,7 +241,7 @@ def _read_npz(path, names):
                         f"{path} holds no {name}, only {', '.join(held) or 'nothing'}.\n"
                         f"Expected an .npz file with {', '.join(names)}."
                     )
-                if archive.getinfo(f"{name}.npy").compress_type not in NPZ_COMPRESSIONS:
+                if archive.getinfo(f"{name}.npy").compress_type not in BOUNDED_COMPRESSIONS:
                     raise ValueError(f"{name} is compressed as NumPy never does")
                 with archive.open(f"{name}.npy") as member:
                     _check_npy_header(member, name, path)

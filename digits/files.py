@@ -6,10 +6,13 @@ import os
 import sys
 import tempfile
 import textwrap
+import zipfile
 from pathlib import Path
 
 from digits.config import UserError
 
+# In a zip file; NumPy and Keras write no other. The rest is unpacked a whole block at a time: 6 kB of bzip2 may hold 8 GB.
+BOUNDED_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 UNFINISHED = ".new-"  # begins the name of a file that is still being written, or that a kill has left
 
 
