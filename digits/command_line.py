@@ -27,8 +27,8 @@ def exit_codes(main):
             code = main(argv)
             print(end="", flush=True)
             return code
-        except UserError as error:
-            print(f"\n{error}", file=sys.stderr)
+        except UserError as error:  # it may name what stands in somebody's file, which must not steer the terminal
+            print("", *map(printable, str(error).split("\n")), sep="\n", file=sys.stderr)
             return NOTHING_TRIED
         except KeyboardInterrupt:
             print("\nInterrupted.", file=sys.stderr)

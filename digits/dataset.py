@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from digits.config import DATA_DIR, DIGIT_SIZE, IMAGE_SIZE, NUM_CLASSES, UserError
+from digits.files import BOUNDED_COMPRESSIONS, UNFINISHED
 from digits.mnist_form import place_by_mass
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ MIRROR_MD5 = {
     "y_test": "ec29112dd5afa0611ce80d1b7f02629c",
 }
 CONNECT_TIMEOUT = 4  # seconds without an answer until a server counts as out of reach; chosen
-MAX_PICTURES = 1_000_000  # 784 MB; a header that declares more is taken for a lie
+MAX_PICTURES = 500_000  # 392 MB, to learn from and as many to test; a header that declares more is taken for a lie
 PICTURE_SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff",
     ".heic", ".heif", ".ppm", ".pgm", ".pbm",
@@ -79,7 +80,9 @@ class Dataset:
 
     def fingerprint(self):
         """Return the SHA-256 of what is learned from."""
-        return hashlib.sha256(self.x_train.tobytes() + self.y_train.tobytes()).hexdigest()
+        digest = hashlib.sha256(np.ascontiguousarray(self.x_train))
+        digest.update(np.ascontiguousarray(self.y_train))
+        return digest.hexdigest()
 
 
 # ---- MNIST and other data sets --------------------------------------------------------------------------------
@@ -233,10 +236,13 @@ def _read_npz(path, names):
         with zipfile.ZipFile(path) as archive:
             for name in names:
                 if f"{name}.npy" not in archive.namelist():
+                    held = [member[:40] for member in archive.namelist()[:8]]
                     raise UserError(
-                        f"{path} holds no {name}, only {', '.join(archive.namelist()[:8]) or 'nothing'}.\n"
+                        f"{path} holds no {name}, only {', '.join(held) or 'nothing'}.\n"
                         f"Expected an .npz file with {', '.join(names)}."
                     )
+                if archive.getinfo(f"{name}.npy").compress_type not in BOUNDED_COMPRESSIONS:
+                    raise ValueError(f"{name} is compressed as NumPy never does")
                 with archive.open(f"{name}.npy") as member:
                     _check_npy_header(member, name, path)
                 with archive.open(f"{name}.npy") as member:
@@ -334,7 +340,7 @@ def bundled_digits():
 
 def pictures_in(folder):
     """Return (paths of the pictures in the folder and below it, sorted; count of the other files)."""
-    files = sorted(path for path in Path(folder).rglob("*") if not path.is_dir())
+    files = sorted(path for path in Path(folder).rglob("*") if not path.is_dir() and not path.name.startswith(UNFINISHED))
     pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
     return pictures, len(files) - len(pictures)
 

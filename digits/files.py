@@ -6,9 +6,14 @@ import os
 import sys
 import tempfile
 import textwrap
+import zipfile
 from pathlib import Path
 
 from digits.config import UserError
+
+# In a zip file; NumPy and Keras write no other. The rest is unpacked a whole block at a time: 6 kB of bzip2 may hold 8 GB.
+BOUNDED_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+UNFINISHED = ".new-"  # begins the name of a file that is still being written, or that a kill has left
 
 
 @contextlib.contextmanager
@@ -26,7 +31,7 @@ def written_beside(path):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix is kept, because Keras and Matplotlib choose the format by it.
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary

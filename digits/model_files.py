@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from digits.config import BUNDLED_MODEL_NAME, UserError
-from digits.files import synchronise, write_json, written_beside
+from digits.files import UNFINISHED, synchronise, write_json, written_beside
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +107,8 @@ def _keep_previous(model_path):
         return
     folder = previous_folder(model_path)
     folder.mkdir(exist_ok=True)
+    for abandoned in folder.glob(f"{UNFINISHED}*"):  # by a kill; whoever is here holds the lock, so nobody else is copying
+        abandoned.unlink()
     for source in set_in_place(model_path):
         with written_beside(folder / source.name) as copy:
             shutil.copyfile(source, copy)

@@ -3,13 +3,17 @@
 Importing this imports Keras, which takes seconds: whoever reads pictures with a .tflite does without it.
 """
 
+import io
+import math
 import os
 import subprocess
 import sys
+import zipfile
 
 import absl.logging
 
 from digits.config import IMAGE_SIZE, NUM_CLASSES, PROJECT, UserError
+from digits.files import BOUNDED_COMPRESSIONS
 from digits.quiet import silent_stderr
 
 # TensorFlow leaves oneDNN's convolutions unused on processors without AVX-512, where they are as much faster.
@@ -24,6 +28,8 @@ with silent_stderr():
 absl.logging.set_verbosity(absl.logging.ERROR)  # the .h5 is a legacy format on purpose: everything reads it
 
 FEATURES = "features"  # the last hidden layer, by which a file's reader finds what describes a digit
+
+LARGEST = 10**9  # bytes that a model's file may unpack to: 250 million weights, a thousand times ours. chosen
 
 
 def build(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
@@ -120,7 +126,9 @@ def load(path):
     Nothing in the file is run: safe_mode stays on, and the compiled configuration is left unread.
     """
     try:
-        model = keras.models.load_model(path, compile=False)
+        _check_size(path)
+        with silent_stderr():
+            model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises errors of many kinds for a file that is not a model
         raise UserError(
             f"{path} is not a model that Keras can read ({type(error).__name__}).\n"
@@ -132,7 +140,48 @@ def load(path):
             f"{path} is a model for something else: its input and output are {shapes}.\n"
             f"Expected (None, {IMAGE_SIZE}, {IMAGE_SIZE}) and (None, {NUM_CLASSES})."
         )
+    try:
+        with silent_stderr():  # TensorFlow, where memory is short, writes a page about it
+            answer(model, keras.ops.zeros((1, IMAGE_SIZE, IMAGE_SIZE)))
+    except Exception as error:  # a layer that can't calculate here, or that hands on more than the memory holds
+        raise UserError(
+            f"{path} is a model that can't answer here ({type(error).__name__}).\n"
+            "Expected a network that runs in this computer's memory, such as train_model.py writes."
+        ) from error
     return model
+
+
+def _check_size(path):
+    """Raise ValueError where what the file declares is too large to be unpacked. Keras itself lets each array have 4 GiB."""
+    if not zipfile.is_zipfile(path):
+        declared = _declared_in_h5(path)
+    else:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if any(member.compress_type not in BOUNDED_COMPRESSIONS for member in members):
+                raise ValueError("its archive is compressed as Keras never does")
+            declared = sum(member.file_size for member in members)
+            if declared <= LARGEST:
+                declared += sum(
+                    _declared_in_h5(io.BytesIO(archive.read(member))) for member in members if member.filename.endswith(".h5")
+                )
+    if declared > LARGEST:
+        raise ValueError(f"it unpacks to {declared / 1e9:,.1f} GB")
+
+
+def _declared_in_h5(file):
+    """Return how many bytes the arrays in an HDF5 file, a path or an open file, declare. Links are not followed."""
+    import h5py  # here: it comes with Keras, and the rest of this module needs none of it
+
+    sizes = []
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            sizes.append(math.prod(item.shape or ()) * item.dtype.itemsize)
+
+    with h5py.File(file) as opened:
+        opened.visititems(add)
+    return sum(sizes)
 
 
 def answer(model, crops):

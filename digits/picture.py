@@ -186,7 +186,7 @@ def _to_rgb(image):
         # Multiplied by alpha, else what is transparent would blend in.
         premultiplied = _joined(image, 4, lambda band: np.asarray(band.convert("RGBA").convert("RGBa")))
         return _on_paper(_reduce(premultiplied, WORKING_SIDE))
-    return _joined(image, 3, lambda band: np.asarray(band.convert("RGB")))
+    return _joined(image, 3, lambda band: np.asarray(band if band.mode == "RGB" else band.convert("RGB")))
 
 
 def _levels(image):
@@ -198,6 +198,9 @@ def _bands(image):
     """Yield (the first row's number, the image of some rows) of a Pillow image: all of a large one takes much memory."""
     width, height = image.size
     rows = max(BAND_PIXELS // width, 1)
+    if rows >= height:
+        yield 0, image
+        return
     for top in range(0, height, rows):
         yield top, image.crop((0, top, width, min(top + rows, height)))
 

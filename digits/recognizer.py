@@ -16,6 +16,7 @@ from digits.reading import CLEAR, best_way, doubts
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = MODELS_DIR / f"{MODEL_NAME}.tflite"
+TRIED = 2  # crops with which a .tflite is tried: more than the one that it is saved for, so that it is resized, too
 BATCH_SIZE = 256  # crops in one call of the network; more is no faster and takes more memory
 MOST_TURNED = 60  # digits; a page with more is a text, not a number on its side. chosen
 CLEARLY_BETTER = 2.0  # of the mean score, which is in log-odds: e^2 = 7 times as likely. chosen
@@ -76,7 +77,13 @@ class Recognizer:
         """
         outputs = [np.zeros((0, NUM_CLASSES), np.float32)]
         for start in range(0, len(crops), BATCH_SIZE):
-            outputs.append(self.network(crops[start : start + BATCH_SIZE].astype(np.float32)))
+            batch = crops[start : start + BATCH_SIZE]
+            outputs.append(self.network(batch.astype(np.float32)))
+            if outputs[-1].shape != (len(batch), NUM_CLASSES) or not np.isfinite(outputs[-1]).all():
+                raise UserError(
+                    f"{self.model_path} answers with what is no probability: it is damaged.\n"
+                    f"Expected {NUM_CLASSES} numbers for each digit. A fresh copy helps, or train anew: {model_files.TRAIN_COMMAND}"
+                )
         probabilities = calibrate(np.concatenate(outputs), self.temperature)
         score = log_odds(probabilities)
         return probabilities, score, score >= self.threshold
@@ -209,7 +216,7 @@ def _load_network(path):
 
 
 def _load_litert(path):
-    """Return the network in a .tflite file as a function."""
+    """Return the network in a .tflite file as a function. It is tried once: what is damaged may show only when it runs."""
     from ai_edge_litert.interpreter import Interpreter  # here: whoever reads with Keras need not have it
 
     try:
@@ -220,21 +227,22 @@ def _load_litert(path):
         forms = [(detail["shape_signature"].tolist()[1:], detail["dtype"]) for detail in (*inputs, *outputs)]
         if forms != [([IMAGE_SIZE, IMAGE_SIZE], np.float32), ([NUM_CLASSES], np.float32)]:
             raise ValueError(f"its input and output are {forms}")
+
+        def run(crops):
+            if inputs[0]["shape"][0] != len(crops):
+                interpreter.resize_tensor_input(inputs[0]["index"], crops.shape)
+                interpreter.allocate_tensors()
+                inputs[0]["shape"] = crops.shape
+            interpreter.set_tensor(inputs[0]["index"], crops)
+            interpreter.invoke()
+            return interpreter.get_tensor(outputs[0]["index"])
+
+        with silent_stderr():
+            run(np.zeros((TRIED, IMAGE_SIZE, IMAGE_SIZE), np.float32))
     except (ValueError, RuntimeError, OSError) as error:
         raise UserError(
             f"{path} is not a model that can be used: {str(error).splitlines()[0]}.\n"
             f"Expected a .tflite file with an input of {IMAGE_SIZE}x{IMAGE_SIZE} and {NUM_CLASSES} outputs, "
             "as train_model.py writes it."
         ) from error
-
-    def run(crops):
-        if inputs[0]["shape"][0] != len(crops):
-            interpreter.resize_tensor_input(inputs[0]["index"], crops.shape)
-            interpreter.allocate_tensors()
-            inputs[0]["shape"] = crops.shape
-        interpreter.set_tensor(inputs[0]["index"], crops)
-        interpreter.invoke()
-        return interpreter.get_tensor(outputs[0]["index"])
-
     return run
-

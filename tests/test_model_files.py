@@ -122,6 +122,11 @@ def test_a_kill_at_any_point_of_the_move_leaves_a_set_that_is_whole(earlier, ask
         assert path == model.with_suffix(asked_for)
         assert card["version"] == version_in(model.parent) == "new", f"killed before call {died}"
         assert version_in(model_files.previous_folder(model)) == earlier, f"killed before call {died}"
+        stage(model, "newer")
+        model_files.install(model)
+        for folder in (model.parent, model_files.previous_folder(model)):
+            lying_about = {path.name for path in folder.iterdir()} - {*FILES, "previous", f"{NAME}.lock"}
+            assert not lying_about, f"killed before call {died}, and left behind by the next run"
         assert ("finished that" in caplog.text) == (not card_moved)
         died += 1
     assert died >= (9 if earlier else 3), "three moves, and before them three copies with a move each: points to die at"

@@ -1,5 +1,7 @@
 """The network holds its own scaling, survives saving, and every preset keeps to its size."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,83 @@ def test_a_model_with_code_in_it_is_refused_without_running_it(tmp_path):
 def test_the_seed_decides_the_first_weights():
     first, again, other = (network.build(4, 6, 0, 0.5, seed=seed).get_weights()[0] for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
+def own_h5(path):
+    """Write a small model that could be used, and return the name of its kernel in the file."""
+    import h5py
+    import keras
+
+    keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(path)
+    names = []
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: names.append(name) if getattr(item, "shape", None) == (784, 10) else None)
+    return names[0]
+
+
+def external_link(file, kernel, folder):
+    import h5py
+
+    file[kernel] = h5py.ExternalLink(folder / "other.h5", kernel)
+
+
+def looping_link(file, kernel, folder):
+    import h5py
+
+    file[kernel] = h5py.SoftLink(f"/{kernel}")
+
+
+def external_data(file, kernel, folder):
+    file.create_dataset(kernel, (784, 10), "f4", external=[(str(folder / "other.h5"), 0, 31360)])
+
+
+def huge_array(file, kernel, folder):
+    file.create_dataset(kernel, (784, 400_000), "f4", chunks=(784, 1000), compression="gzip", fillvalue=1)
+
+
+@pytest.mark.parametrize("instead", [external_link, looping_link, external_data, huge_array])
+def test_weights_that_lie_elsewhere_or_declare_too_much_are_refused(instead, tmp_path):
+    import h5py
+
+    kernel = own_h5(tmp_path / "m.h5")
+    own_h5(tmp_path / "other.h5")
+    assert network.load(tmp_path / "m.h5").count_params() == 7850
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        del file[kernel]
+        instead(file, kernel, tmp_path)
+    with pytest.raises(UserError, match="not a model that Keras can read") as refused:
+        network.load(tmp_path / "m.h5")
+    if instead is huge_array:  # 1.3 GB in 40 kB: refused by what is declared, not when it has been unpacked
+        assert "unpacks to 1.3 GB" in str(refused.value.__cause__)
+
+
+@pytest.mark.parametrize("member", ["model.weights.h5", "config.json", "more"])
+def test_a_keras_file_that_unpacks_to_too_much_is_refused_before(member, tmp_path, monkeypatch):
+    import keras
+
+    keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(tmp_path / "whole.keras")
+    monkeypatch.setattr(network, "LARGEST", 1_000_000)
+    monkeypatch.setattr(keras.models, "load_model", lambda *_, **__: pytest.fail("it was unpacked"))
+    with zipfile.ZipFile(tmp_path / "whole.keras") as whole, zipfile.ZipFile(tmp_path / "m.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in {*whole.namelist(), member}:
+            archive.writestr(name, bytes(1_000_001) if name == member else whole.read(name))
+    with pytest.raises(UserError):
+        network.load(tmp_path / "m.keras")
+
+
+def test_a_keras_file_in_a_compression_that_unpacks_without_bounds_is_refused(tmp_path, monkeypatch):
+    import keras
+
+    monkeypatch.setattr(keras.models, "load_model", lambda *_, **__: pytest.fail("it was unpacked"))
+    with zipfile.ZipFile(tmp_path / "m.keras", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(UserError):
+        network.load(tmp_path / "m.keras")
+
+
+def test_a_network_that_can_not_answer_in_this_memory_is_refused(tmp_path):
+    import keras
+
+    layers = keras.layers
+    padded = [layers.Reshape((28, 28, 1)), layers.ZeroPadding2D(10**7), layers.GlobalMaxPooling2D(), layers.Dense(10)]
+    keras.Sequential([keras.Input((28, 28)), *padded]).save(tmp_path / "m.keras")  # 1.6 PB for one picture
+    with pytest.raises(UserError, match="can't answer here"):
+        network.load(tmp_path / "m.keras")

@@ -1,7 +1,10 @@
 """Reading gives the same answers through every file, and every entry has every key."""
 
 import json
+import random
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -123,6 +126,60 @@ def test_a_truncated_tflite_is_refused(tmp_path):
     (tmp_path / "m.tflite").write_bytes(SHIPPED_MODEL.read_bytes()[:5000])
     with pytest.raises(UserError, match="m.tflite"):
         Recognizer(tmp_path / "m.tflite")
+
+
+def damaged_copies(folder, count):
+    """Yield the paths of copies of the shipped .tflite, without a card, with damage that a seed gives.
+
+    By turns: a bit of what describes the network, which stands at the file's two ends; a word of it; 200 bits anywhere.
+    """
+    whole = SHIPPED_MODEL.read_bytes()
+    for seed in range(count):
+        damaged, generator = bytearray(whole), random.Random(seed)
+        at_an_end = generator.choice([generator.randrange(3000), generator.randrange(len(whole) - 8000, len(whole) - 4)])
+        if seed % 3 == 0:
+            damaged[at_an_end] ^= 1 << generator.randrange(8)
+        elif seed % 3 == 1:
+            damaged[at_an_end : at_an_end + 4] = generator.choice([0, 1, 28, 2**16, 2**31, 2**32 - 1]).to_bytes(4, "little")
+        else:
+            for _ in range(200):
+                damaged[generator.randrange(len(damaged))] ^= 1 << generator.randrange(8)
+        path = folder / f"{seed}.tflite"
+        path.write_bytes(damaged)
+        yield path
+
+
+READ_ALL = """
+import sys
+import numpy as np
+from digits.config import UserError
+from digits.recognizer import Recognizer
+crops = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
+for path in sys.argv[1:]:
+    try:
+        probabilities, scores, _ = Recognizer(path).classify(crops)
+        print("read" if np.isfinite(probabilities).all() and np.isfinite(scores).all() else f"{path}: no numbers")
+    except UserError as error:
+        print("refused" if "Expected" in str(error) else str(error))
+"""
+
+
+def test_a_damaged_tflite_without_a_card_is_refused_or_read_and_crashes_nothing(tmp_path):
+    # In a process of its own, because a crash of LiteRT would be one of this whole test run.
+    paths = list(damaged_copies(tmp_path, 200))
+    result = subprocess.run([sys.executable, "-c", READ_ALL, *paths], cwd=PROJECT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    answers = result.stdout.splitlines()
+    assert set(answers) == {"refused", "read"} and len(answers) == 200
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path, shipped):
+    shutil.copy(SHIPPED_MODEL, tmp_path / "mine.tflite")
+    mine = Recognizer(tmp_path / "mine.tflite")
+    for answers in (np.full((1, 10), np.nan, np.float32), np.zeros((1, 9), np.float32)):
+        mine.network = lambda crops, answers=answers: answers
+        with pytest.raises(UserError, match="damaged.\nExpected 10 numbers"):
+            mine.classify(np.zeros((1, 28, 28), np.uint8))
 
 
 def test_a_model_without_a_card_reads_all_the_same(tmp_path):

@@ -369,12 +369,15 @@ def test_a_folder_where_a_model_is_expected(run_script, tmp_path):
     refused(run_script("predict_custom.py", "--model", tmp_path), "It is a folder")
 
 
-@pytest.mark.parametrize("data", ["absent", "empty", "text"])
+@pytest.mark.parametrize("data", ["absent", "empty", "text", "steering.npz"])
 @pytest.mark.parametrize("script", ["train_model.py", "verify_all_digits.py"])
 def test_unusable_data(script, data, run_script, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("no data")
-    refused(run_script(script, "--data", tmp_path / data), str(tmp_path / data))
+    np.savez(tmp_path / "steering.npz", **{"\x1b[2J": np.zeros(1)})  # its name would clear the screen
+    result = run_script(script, "--data", tmp_path / data)
+    refused(result, str(tmp_path / data))
+    assert "\x1b" not in result.stderr
 
 
 def test_a_missing_or_empty_folder_of_pictures(run_script, tmp_path):
