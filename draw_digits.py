@@ -33,8 +33,10 @@ PORT = 8000  # 0 to 65535; 0 takes any that is free
 def listen(host, port):
     """Return a listening socket. Raises UserError where the address can't be had."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
+        if ":" not in host:
+            return socket.create_server((host or HOST, port))
+        both = host == "::" and socket.has_dualstack_ipv6()  # everywhere is everywhere, by either kind of address
+        return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)
     except (OSError, OverflowError) as error:
         raise UserError(
             f"The page can't be served at {host}, port {port}: {getattr(error, 'strerror', None) or error}.\n"
@@ -43,13 +45,13 @@ def listen(host, port):
 
 
 def address_on_network():
-    """Return this machine's address as phones on the network reach it; its name where it has none."""
+    """Return this machine's address as phones on the network reach it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("10.255.255.255", 1))  # sends nothing; it only asks which way a packet would go
             return probe.getsockname()[0]
         except OSError:
-            return socket.gethostname()
+            return "ADDRESS-OF-THIS-MACHINE"
 
 
 def parse(argv):
@@ -67,31 +69,24 @@ def main(argv=None) -> int:
     arguments = parse(argv)
     recognizer = Recognizer(arguments.model)
     with listen(arguments.host, arguments.port) as listening:
-        port = listening.getsockname()[1]
-        everywhere = arguments.host in ("0.0.0.0", "::")
-        shown = "127.0.0.1" if everywhere else f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+        host, port = listening.getsockname()[:2]  # in numbers, whatever name was given
+        everywhere = ipaddress.ip_address(host).is_unspecified
+        shown = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
         print(f"model: {command_line.printable(recognizer.model_path)}")
         print(f"page:  http://{shown}:{port}   (Ctrl-C ends it)", flush=True)
-        if everywhere or not _is_loopback(arguments.host):
+        if not ipaddress.ip_address(host).is_loopback:
             print(f"phone: http://{address_on_network() if everywhere else shown}:{port}", flush=True)
             print(
-                "Whoever is on this network can open the page, send pictures to it and keep them in custom_digits/.\n"
+                "Whoever is on this network can open the page, see what is in custom_digits/ and keep pictures there.\n"
                 "Browsers give a camera's live picture to https and localhost alone: a phone takes photographs instead.",
                 file=sys.stderr,
             )
         configuration = uvicorn.Config(
-            application(recognizer.model_path, recognizer.card), log_level="error", timeout_graceful_shutdown=1
+            application(recognizer.model_path, recognizer.card), log_level="critical", timeout_graceful_shutdown=1
         )
         threading.Timer(0.5, webbrowser.open, [f"http://{shown}:{port}"]).start()
         uvicorn.Server(configuration).run(sockets=[listening])
     return command_line.DONE
-
-
-def _is_loopback(host):
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 if __name__ == "__main__":

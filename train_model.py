@@ -159,7 +159,7 @@ def parse(argv):
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--resume", action="store_true", help="continue an interrupted training with the same settings")
     what.add_argument(
-        "--fine-tune", type=Path, metavar="FOLDER_OR_DATA", help="teach the saved model your hand: pictures in custom_digits, or data"
+        "--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help="teach the saved model your hand: pictures in custom_digits, or data"
     )
     what.add_argument("--quantize", action="store_true", help="also save the model that is there with 8-bit numbers")
     arguments = parser.parse_args(argv)

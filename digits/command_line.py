@@ -72,12 +72,18 @@ def seed(text):
     return int(text)
 
 
+def path(text):
+    """Return a flag's value as a path; nothing, as from a variable that is not set, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, not ''")
+    return Path(text)
+
+
 def h5_path(text):
     """Return a flag's value as the path of an .h5 file."""
-    path = Path(text)
-    if path.suffix != ".h5" or path.is_dir():
+    if Path(text).suffix != ".h5" or Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"expected the name of an .h5 file, not {text!r}")
-    return path
+    return Path(text)
 
 
 def print_table(rows):

@@ -52,10 +52,8 @@ def quantize(model_path, data_path):
         )
     same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")
     small_card = {name: card[name] for name in same if name in card}
-    model_files.complete_staging(
-        staging, small_path.stem, small_card | {"quantized_from": card["sha256"][model_path.name], **scores["int8"]}
-    )
-    model_files.install(small_path)
+    small_card |= {"quantized_from": card["sha256"][model_path.name], **scores["int8"]}
+    model_files.put_in_place(staging, small_path, small_card)
     print(f"\nsaved: {small_path}\nTo read with it: python predict_custom.py --model {shlex.quote(str(small_path))}")
     lock.release()
     return command_line.DONE

@@ -28,7 +28,7 @@ def fine_tune(model_path, pictures_path, data_path):
     own = own_pictures.load(pictures_path, Recognizer(model_path.with_suffix(".tflite")))
     for reason, count in own.left_out.items():
         print(f"left out: {count:,} pictures {reason}", file=sys.stderr)
-    learned, held_out = own_pictures.split(own.labels, settings["SEED"])
+    learned, held_out = own_pictures.split(own.crops)
     print(f"\nyour pictures: {own.name}")
     rows = [("", *range(NUM_CLASSES), "pictures")]
     for name, chosen in (("to learn from", learned), ("held out", held_out)):

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -86,6 +87,16 @@ def complete_staging(staging, name, card):
     for file in written:
         synchronise(file)
     write_json(staging / f"{name}.json", card)
+
+
+def put_in_place(staging, model_path, card):
+    """Complete the set in the staging folder with its card, and move it into place. Ctrl-C is too late from here on."""
+    earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        complete_staging(staging, Path(model_path).stem, card)
+        install(model_path)
+    finally:
+        signal.signal(signal.SIGINT, earlier)
 
 
 def install(model_path):

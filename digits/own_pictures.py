@@ -13,7 +13,7 @@ from digits import dataset, preprocessing
 from digits.config import IMAGE_SIZE, UserError
 from digits.picture import open_picture
 
-HELD_OUT = 4  # every so manieth picture is not learned from but decides whether the learning helped. chosen
+HELD_OUT = 4  # about every so manieth picture is not learned from but decides whether the learning helped. chosen
 
 
 class OwnPictures(NamedTuple):
@@ -56,8 +56,8 @@ def load(path, recognizer):
                 continue
             found[0].append(crops)
             found[1].append(np.array([int(digit) for digit in label.replace("|", "")], np.uint8))
-    crops, labels, twice = _without_repeats(*found)
-    left_out["there twice"] = twice
+    crops, labels, twice, contradicting = _without_repeats(*found)
+    left_out |= {"there twice": twice, "with two labels, of which one must be wrong": contradicting}
     return OwnPictures(str(path), crops, labels, {reason: count for reason, count in left_out.items() if count})
 
 
@@ -77,33 +77,45 @@ def crops_of(picture, label, recognizer):
         if len(whole) == 1:
             return whole, None
     reading = recognizer.examine(picture)
-    if [len(row) for row in reading.entry["text"].split("|")] != [len(row) for row in label.split("|")]:
+    text = reading.entry["text"] if "|" in label else reading.entry["text"].replace("|", "")  # a label may leave the rows out
+    if [len(row) for row in text.split("|")] != [len(row) for row in label.split("|")]:
         return None, "with more or fewer digits than their label says"
     return reading.crops, None
 
 
 def _without_repeats(crops, labels):
-    """Return (crops, labels, how many were dropped): each picture once, for what is held out must not be learned."""
-    once = {}
-    for i in range(len(crops)):
-        once.setdefault(hashlib.sha256(crops[i].tobytes() + labels[i].tobytes()).digest(), i)
-    kept = list(once.values())
-    return [crops[i] for i in kept], [labels[i] for i in kept], len(crops) - len(kept)
+    """Return (crops, labels, how many were dropped as repeats, how many as contradictions).
 
-
-def split(labels, seed):
-    """Return (learned, held out): lists of indices of pictures. labels: for each picture (n,) uint8.
-
-    They are shuffled, ordered by label, and each fourth is held out: a quarter of every label, give or take one, and at least
-    one of each that has four. Raises UserError where there are fewer than four in all.
+    Each picture stays once, for what is held out must not be learned; and not at all where its labels differ, as after a wrong
+    label was put right.
     """
-    if len(labels) < HELD_OUT:
+    alike = {}
+    for i in range(len(crops)):
+        alike.setdefault(_sum(crops[i]), []).append(i)
+    groups = alike.values()
+    agreeing = [group for group in groups if len({labels[i].tobytes() for i in group}) == 1]
+    kept = [group[0] for group in agreeing]
+    contradicting = sum(map(len, groups)) - sum(map(len, agreeing))
+    return [crops[i] for i in kept], [labels[i] for i in kept], len(crops) - len(kept) - contradicting, contradicting
+
+
+def _sum(crops):
+    """Return what tells a picture, as (n, 28, 28) uint8 crops, from all others."""
+    return hashlib.sha256(crops.tobytes()).digest()
+
+
+def split(crops):
+    """Return (learned, held out): lists of indices of pictures. crops: for each picture (n, 28, 28) uint8.
+
+    About one in four is held out, and at least one. Which ones, the pictures themselves decide: so what was learned once is
+    not held out when more pictures have come. Raises UserError where there are fewer than four in all.
+    """
+    if len(crops) < HELD_OUT:
         raise UserError(
-            f"{len(labels)} of your pictures can be learned from.\n"
+            f"{len(crops)} of your pictures can be learned from.\n"
             f"Expected {HELD_OUT} or more, for one in {HELD_OUT} is held out to tell whether it helped; ten of each digit that is\n"
             "misread are a good start. To keep more: python predict_custom.py PICTURE --label 7"
         )
-    shuffled = np.random.default_rng(seed).permutation(len(labels)).tolist()
-    ordered = sorted(shuffled, key=lambda i: labels[i].tolist())
-    held_out = ordered[HELD_OUT - 1 :: HELD_OUT]
-    return sorted(set(ordered) - set(held_out)), sorted(held_out)
+    sums = [_sum(picture) for picture in crops]
+    held_out = [i for i in range(len(crops)) if sums[i][0] % HELD_OUT == 0] or [sums.index(min(sums))]
+    return sorted(set(range(len(crops))) - set(held_out)), held_out

@@ -40,8 +40,7 @@ def save(model, model_path, data, splits, settings, history, fine_tuned=None):
         **evaluate(tflite_path, splits, data.is_mnist, settings["SEED"]),
         **(fine_tuned or {}),
     }
-    model_files.complete_staging(staging, model_path.stem, card)
-    model_files.install(model_path)
+    model_files.put_in_place(staging, model_path, card)
     return card
 
 

@@ -10,11 +10,13 @@ import io
 import ipaddress
 import os
 import queue
+import sys
 from pathlib import Path
 
 import cv2
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from digits.config import CUSTOM_DIGITS_DIR, PROJECT, UserError
 from digits.dataset import pictures_in
@@ -47,7 +49,7 @@ class Refused(Exception):
 
 def application(model_path, card, folder=CUSTOM_DIGITS_DIR):
     """Return the FastAPI application. model_path, card: of the Recognizer. folder: of the examples and of what is kept."""
-    app = FastAPI(openapi_url=None)  # three addresses for one page need no published description
+    app = FastAPI(openapi_url=None)  # the addresses of one page need no published description
     readers = Readers(model_path, card)
 
     @app.middleware("http")
@@ -57,6 +59,11 @@ def application(model_path, card, folder=CUSTOM_DIGITS_DIR):
             response = await call_next(request)
         except Refused as refused:
             response = JSONResponse({"message": str(refused)}, refused.status)
+        except ClientDisconnect:
+            response = Response(status_code=400)  # nobody is there to read it
+        except Exception as error:
+            print(f"{request.method} {request.url.path} failed: {error!r}", file=sys.stderr)
+            response = JSONResponse({"message": "the program made a mistake; what it was stands on its screen."}, 500)
         response.headers.update(HEADERS)
         return response
 
@@ -83,9 +90,10 @@ def application(model_path, card, folder=CUSTOM_DIGITS_DIR):
 
     @app.get("/examples")
     async def examples():
-        """Return the names of the pictures in the folder."""
+        """Return the names of the pictures in the folder, of those that a page can name."""
         pictures, _ = await asyncio.to_thread(pictures_in, folder) if folder.is_dir() else ([], 0)
-        return [str(Path(path).relative_to(folder)) for path in pictures]
+        names = [str(path.relative_to(folder)) for path in pictures if path.is_file()]
+        return [name for name in names if name == name.encode(errors="replace").decode()]
 
     @app.get("/examples/{name:path}")
     async def example(name: str):

@@ -146,11 +146,15 @@ class StopBetweenBatches:
     asked = False
 
     def __enter__(self):
-        self.earlier = signal.signal(signal.SIGINT, self._ask)
+        self.earlier = signal.getsignal(signal.SIGINT)
+        if self.earlier is not signal.SIG_IGN:  # as for what a shell runs in its background: that stays so
+            signal.signal(signal.SIGINT, self._ask)
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, *error):
         signal.signal(signal.SIGINT, self.earlier)
+        if kind is None:
+            self.here()  # asked for after the last batch
 
     def _ask(self, number, frame):
         if self.asked:

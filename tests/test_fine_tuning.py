@@ -70,17 +70,38 @@ def test_arrays_go_in_as_they_are(small_data, recognizer):
         assert np.array_equal(images, arrays["x_train"]) and np.array_equal(labels, arrays["y_train"])
 
 
-def test_a_quarter_of_each_label_is_held_out():
+def test_what_was_learned_is_never_held_out_when_more_have_come():
     from digits import own_pictures
 
-    labels = [np.array([digit], np.uint8) for digit in np.repeat(range(10), 4)] + [np.array([4, 2], np.uint8)] * 8
-    learned, held_out = own_pictures.split(labels, seed=1)
-    assert sorted(learned + held_out) == list(range(48))
-    assert sorted(labels[i].tolist() for i in held_out) == sorted([[digit] for digit in range(10)] + [[4, 2]] * 2)
-    assert own_pictures.split(labels, seed=1) == (learned, held_out)
-    assert own_pictures.split(labels, seed=2) != (learned, held_out)
+    crops = list(np.random.default_rng(1).integers(0, 255, (200, 1, 28, 28), np.uint8))
+    learned, held_out = own_pictures.split(crops)
+    assert sorted(learned + held_out) == list(range(200)) and 35 <= len(held_out) <= 65
+    for fewer in (150, 40, 4):
+        learned_then, held_out_then = own_pictures.split(crops[:fewer])
+        assert set(learned_then) <= set(learned) and held_out_then
     with pytest.raises(UserError, match="Expected 4 or more"):
-        own_pictures.split(labels[:3], seed=1)
+        own_pictures.split(crops[:3])
+
+
+def test_a_picture_with_two_labels_teaches_nothing(recognizer, tmp_path):
+    from digits import own_pictures
+
+    for label in ("1", "7"):
+        (tmp_path / label).mkdir()
+        shutil.copy(SAMPLES / "7" / "barred_ballpen_photo.jpg", tmp_path / label)
+    own = own_pictures.load(tmp_path, recognizer)
+    assert own.crops == [] and own.left_out == {"with two labels, of which one must be wrong": 2}
+
+
+def test_a_label_may_leave_out_where_a_row_ends(recognizer, tmp_path):
+    from digits import own_pictures
+
+    with Image.open(SAMPLES / "7" / "barred_ballpen_photo.jpg") as image:
+        seven = np.asarray(image.convert("RGB"))
+    Image.fromarray(np.vstack([seven, seven])).save(tmp_path / "rows.png")
+    assert recognizer.examine(tmp_path / "rows.png").entry["text"] == "7|7", "this picture tests nothing"
+    for label, reason in (("77", None), ("7|7", None), ("777", "with more or fewer digits than their label says")):
+        assert own_pictures.crops_of(tmp_path / "rows.png", label, recognizer)[1] == reason
 
 
 def test_the_shares_of_the_way_lie_between_the_weights():

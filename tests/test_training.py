@@ -200,6 +200,25 @@ def test_what_is_made_ahead_keeps_its_order_and_its_errors():
     assert taken == list(range(5))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a process")
+def test_ctrl_c_after_the_last_batch_is_not_lost():
+    from digits.training import StopBetweenBatches
+
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), StopBetweenBatches():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a shell's background
+        with StopBetweenBatches() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            stop.here()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+
+
 def test_only_digits_count_for_the_accuracy():
     from digits.training import TARGETS, DigitAccuracy
 

@@ -16,6 +16,7 @@ let picture = null; // a Blob in place of the drawing: what was uploaded, droppe
 let erases = false;
 let stream = null; // the camera's
 let last = null; // the Blob that was read last: what is kept or saved
+let scene = 0; // counts what is shown: cleared, replaced, another camera; an answer to an earlier one is too late
 let preview = null; // the uploaded picture as the program sees it, an ImageBitmap
 
 // ---- reading ---------------------------------------------------------------------------------------------------
@@ -38,12 +39,15 @@ async function read() {
 }
 
 async function readOnce() {
-  const shown = picture;
-  if (!shown && !stream && strokes.length === 0) return show({ status: "start", text: "", digits: [] });
+  const shown = picture, before = scene;
+  if (!shown && !stream && strokes.length === 0) {
+    last = null;
+    return show({ status: "start", text: "", digits: [] });
+  }
   const blob = shown || (await (stream ? cameraPicture() : pictureOfDrawing()));
   if (!blob) return;
   const answer = await post(`/read?preview=${shown ? 1 : 0}`, blob);
-  if (picture !== shown) return; // another picture has taken its place: this answer is too late
+  if (scene !== before) return;
   last = blob;
   if (shown) await showPreview(answer.preview);
   show(answer);
@@ -216,7 +220,7 @@ function place(event) {
 }
 
 drawing.addEventListener("pointerdown", (event) => {
-  if (![0, 5].includes(event.button) || stream) return;
+  if (![0, 5].includes(event.button) || stream || stroke) return; // a palm beside the pen draws nothing
   if (picture) clear();
   drawing.setPointerCapture(event.pointerId);
   const stylusTurnedRound = event.buttons === 32;
@@ -251,12 +255,7 @@ function undo() {
 }
 
 function clear() {
-  stopCamera();
-  strokes = [];
-  picture = preview = last = null;
-  $("kept").textContent = "";
-  redraw();
-  read();
+  take(null);
 }
 
 function choose(eraser) {
@@ -278,11 +277,14 @@ document.addEventListener("keydown", (event) => {
 
 // ---- pictures --------------------------------------------------------------------------------------------------
 
+// Show this picture, or an empty drawing for none.
 function take(blob) {
+  scene++;
   stopCamera();
   strokes = [];
+  stroke = null;
   picture = blob;
-  preview = null;
+  preview = last = null;
   $("kept").textContent = "";
   redraw();
   read();
@@ -350,13 +352,17 @@ $("camera").addEventListener("click", async () => {
     return $("file").click();
   }
   clear();
+  const asked = scene;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
+    const granted = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
+    if (scene !== asked) return granted.getTracks().forEach((track) => track.stop()); // something else is shown by now
+    stream = video.srcObject = granted;
+    await video.play();
   } catch (error) {
+    if (scene !== asked) return;
+    stopCamera();
     return show({ status: "error", text: "", digits: [], message: `The camera can't be used (${error.name}). A photograph can be uploaded.` });
   }
-  video.srcObject = stream;
-  await video.play();
   video.hidden = false;
   $("camera").setAttribute("aria-pressed", "true");
   readCamera();
@@ -392,7 +398,7 @@ function stopCamera() {
 // ---- keeping ---------------------------------------------------------------------------------------------------
 
 function suffixOf(blob) {
-  const named = /\.[a-z0-9]+$/i.exec(blob.name ?? "");
+  const named = /\.[a-z][a-z0-9]{2,3}$/i.exec(blob.name ?? ""); // not that of scan.2026
   return named ? named[0].toLowerCase() : blob.type === "image/jpeg" ? ".jpg" : ".png";
 }
 
