@@ -73,7 +73,8 @@ def line(entry, width):
         for (first, confidence), (second, runner_up), _ in (digit["top3"] for digit in entry["digits"])
     ]
     answer = entry["text"] + (" ?" if entry["status"] == "unsure" else "") or entry["status"]
-    return f"{command_line.printable(entry['image']):<{width}}  {answer:<8}  {'  '.join(details) or entry['message']}"
+    details = "  ".join(details) or command_line.printable(entry["message"])
+    return f"{command_line.printable(entry['image']):<{width}}  {answer:<8}  {details}"
 
 
 def csv_row(entry):

@@ -156,8 +156,6 @@ def make_others(folder):
 
     for font in sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("*.ttf"))[:3]:
         shutil.copy(font, folder / f"{font.name}.png")
-    for name in ("pipe.png", "socket.png"):
-        (folder / name).unlink(missing_ok=True)
     os.mkfifo(folder / "pipe.png")
     with socket.socket(socket.AF_UNIX) as listener:
         here = os.getcwd()
@@ -167,11 +165,9 @@ def make_others(folder):
     targets = {"zero": "/dev/zero", "null": "/dev/null", "random": "/dev/urandom", "itself": "itself.png", "nowhere": "/absent"}
     targets |= {"one": "other.png", "other": "one.png", "link": CUSTOM_DIGITS_DIR / "7" / "barred_ballpen_photo.jpg"}
     for name, target in targets.items():
-        (folder / f"{name}.png").unlink(missing_ok=True)
         (folder / f"{name}.png").symlink_to(target)
-    if not (folder / "below").exists():
-        (folder / "below").symlink_to(folder)  # for ever, if it were followed
-    (folder / "folder.png").mkdir(exist_ok=True)
+    (folder / "below").symlink_to(folder)  # for ever, if it were followed
+    (folder / "folder.png").mkdir()
 
 
 def large_pictures():
@@ -197,7 +193,7 @@ def large_pictures():
 
 
 def make(folder):
-    """Make all pictures in the folder, but for large ones that are there; none has a name that says what it is."""
+    """Make all pictures in an empty folder."""
     small = small_pictures()
     for name, content in small.items():
         (folder / f"whole {name}.png").write_bytes(content)
@@ -213,6 +209,4 @@ def make(folder):
         (folder / name).write_bytes(content)
     make_others(folder)
     for name, image, format, options in large_pictures():
-        path = folder / f"{name} {format}.png"
-        if not path.exists():
-            image().save(path, format, **options)
+        image().save(folder / f"{name} {format}.png", format, **options)

@@ -1,7 +1,7 @@
 """Read a folder of bad pictures with predict_custom.py: truncated, flipped, bombs, odd names, no files at all, very large ones.
 
     python benchmarks/hostile_pictures.py                  about ten minutes on two cores; Linux alone, for its /proc
-    python benchmarks/hostile_pictures.py --folder FOLDER  keep the pictures (2 GB), to look at those that are named
+    python benchmarks/hostile_pictures.py --folder FOLDER  keep the pictures there (2 GB), and take them from there again
 
 It makes the pictures in a temporary folder and reads the folder twice: with all cores, while it looks at the memory of
 each process, and on one core, where the lines come picture by picture and so tell how long each took. It checks:
@@ -31,7 +31,7 @@ from digits import command_line, files
 MOST_SECONDS = {12: 2.0, 50: 10.0}  # by megapixels; no more are promised for larger ones
 REFUSED_SECONDS = 0.5  # from the header
 MOST_MIB = 1000  # a process
-HANGS = 600  # seconds without a line
+HANGS = 1800  # seconds without a line
 SLOWEST = 10  # that are named
 
 
@@ -70,7 +70,7 @@ def read(folder, answers, cores):
 
     Seconds are of the processor, so that a busy machine counts for nothing; they tell of each picture on one core alone.
     """
-    usable = sorted(os.sched_getaffinity(0))[:cores]
+    usable = sorted(os.sched_getaffinity(0))[-cores:]
     seen = {"process_MiB": 0, "together_MiB": 0, "latest": time.monotonic(), "hung": False}
     command = [sys.executable, PROJECT_FOLDER / "predict_custom.py", folder, "--json", answers]
     with open(f"{answers}.errors", "w+", errors="replace") as errors:
@@ -103,7 +103,7 @@ def limit(name):
 
 def check(folder, scratch):
     """Read the folder twice. Return (claims: {claim: (what was found, whether it holds)}, facts for the JSON)."""
-    several, _, seen = read(folder, scratch / "several.json", cores=None)
+    several, _, seen = read(folder, scratch / "several.json", cores=0)
     entries, seconds, alone = read(folder, scratch / "alone.json", cores=1)
     expected = sorted(os.fsdecode(path) for path in folder.iterdir() if not path.is_dir())
     names = [os.path.basename(entry["image"]) for entry in entries]
@@ -131,7 +131,7 @@ def check(folder, scratch):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--folder", type=Path, help="keep the pictures in here (default: a temporary folder)")
+    parser.add_argument("--folder", type=Path, help="for the pictures; taken as they are where there are some (default: a temporary folder)")
     parser.add_argument("--json", type=Path, default=RESULTS / "hostile_pictures.json", metavar="FILE", help="where the numbers go")
     return parser.parse_args(argv)
 
@@ -143,8 +143,9 @@ def main(argv=None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = (arguments.folder or Path(scratch) / "pictures").resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        print(f"making the pictures in {folder} ...", file=sys.stderr)
-        make(folder)
+        if not any(folder.iterdir()):
+            print(f"making the pictures in {folder} ...", file=sys.stderr)
+            make(folder)
         claims, numbers = check(folder, Path(scratch))
     rows = [(claim, found, "yes" if holds else "NO") for claim, (found, holds) in claims.items()]
     command_line.print_table([("claim", "found", "holds"), *rows])

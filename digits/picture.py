@@ -71,7 +71,8 @@ def open_picture(source):
     except UserError:
         raise
     except Exception as error:  # decoders fail in as many ways as there are formats
-        raise UserError(f"it is not a picture that can be read ({error or type(error).__name__})") from error
+        what = " ".join(str(error).split()) or type(error).__name__  # libheif's messages have several lines
+        raise UserError(f"it is not a picture that can be read ({what})") from error
 
 
 class _InSteps:

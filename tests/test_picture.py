@@ -24,6 +24,13 @@ def drawing(mode="RGB", paper=(255, 255, 255), ink=(0, 0, 0), size=(160, 240)):
     return image
 
 
+def encoded(image, format, **options):
+    """An image as a file in memory."""
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file
+
+
 def assert_shows_the_bar(picture, dark=True, tolerance=12):
     """The pixels are those of drawing(), whatever came between; dark: black on white, else white on black."""
     expected = np.asarray(drawing().resize(picture.pixels.shape[1::-1])).astype(int)
@@ -139,6 +146,14 @@ def test_what_can_not_be_read_says_so(tmp_path):
             open_picture(tmp_path / name)
 
 
+def test_why_a_picture_can_not_be_read_is_one_line():
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    whole = encoded(drawing(), "HEIF").getvalue()
+    with pytest.raises(UserError) as refused:
+        open_picture(io.BytesIO(whole[: len(whole) * 9 // 10]))  # libheif says it in several
+    assert str(refused.value).isprintable()
+
+
 def test_an_image_without_pixels_says_so():
     with pytest.raises(UserError, match="no pixels"):
         open_picture(Image.new("L", (10, 0)))
@@ -158,13 +173,6 @@ def test_a_picture_too_large_is_refused_from_its_header(tmp_path):
 
 
 # ---- small files that want much time or memory ------------------------------------------------------------------
-
-
-def encoded(image, format, **options):
-    """An image as a file in memory."""
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file
 
 
 def test_a_bomb_inside_an_icon_is_refused_from_its_header():
