@@ -253,12 +253,24 @@ def whole_set(model_path):
     if card is None:
         for path in (model_path, model_path.with_suffix(".tflite")):
             model_files.resolve(path)  # it says what is amiss
-    if card is None or not {"settings", "pictures", "temperature", "threshold"} <= set(card):
+    if card is None or not _tells_how_it_learned(card, model_path):
         raise UserError(
             f"{model_path} has no card beside it that says how it learned.\n"
             f"Expected a model as train_model.py saves it: .h5, .tflite and .json. To make one: {model_files.TRAIN_COMMAND}"
         )
     return card
+
+
+def _tells_how_it_learned(card, model_path):
+    """Say whether a card holds what learning on needs, in the form in which save_model writes it."""
+    if not {"settings", "pictures", "temperature", "threshold", "data", "history"} <= set(card) or model_path.name not in card["sha256"]:
+        return False
+    try:
+        return all(holds(card["settings"][name]) for name, (holds, _) in RANGES.items()) and all(
+            0 <= epoch["seconds"] < 10**9 for epoch in card["history"]
+        )
+    except (TypeError, KeyError):
+        return False
 
 
 def data_of(card, data_path):

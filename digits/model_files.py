@@ -22,6 +22,7 @@ from digits.files import UNFINISHED, synchronise, write_json, written_beside
 logger = logging.getLogger(__name__)
 
 NETWORK_SUFFIXES = (".h5", ".tflite")
+LARGEST_CARD = 10**6  # bytes; those of 56 epochs are 13,000. chosen
 TRAIN_COMMAND = "python train_model.py"
 
 
@@ -116,14 +117,14 @@ def _keep_previous(model_path):
 
 def set_in_place(model_path):
     """Return the paths of a whole set's files, the card last."""
-    sums = json.loads(card_path(model_path).read_bytes())["sha256"]
+    sums = _parsed(card_path(model_path))["sha256"]
     return [*(Path(model_path).with_name(name) for name in sums), card_path(model_path)]
 
 
 def _is_whole(folder, name, elsewhere=None):
     """Say whether the folder holds a card and the files that it names; files already moved may lie elsewhere."""
     try:
-        card = json.loads((folder / f"{name}.json").read_bytes())
+        card = _parsed(folder / f"{name}.json")
         sums = card["sha256"]
         if f"{name}.tflite" not in sums or not set(sums) <= {name + suffix for suffix in NETWORK_SUFFIXES}:
             return False  # a card that was written for other files, or for none
@@ -173,10 +174,10 @@ def resolve(model_path):
 def _read_card(model_path):
     """Return the card beside a model. Raises UserError where what the scripts take from it is not what they wrote."""
     try:
-        card = json.loads(card_path(model_path).read_bytes())
+        card = _parsed(card_path(model_path))
         test = card.get("test", {"n": 0, "correct": 0, "accuracy": 0.0})
-        sound = all(isinstance(test[name], (int, float)) for name in ("n", "correct", "accuracy"))
-        sound = sound and isinstance(card.get("parameters", 0), int)
+        sound = all(0 <= test[name] < 10**12 for name in ("n", "correct", "accuracy"))
+        sound = sound and isinstance(card.get("parameters", 0), int) and 0 <= card.get("parameters", 0) < 10**12
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
@@ -185,6 +186,15 @@ def _read_card(model_path):
             f"Expected it as train_model.py wrote it. Train anew ({TRAIN_COMMAND}), or remove it to read the model without it."
         )
     return card
+
+
+def _parsed(path):
+    """Return what a card holds. Raises OSError, ValueError or RecursionError where it can't be read or is too large for a card."""
+    with open(path, "rb") as file:
+        text = file.read(LARGEST_CARD + 1)
+    if len(text) > LARGEST_CARD:
+        raise ValueError("too large for a card")
+    return json.loads(text)
 
 
 def _finish_interrupted_save(path):
@@ -220,7 +230,7 @@ def card_in_place(model_path):
 def _matches_card(path):
     """Say whether the card beside a model is readable and, where it names the file, was written for it."""
     try:
-        sums = json.loads(card_path(path).read_bytes())["sha256"]
+        sums = _parsed(card_path(path))["sha256"]
         return path.suffix not in NETWORK_SUFFIXES or sums[path.name] == _sha256(path)
     except FileNotFoundError:
         return not path.exists()  # a missing model is a missing model, not a mismatch

@@ -215,6 +215,34 @@ def test_an_unreadable_card_is_refused(content, model):
         model_files.resolve(model)
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", '{"a": ' + "9" * 10_000 + "}", '{"a": "' + "x" * model_files.LARGEST_CARD + '"}'],
+    ids=["deep", "a number of 10,000 digits", "large"],
+)
+def test_a_card_that_is_none_is_refused_before_it_takes_memory(content, model):
+    stage(model, "old")
+    model_files.install(model)
+    card = json.loads(model_files.card_path(model).read_text())
+    model_files.card_path(model).write_text(json.dumps(card)[:-1] + ", " + content[1:])
+    with pytest.raises(UserError, match="does not match its card"):
+        model_files.resolve(model)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"test": {"n": 1, "correct": 1, "accuracy": float("nan")}}, {"test": {"n": 10**400, "correct": 1, "accuracy": 0.5}},
+     {"test": []}, {"test": {"n": "1", "correct": 1, "accuracy": 1}}, {"parameters": 10**4000}, {"parameters": "many"}],
+)  # fmt: skip
+def test_a_card_with_what_train_model_never_writes_is_refused(changed, model):
+    stage(model, "old")
+    model_files.install(model)
+    card = json.loads(model_files.card_path(model).read_text())
+    model_files.card_path(model).write_text(json.dumps(card | changed))
+    with pytest.raises(UserError, match="was changed.\nExpected it as train_model.py wrote it"):
+        model_files.resolve(model)
+
+
 def test_a_missing_model_is_refused_with_the_command_that_makes_one(model):
     with pytest.raises(UserError, match="There is none.*\n.*python train_model.py"):
         model_files.resolve(model)
