@@ -24,7 +24,6 @@ made the shipped model (two x86 cores, no GPU, beside other work):
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -189,28 +188,28 @@ def save_model(model, model_path, data, splits, settings, history, fine_tuned=No
     """
     from digits import network
 
-    staging = model_files.new_staging(model_path)
-    tflite_path = staging / f"{model_path.stem}.tflite"
-    network.save(model, staging / model_path.name, tflite_path)
-    card = {
-        "data": data.name,
-        "pictures": {split: len(labels) for split, (_, labels) in splits.items()},
-        "preset": settings["PRESET"],
-        "settings": settings,
-        "seed": settings["SEED"],
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-        "machine": f"{platform.system()} {platform.machine()}",
-        "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
-        "history": history,
-        "parameters": model.count_params(),
-        "labels": list(range(NUM_CLASSES)),
-        "input": "(N, 28, 28) float32, 0 to 255, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)",
-        "output": "(N, 10) float32, the probability of each label",
-        **evaluate(tflite_path, splits, data.is_mnist, settings["SEED"]),
-        **(fine_tuned or {}),
-    }
-    model_files.complete_staging(staging, model_path.stem, card)
-    model_files.install(model_path)
+    with model_files.staged(model_path) as staging:
+        tflite_path = staging / f"{model_path.stem}.tflite"
+        network.save(model, staging / model_path.name, tflite_path)
+        card = {
+            "data": data.name,
+            "pictures": {split: len(labels) for split, (_, labels) in splits.items()},
+            "preset": settings["PRESET"],
+            "settings": settings,
+            "seed": settings["SEED"],
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+            "machine": f"{platform.system()} {platform.machine()}",
+            "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
+            "history": history,
+            "parameters": model.count_params(),
+            "labels": list(range(NUM_CLASSES)),
+            "input": "(N, 28, 28) float32, 0 to 255, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)",
+            "output": "(N, 10) float32, the probability of each label",
+            **evaluate(tflite_path, splits, data.is_mnist, settings["SEED"]),
+            **(fine_tuned or {}),
+        }
+        model_files.complete_staging(staging, model_path.stem, card)
+        model_files.install(model_path)
     return card
 
 
@@ -312,7 +311,7 @@ def fine_tune(arguments):
     from digits import fine_tuning  # after it, which keeps TensorFlow quiet as it starts
 
     started = time.monotonic()
-    model = network.load(model_path)
+    model = network.load(model_path, settings["SEED"])
     weights = model.get_weights()
     scored = {"held_out": own.arrays(held_out), "validation": splits["validation"]}
     before = {name: fine_tuning.score(model, *arrays) for name, arrays in scored.items()}
@@ -370,35 +369,34 @@ def quantize(arguments):
     from digits import network
 
     small_path = model_path.with_name(f"{model_path.stem}_int8.tflite")
-    staging = model_files.new_staging(small_path)
-    network.save_quantized(network.load(model_path), staging / small_path.name, splits["training"][0][:EXAMPLES])
-    paths = {"float": model_path.with_suffix(".tflite"), "int8": staging / small_path.name}
-    scores = {name: {} for name in paths}
-    for name, path in paths.items():
-        recognizer = Recognizer(path, card)
-        for split in ("validation", "test"):
-            images, labels = splits[split]
-            right = recognizer.classify(images)[0].argmax(axis=1) == labels
-            scores[name][split] = {"n": len(labels), "correct": int(right.sum()), "accuracy": float(right.mean())}
-    print(f"\ndata: {data.name}")
-    rows = [
-        (name, *(count_and_rate(scores[name][split]) for split in ("validation", "test")), f"{path.stat().st_size / 1000:,.0f} kB")
-        for name, path in paths.items()
-    ]
-    command_line.print_table([("", "validation", "test", "size"), *rows])
-    lost = scores["float"]["validation"]["correct"] - scores["int8"]["validation"]["correct"]
-    if lost > MOST_LOST * len(splits["validation"][1]):
-        shutil.rmtree(staging)
-        raise UserError(
-            f"The 8-bit model reads {lost} validation pictures less than the float one, so it was not saved.\n"
-            f"Expected at most {100 * MOST_LOST:.1f} % of them. The float one is small, too: {model_path.with_suffix('.tflite')}"
+    with model_files.staged(small_path) as staging:
+        network.save_quantized(network.load(model_path), staging / small_path.name, splits["training"][0][:EXAMPLES])
+        paths = {"float": model_path.with_suffix(".tflite"), "int8": staging / small_path.name}
+        scores = {name: {} for name in paths}
+        for name, path in paths.items():
+            recognizer = Recognizer(path, card)
+            for split in ("validation", "test"):
+                images, labels = splits[split]
+                right = recognizer.classify(images)[0].argmax(axis=1) == labels
+                scores[name][split] = {"n": len(labels), "correct": int(right.sum()), "accuracy": float(right.mean())}
+        print(f"\ndata: {data.name}")
+        rows = [
+            (name, *(count_and_rate(scores[name][split]) for split in ("validation", "test")), f"{path.stat().st_size / 1000:,.0f} kB")
+            for name, path in paths.items()
+        ]
+        command_line.print_table([("", "validation", "test", "size"), *rows])
+        lost = scores["float"]["validation"]["correct"] - scores["int8"]["validation"]["correct"]
+        if lost > MOST_LOST * len(splits["validation"][1]):
+            raise UserError(
+                f"The 8-bit model reads {lost} validation pictures less than the float one, so it was not saved.\n"
+                f"Expected at most {100 * MOST_LOST:.1f} % of them. The float one is small, too: {model_path.with_suffix('.tflite')}"
+            )
+        same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")
+        small_card = {name: card[name] for name in same if name in card}
+        model_files.complete_staging(
+            staging, small_path.stem, small_card | {"quantized_from": card["sha256"][model_path.name], **scores["int8"]}
         )
-    same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")
-    small_card = {name: card[name] for name in same if name in card}
-    model_files.complete_staging(
-        staging, small_path.stem, small_card | {"quantized_from": card["sha256"][model_path.name], **scores["int8"]}
-    )
-    model_files.install(small_path)
+        model_files.install(small_path)
     print(f"\nsaved: {small_path}\nTo read with it: python predict_custom.py --model {shlex.quote(str(small_path))}")
     lock.release()
     return command_line.DONE

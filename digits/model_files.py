@@ -8,6 +8,7 @@ A new set is written whole into models/.NAME.new/, its card last, and only then 
 moment the old set, the new one or both are whole, and whoever comes next can tell which.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 from digits.config import BUNDLED_MODEL_NAME, UserError
-from digits.files import UNFINISHED, synchronise, write_json, written_beside
+from digits.files import UNFINISHED, cannot_be_written, synchronise, write_json, written_beside
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,23 @@ def new_staging(model_path):
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     return staging
+
+
+@contextlib.contextmanager
+def staged(model_path):
+    """Yield the staging folder, made and empty. Where the block fails before the set is whole, nothing of it remains.
+
+    Raises UserError where the folder can't be written to or the disk is full.
+    """
+    staging = new_staging(model_path)
+    try:
+        yield staging
+    except BaseException as error:
+        if not (staging / card_path(model_path).name).exists():  # a whole set waits there for whoever finishes the move
+            shutil.rmtree(staging, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise cannot_be_written(staging.parent, error) from error
+        raise
 
 
 def previous_folder(model_path):

@@ -35,6 +35,16 @@ def test_what_is_loaded_answers_like_what_was_saved(saved):
     assert np.array_equal(network.answer(network.load(folder / "m.h5"), pictures), network.answer(model, pictures))
 
 
+def test_who_learns_on_with_a_seed_drops_out_the_same(saved):
+    _, folder = saved
+    features = np.ones((1, 16), np.float32)
+    first, again, other = [
+        network.load(folder / "m.h5", seed).get_layer("dropout")(features, training=True).numpy() for seed in (1, 1, 2)
+    ]
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
 @pytest.mark.parametrize("preset", train_model.PRESETS)
 def test_presets_keep_to_their_size(preset):
     settings = train_model.settings_from(train_model.parse(["--preset", preset]))
