@@ -29,6 +29,7 @@ absl.logging.set_verbosity(absl.logging.ERROR)  # the .h5 is a legacy format on 
 
 FEATURES = "features"  # the last hidden layer, by which a file's reader finds what describes a digit
 
+H5_FRAME = 200_000  # bytes of an .h5 that are no weights, at most; they are about 60,000
 LARGEST = 10**9  # bytes that a model's file may unpack to: 250 million weights, a thousand times ours. chosen
 
 
@@ -78,6 +79,7 @@ def save(model, h5_path, tflite_path):
     Saving with the optimizer would change the model's compiled configuration (Keras 3.15.1), so it is left out. Only
     TensorFlow writes .tflite files: where Keras runs on something else, such as JAX, another process converts the .h5.
     """
+    _make_sure_of_room(h5_path, 4 * model.count_params() + H5_FRAME)
     model.save(h5_path, include_optimizer=False)
     if keras.backend.backend() == "tensorflow":
         _export(model, tflite_path)
@@ -97,6 +99,19 @@ def save(model, h5_path, tflite_path):
             "Expected it beside Keras: pip install tensorflow. The earlier model is in place; a training is kept, and the\n"
             "same command with --resume goes on here or where TensorFlow is. A hand is learned anew there."
         )
+
+
+def _make_sure_of_room(path, size):
+    """Write so many bytes to the path and remove them again. Raises OSError where they don't fit.
+
+    On a full disk HDF5 can't write what it holds back, and ends the process with a segmentation fault (1.14, h5py 3.14).
+    """
+    try:
+        with open(path, "wb") as file:
+            file.write(bytes(size))
+            os.fsync(file.fileno())
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _export(model, tflite_path, **how):

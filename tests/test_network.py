@@ -1,11 +1,14 @@
 """The network holds its own scaling, survives saving, and every preset keeps to its size."""
 
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
 import pytest
 
 import train_model
+from conftest import PROJECT
 from digits import network
 from digits.config import UserError
 
@@ -167,3 +170,26 @@ def test_a_network_that_can_not_answer_in_this_memory_is_refused(tmp_path):
     keras.Sequential([keras.Input((28, 28)), *padded]).save(tmp_path / "m.keras")  # 1.6 PB for one picture
     with pytest.raises(UserError, match="can't answer here"):
         network.load(tmp_path / "m.keras")
+
+
+SAVE_ON_A_SMALL_DISK = """
+import resource, sys
+from pathlib import Path
+from digits import network
+model = network.build(4, 6, 16, 0.5, seed=3)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    network.save(model, Path(sys.argv[1]) / "m.h5", Path(sys.argv[1]) / "m.tflite")
+except OSError as error:
+    print("OSError:", error.strerror)
+"""
+
+
+@pytest.mark.parametrize("room", [1000, 40_000])
+def test_a_disk_that_fills_below_the_h5_is_an_error_and_no_crash(room, tmp_path):
+    # HDF5 that can't write what it holds back ends the process with a segmentation fault.
+    pytest.importorskip("resource", reason="Windows limits no file's size")
+    result = subprocess.run([sys.executable, "-c", SAVE_ON_A_SMALL_DISK, tmp_path, str(room)], cwd=PROJECT, capture_output=True, text=True)
+    assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
+    assert result.stdout.startswith("OSError:")
+    assert list(tmp_path.iterdir()) == []
