@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 import absl.logging
@@ -115,8 +116,19 @@ def _make_sure_of_room(path, size):
 
 
 def _export(model, tflite_path, **how):
-    with silent_stderr():
-        model.export(tflite_path, format="litert", verbose=False, **how)
+    """Convert the network. Raises OSError where the .tflite can't be written, UserError where it can't be converted."""
+    try:
+        with silent_stderr():
+            model.export(tflite_path, format="litert", verbose=False, **how)
+    except OSError:
+        raise
+    except Exception as error:  # TensorFlow's errors have no common kind; a full disk for its temporary files is a likely one
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"The .tflite could not be made: {reason}\n"
+            f"Expected room for TensorFlow's own files in {tempfile.gettempdir()}. The earlier model is in place; a training is\n"
+            "kept, and the same command with --resume goes on. A hand is learned anew."
+        ) from error
 
 
 def save_quantized(model, tflite_path, examples):

@@ -172,6 +172,18 @@ def test_a_network_that_can_not_answer_in_this_memory_is_refused(tmp_path):
         network.load(tmp_path / "m.keras")
 
 
+def test_a_conversion_that_fails_is_said_with_its_place(saved, tmp_path, monkeypatch):
+    import keras
+
+    def fill_the_disk(*_, **__):
+        raise RuntimeError("No space left on device\nand a page about it")  # TensorFlow's errors are no OSErrors
+
+    monkeypatch.setattr(keras.Model, "export", fill_the_disk)
+    with pytest.raises(UserError, match="could not be made: No space left on device\nExpected room") as refused:
+        network.save(saved[0], tmp_path / "m.h5", tmp_path / "m.tflite")
+    assert "a page about it" not in str(refused.value)
+
+
 SAVE_ON_A_SMALL_DISK = """
 import resource, sys
 from pathlib import Path
