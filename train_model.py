@@ -53,23 +53,6 @@ BUNDLED_EPOCHS = 60  # the bundled digits are few, so they are seen more often
 NETWORK_SETTINGS = ("CONV1_FILTERS", "CONV2_FILTERS", "DENSE_UNITS", "DROPOUT_RATE")
 
 
-def _whole(least, most=10**9):
-    """Return a check for a whole number in this range, and its description."""
-    return lambda value: type(value) is int and least <= value <= most, f"a whole number from {least} to {most:,}"
-
-
-RANGES = {
-    "EPOCHS": _whole(1),
-    "BATCH_SIZE": _whole(1),
-    "VALIDATION_SPLIT": (lambda value: 0 < value < 1, "a number between 0 and 1, such as 0.1"),
-    "LEARNING_RATE": (lambda value: type(value) in (int, float) and value > 0, "a number above 0, such as 0.01"),
-    "CONV1_FILTERS": _whole(1),
-    "CONV2_FILTERS": _whole(1),
-    "DENSE_UNITS": _whole(0),
-    "DROPOUT_RATE": (lambda value: 0 <= value < 1, "a number from 0 to below 1, such as 0.3"),
-    "AUGMENT": (lambda value: type(value) is bool, "True or False"),
-    "SEED": _whole(0, 2**32 - 1),
-}
 OVERVIEW = 1000  # training pictures of which dataset_overview.png shows some as an epoch does
 FLOORS = {"default": 0.993, "best": 0.995}  # of MNIST's test pictures; a run that reaches less says so
 
@@ -94,7 +77,7 @@ def settings_from(arguments):
     settings.update(PRESETS[arguments.preset])
     flags = {"EPOCHS": arguments.epochs, "BATCH_SIZE": arguments.batch_size, "SEED": arguments.seed}
     settings.update({name: value for name, value in flags.items() if value is not None})
-    for name, (holds, expected) in RANGES.items():
+    for name, (holds, expected) in saving.RANGES.items():
         if not holds(settings[name]):
             raise UserError(f"{name} is {settings[name]!r}.\nExpected {expected}. It stands at the top of train_model.py.")
     return settings

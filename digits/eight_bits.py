@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 
 from digits import command_line, model_files, saving
 from digits.command_line import count_and_rate
@@ -27,33 +26,32 @@ def quantize(model_path, data_path):
     from digits import network
 
     small_path = model_path.with_name(f"{model_path.stem}_int8.tflite")
-    staging = model_files.new_staging(small_path)
-    network.save_quantized(network.load(model_path), staging / small_path.name, splits["training"][0][:EXAMPLES])
-    paths = {"float": model_path.with_suffix(".tflite"), "int8": staging / small_path.name}
-    scores = {name: {} for name in paths}
-    for name, path in paths.items():
-        recognizer = Recognizer(path, card)
-        for split in ("validation", "test"):
-            images, labels = splits[split]
-            right = recognizer.classify(images)[0].argmax(axis=1) == labels
-            scores[name][split] = {"n": len(labels), "correct": int(right.sum()), "accuracy": float(right.mean())}
-    print(f"\ndata: {data.name}")
-    rows = [
-        (name, *(count_and_rate(scores[name][split]) for split in ("validation", "test")), f"{path.stat().st_size / 1000:,.0f} kB")
-        for name, path in paths.items()
-    ]
-    command_line.print_table([("", "validation", "test", "size"), *rows])
-    lost = scores["float"]["validation"]["correct"] - scores["int8"]["validation"]["correct"]
-    if lost > MOST_LOST * len(splits["validation"][1]):
-        shutil.rmtree(staging)
-        raise UserError(
-            f"The 8-bit model reads {lost} validation pictures less than the float one, so it was not saved.\n"
-            f"Expected at most {100 * MOST_LOST:.1f} % of them. The float one is small, too: {model_path.with_suffix('.tflite')}"
-        )
-    same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")
-    small_card = {name: card[name] for name in same if name in card}
-    small_card |= {"quantized_from": card["sha256"][model_path.name], **scores["int8"]}
-    model_files.put_in_place(staging, small_path, small_card)
+    with model_files.staged(small_path) as staging:
+        network.save_quantized(network.load(model_path), staging / small_path.name, splits["training"][0][:EXAMPLES])
+        paths = {"float": model_path.with_suffix(".tflite"), "int8": staging / small_path.name}
+        scores = {name: {} for name in paths}
+        for name, path in paths.items():
+            recognizer = Recognizer(path, card)
+            for split in ("validation", "test"):
+                images, labels = splits[split]
+                right = recognizer.classify(images)[0].argmax(axis=1) == labels
+                scores[name][split] = {"n": len(labels), "correct": int(right.sum()), "accuracy": float(right.mean())}
+        print(f"\ndata: {data.name}")
+        rows = [
+            (name, *(count_and_rate(scores[name][split]) for split in ("validation", "test")), f"{path.stat().st_size / 1000:,.0f} kB")
+            for name, path in paths.items()
+        ]
+        command_line.print_table([("", "validation", "test", "size"), *rows])
+        lost = scores["float"]["validation"]["correct"] - scores["int8"]["validation"]["correct"]
+        if lost > MOST_LOST * len(splits["validation"][1]):
+            raise UserError(
+                f"The 8-bit model reads {lost} validation pictures less than the float one, so it was not saved.\n"
+                f"Expected at most {100 * MOST_LOST:.1f} % of them. The float one is small, too: {model_path.with_suffix('.tflite')}"
+            )
+        same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")
+        small_card = {name: card[name] for name in same if name in card}
+        small_card |= {"quantized_from": card["sha256"][model_path.name], **scores["int8"]}
+        model_files.put_in_place(staging, small_path, small_card)
     print(f"\nsaved: {small_path}\nTo read with it: python predict_custom.py --model {shlex.quote(str(small_path))}")
     lock.release()
     return command_line.DONE

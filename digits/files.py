@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 import tempfile
 import textwrap
@@ -50,8 +51,10 @@ def written_beside(path):
 
 def cannot_be_written(path, error):
     """Return the UserError for an OSError."""
+    reason = error.strerror or str(error)
+    within = re.search("error message = '(.*?)'", reason)  # HDF5 wraps the system's words into a paragraph of its own
     return UserError(
-        f"{path} can't be written: {error.strerror or error}.\n"
+        f"{path} can't be written: {within[1] if within else reason}.\n"
         "Expected a folder that can be written to and room on its disk. Nothing half-written remains."
     )
 

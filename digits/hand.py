@@ -41,7 +41,7 @@ def fine_tune(model_path, pictures_path, data_path):
     from digits import fine_tuning, training  # after it, which keeps TensorFlow quiet as it starts
 
     started = time.monotonic()
-    model = network.load(model_path)
+    model = network.load(model_path, settings["SEED"])
     weights = model.get_weights()
     scored = {"held_out": own.arrays(held_out), "validation": splits["validation"]}
     before = {name: training.score(model, *arrays) for name, arrays in scored.items()}

@@ -8,6 +8,7 @@ A new set is written whole into models/.NAME.new/, its card last, and only then 
 moment the old set, the new one or both are whole, and whoever comes next can tell which.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -18,11 +19,12 @@ import time
 from pathlib import Path
 
 from digits.config import BUNDLED_MODEL_NAME, UserError
-from digits.files import UNFINISHED, synchronise, write_json, written_beside
+from digits.files import UNFINISHED, cannot_be_written, synchronise, write_json, written_beside
 
 logger = logging.getLogger(__name__)
 
 NETWORK_SUFFIXES = (".h5", ".tflite")
+LARGEST_CARD = 10**6  # bytes; those of 56 epochs are 13,000. chosen
 TRAIN_COMMAND = "python train_model.py"
 
 
@@ -41,6 +43,23 @@ def new_staging(model_path):
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     return staging
+
+
+@contextlib.contextmanager
+def staged(model_path):
+    """Yield the staging folder, made and empty. Where the block fails before the set is whole, nothing of it remains.
+
+    Raises UserError where the folder can't be written to or the disk is full.
+    """
+    staging = new_staging(model_path)
+    try:
+        yield staging
+    except BaseException as error:
+        if not (staging / card_path(model_path).name).exists():  # a whole set waits there for whoever finishes the move
+            shutil.rmtree(staging, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise cannot_be_written(staging.parent, error) from error
+        raise
 
 
 def previous_folder(model_path):
@@ -127,14 +146,14 @@ def _keep_previous(model_path):
 
 def set_in_place(model_path):
     """Return the paths of a whole set's files, the card last."""
-    sums = json.loads(card_path(model_path).read_bytes())["sha256"]
+    sums = _parsed(card_path(model_path))["sha256"]
     return [*(Path(model_path).with_name(name) for name in sums), card_path(model_path)]
 
 
 def _is_whole(folder, name, elsewhere=None):
     """Say whether the folder holds a card and the files that it names; files already moved may lie elsewhere."""
     try:
-        card = json.loads((folder / f"{name}.json").read_bytes())
+        card = _parsed(folder / f"{name}.json")
         sums = card["sha256"]
         if f"{name}.tflite" not in sums or not set(sums) <= {name + suffix for suffix in NETWORK_SUFFIXES}:
             return False  # a card that was written for other files, or for none
@@ -184,10 +203,10 @@ def resolve(model_path):
 def _read_card(model_path):
     """Return the card beside a model. Raises UserError where what the scripts take from it is not what they wrote."""
     try:
-        card = json.loads(card_path(model_path).read_bytes())
+        card = _parsed(card_path(model_path))
         test = card.get("test", {"n": 0, "correct": 0, "accuracy": 0.0})
-        sound = all(isinstance(test[name], (int, float)) for name in ("n", "correct", "accuracy"))
-        sound = sound and isinstance(card.get("parameters", 0), int)
+        sound = all(0 <= test[name] < 10**12 for name in ("n", "correct", "accuracy"))
+        sound = sound and isinstance(card.get("parameters", 0), int) and 0 <= card.get("parameters", 0) < 10**12
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
@@ -196,6 +215,15 @@ def _read_card(model_path):
             f"Expected it as train_model.py wrote it. Train anew ({TRAIN_COMMAND}), or remove it to read the model without it."
         )
     return card
+
+
+def _parsed(path):
+    """Return what a card holds. Raises OSError, ValueError or RecursionError where it can't be read or is too large for a card."""
+    with open(path, "rb") as file:
+        text = file.read(LARGEST_CARD + 1)
+    if len(text) > LARGEST_CARD:
+        raise ValueError("too large for a card")
+    return json.loads(text)
 
 
 def _finish_interrupted_save(path):
@@ -231,7 +259,7 @@ def card_in_place(model_path):
 def _matches_card(path):
     """Say whether the card beside a model is readable and, where it names the file, was written for it."""
     try:
-        sums = json.loads(card_path(path).read_bytes())["sha256"]
+        sums = _parsed(card_path(path))["sha256"]
         return path.suffix not in NETWORK_SUFFIXES or sums[path.name] == _sha256(path)
     except FileNotFoundError:
         return not path.exists()  # a missing model is a missing model, not a mismatch

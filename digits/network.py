@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 import absl.logging
@@ -29,6 +30,7 @@ absl.logging.set_verbosity(absl.logging.ERROR)  # the .h5 is a legacy format on 
 
 FEATURES = "features"  # the last hidden layer, by which a file's reader finds what describes a digit
 
+H5_FRAME = 200_000  # bytes of an .h5 that are no weights, at most; they are about 60,000
 LARGEST = 10**9  # bytes that a model's file may unpack to: 250 million weights, a thousand times ours. chosen
 
 
@@ -78,6 +80,7 @@ def save(model, h5_path, tflite_path):
     Saving with the optimizer would change the model's compiled configuration (Keras 3.15.1), so it is left out. Only
     TensorFlow writes .tflite files: where Keras runs on something else, such as JAX, another process converts the .h5.
     """
+    _make_sure_of_room(h5_path, 4 * model.count_params() + H5_FRAME)
     model.save(h5_path, include_optimizer=False)
     if keras.backend.backend() == "tensorflow":
         _export(model, tflite_path)
@@ -99,9 +102,33 @@ def save(model, h5_path, tflite_path):
         )
 
 
+def _make_sure_of_room(path, size):
+    """Write so many bytes to the path and remove them again. Raises OSError where they don't fit.
+
+    On a full disk HDF5 can't write what it holds back, and ends the process with a segmentation fault (1.14, h5py 3.14).
+    """
+    try:
+        with open(path, "wb") as file:
+            file.write(bytes(size))
+            os.fsync(file.fileno())
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def _export(model, tflite_path, **how):
-    with silent_stderr():
-        model.export(tflite_path, format="litert", verbose=False, **how)
+    """Convert the network. Raises OSError where the .tflite can't be written, UserError where it can't be converted."""
+    try:
+        with silent_stderr():
+            model.export(tflite_path, format="litert", verbose=False, **how)
+    except OSError:
+        raise
+    except Exception as error:  # TensorFlow's errors have no common kind; a full disk for its temporary files is a likely one
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"The .tflite could not be made: {reason}\n"
+            f"Expected room for TensorFlow's own files in {tempfile.gettempdir()}. The earlier model is in place; a training is\n"
+            "kept, and the same command with --resume goes on. A hand is learned anew."
+        ) from error
 
 
 def save_quantized(model, tflite_path, examples):
@@ -120,11 +147,14 @@ def save_quantized(model, tflite_path, examples):
     )
 
 
-def load(path):
+def load(path, seed=None):
     """Return the network in an .h5 or .keras file. Raises UserError for anything else.
 
-    Nothing in the file is run: safe_mode stays on, and the compiled configuration is left unread.
+    seed: of the dropout, for who learns on: a file does not hold it, and each loading would draw another. Nothing in the file
+    is run: safe_mode stays on, and the compiled configuration is left unread.
     """
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
     try:
         _check_size(path)
         with silent_stderr():

@@ -58,9 +58,9 @@ class Recognizer:
         try:
             self.temperature = float(self.card.get("temperature", 1.0))
             self.threshold = float(self.card.get("threshold", "-inf"))
-            if not 0 < self.temperature < float("inf") or np.isnan(self.threshold):
+            if not 0.01 <= self.temperature <= 100 or np.isnan(self.threshold):  # fit_temperature's lie between 0.25 and 4
                 raise ValueError
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UserError(
                 f"The card of {self.model_path} was changed: its temperature or threshold can't be used.\n"
                 "Expected the card as train_model.py wrote it."

@@ -13,6 +13,26 @@ VERSIONS = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # the pac
 ACCEPTED = 0.01  # share of drawn pictures of no digit that may pass as one; chosen with own_digits, of which 2 % are "not sure"
 
 
+def _whole(least, most=10**9):
+    """Return a check for a whole number in this range, and its description."""
+    return lambda value: type(value) is int and least <= value <= most, f"a whole number from {least} to {most:,}"
+
+
+# The settings of a training, as train_model.py has them and a card holds them: {name: (check, what is expected)}.
+RANGES = {
+    "EPOCHS": _whole(1),
+    "BATCH_SIZE": _whole(1),
+    "VALIDATION_SPLIT": (lambda value: 0 < value < 1, "a number between 0 and 1, such as 0.1"),
+    "LEARNING_RATE": (lambda value: type(value) in (int, float) and value > 0, "a number above 0, such as 0.01"),
+    "CONV1_FILTERS": _whole(1),
+    "CONV2_FILTERS": _whole(1),
+    "DENSE_UNITS": _whole(0),
+    "DROPOUT_RATE": (lambda value: 0 <= value < 1, "a number from 0 to below 1, such as 0.3"),
+    "AUGMENT": (lambda value: type(value) is bool, "True or False"),
+    "SEED": _whole(0, 2**32 - 1),
+}
+
+
 def save(model, model_path, data, splits, settings, history, fine_tuned=None):
     """Write the three files beside the old ones, move them into place together, and return the new card.
 
@@ -20,27 +40,27 @@ def save(model, model_path, data, splits, settings, history, fine_tuned=None):
     """
     from digits import network
 
-    staging = model_files.new_staging(model_path)
-    tflite_path = staging / f"{model_path.stem}.tflite"
-    network.save(model, staging / model_path.name, tflite_path)
-    card = {
-        "data": data.name,
-        "pictures": {split: len(labels) for split, (_, labels) in splits.items()},
-        "preset": settings["PRESET"],
-        "settings": settings,
-        "seed": settings["SEED"],
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-        "machine": f"{platform.system()} {platform.machine()}",
-        "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
-        "history": history,
-        "parameters": model.count_params(),
-        "labels": list(range(NUM_CLASSES)),
-        "input": "(N, 28, 28) float32, 0 to 255, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)",
-        "output": "(N, 10) float32, the probability of each label",
-        **evaluate(tflite_path, splits, data.is_mnist, settings["SEED"]),
-        **(fine_tuned or {}),
-    }
-    model_files.put_in_place(staging, model_path, card)
+    with model_files.staged(model_path) as staging:
+        tflite_path = staging / f"{model_path.stem}.tflite"
+        network.save(model, staging / model_path.name, tflite_path)
+        card = {
+            "data": data.name,
+            "pictures": {split: len(labels) for split, (_, labels) in splits.items()},
+            "preset": settings["PRESET"],
+            "settings": settings,
+            "seed": settings["SEED"],
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+            "machine": f"{platform.system()} {platform.machine()}",
+            "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
+            "history": history,
+            "parameters": model.count_params(),
+            "labels": list(range(NUM_CLASSES)),
+            "input": "(N, 28, 28) float32, 0 to 255, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)",
+            "output": "(N, 10) float32, the probability of each label",
+            **evaluate(tflite_path, splits, data.is_mnist, settings["SEED"]),
+            **(fine_tuned or {}),
+        }
+        model_files.put_in_place(staging, model_path, card)
     return card
 
 
@@ -86,12 +106,24 @@ def whole_set(model_path):
     if card is None:
         for path in (model_path, model_path.with_suffix(".tflite")):
             model_files.resolve(path)  # it says what is amiss
-    if card is None or not {"settings", "pictures", "temperature", "threshold"} <= set(card):
+    if card is None or not _tells_how_it_learned(card, model_path):
         raise UserError(
             f"{model_path} has no card beside it that says how it learned.\n"
             f"Expected a model as train_model.py saves it: .h5, .tflite and .json. To make one: {model_files.TRAIN_COMMAND}"
         )
     return card
+
+
+def _tells_how_it_learned(card, model_path):
+    """Say whether a card holds what learning on needs, in the form in which save writes it."""
+    if not {"settings", "pictures", "temperature", "threshold", "data", "history"} <= set(card) or model_path.name not in card["sha256"]:
+        return False
+    try:
+        return all(holds(card["settings"][name]) for name, (holds, _) in RANGES.items()) and all(
+            0 <= epoch["seconds"] < 10**9 for epoch in card["history"]
+        )
+    except (TypeError, KeyError):
+        return False
 
 
 def data_of(card, data_path):

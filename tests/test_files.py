@@ -11,7 +11,7 @@ import pytest
 
 from conftest import PROJECT
 from digits.config import UserError
-from digits.files import JsonList, streamed, write_json, written_beside
+from digits.files import JsonList, cannot_be_written, streamed, write_json, written_beside
 
 
 def test_a_new_file_takes_the_place_of_the_earlier_one_at_the_end(tmp_path):
@@ -125,6 +125,12 @@ def test_a_full_disk_is_the_users_error_and_leaves_the_earlier_file(tiny_disk):
     assert "room on its disk" in str(refused.value)
     assert json.loads(path.read_text()) == ["earlier"]
     assert list(tiny_disk.iterdir()) == [path]
+
+
+def test_hdf5s_words_for_a_full_disk_are_cut_to_the_systems():
+    told = "Unable to create file (file write failed: time = now\n, errno = 28, error message = 'No space left on device', buf = 0x7f)"
+    for error in (OSError(told), OSError(28, told), OSError(28, "No space left on device")):
+        assert str(cannot_be_written("m.h5", error)).startswith("m.h5 can't be written: No space left on device.\nExpected")
 
 
 CONTENT = {"image": "ä\udcff|\n.png", "confidence": None, "digits": [1, 2.5], "ok": True}  # \udcff: a byte that is no UTF-8

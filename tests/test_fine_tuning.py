@@ -302,6 +302,23 @@ def test_what_can_not_be_learned_is_refused(models, small_data, mirrored, run_sc
     refused(tried(mirrored), "no card")
 
 
+CARD = json.loads(SHIPPED_MODEL.with_suffix(".json").read_text())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"settings": value} for value in ([1], {}, None)]
+    + [{"settings": CARD["settings"] | {name: value}} for name, value in (("SEED", "x"), ("SEED", -1), ("VALIDATION_SPLIT", float("nan")), ("EPOCHS", "many"))]
+    + [{"history": "long"}, {"history": [{"seconds": "x"}]}, {"sha256": {SHIPPED_MODEL.name: CARD["sha256"][SHIPPED_MODEL.name]}}],
+)  # fmt: skip
+def test_a_card_that_does_not_say_how_it_learned_is_refused_before_anything_is_learned(changed, model_copy):
+    import train_model
+
+    model_copy.with_suffix(".json").write_text(json.dumps(CARD | changed))
+    with pytest.raises(UserError, match="no card beside it that says how it learned"):
+        train_model.whole_set(model_copy.with_suffix(".h5"))
+
+
 def test_without_mnist_it_says_how_to_get_it(run_script, tmp_path):
     from test_scripts import copy_of_the_project, no_network
 

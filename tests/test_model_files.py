@@ -1,5 +1,6 @@
 """A model's three files belong together at every moment, whenever a program is killed."""
 
+import errno
 import hashlib
 import json
 import logging
@@ -82,6 +83,27 @@ def test_half_a_set_never_replaces_the_one_in_previous(model):
 def test_nothing_of_an_abandoned_staging_reaches_the_next_one(model):
     (stage(model, "new") / "leftover").touch()
     assert list(model_files.new_staging(model).iterdir()) == []
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), UserError("no")])
+def test_a_set_that_can_not_be_put_together_leaves_nothing(failure, model):
+    stage(model, "old")
+    model_files.install(model)
+    with pytest.raises(UserError if isinstance(failure, OSError) else type(failure)) as raised, model_files.staged(model) as staging:
+        (staging / model.name).write_text("half")
+        raise failure
+    if isinstance(failure, OSError):
+        assert "No space left on device" in str(raised.value) and str(model.parent) in str(raised.value)
+    assert not staging.exists()
+    assert version_in(model.parent) == "old"
+
+
+def test_a_whole_set_that_can_not_be_moved_waits(model):
+    with pytest.raises(UserError), model_files.staged(model) as staging:
+        stage(model, "new")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert version_in(staging) == "new"
+    assert model_files.resolve(model)[1]["version"] == "new"
 
 
 # Runs install() and dies, as after kill -9, before the given one of the calls that change files: no cleaning up.
@@ -212,6 +234,34 @@ def test_an_unreadable_card_is_refused(content, model):
     model_files.install(model)
     model_files.card_path(model).write_text(content, encoding="latin-1")
     with pytest.raises(UserError, match="does not match its card"):
+        model_files.resolve(model)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", '{"a": ' + "9" * 10_000 + "}", '{"a": "' + "x" * model_files.LARGEST_CARD + '"}'],
+    ids=["deep", "a number of 10,000 digits", "large"],
+)
+def test_a_card_that_is_none_is_refused_before_it_takes_memory(content, model):
+    stage(model, "old")
+    model_files.install(model)
+    card = json.loads(model_files.card_path(model).read_text())
+    model_files.card_path(model).write_text(json.dumps(card)[:-1] + ", " + content[1:])
+    with pytest.raises(UserError, match="does not match its card"):
+        model_files.resolve(model)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"test": {"n": 1, "correct": 1, "accuracy": float("nan")}}, {"test": {"n": 10**400, "correct": 1, "accuracy": 0.5}},
+     {"test": []}, {"test": {"n": "1", "correct": 1, "accuracy": 1}}, {"parameters": 10**4000}, {"parameters": "many"}],
+)  # fmt: skip
+def test_a_card_with_what_train_model_never_writes_is_refused(changed, model):
+    stage(model, "old")
+    model_files.install(model)
+    card = json.loads(model_files.card_path(model).read_text())
+    model_files.card_path(model).write_text(json.dumps(card | changed))
+    with pytest.raises(UserError, match="was changed.\nExpected it as train_model.py wrote it"):
         model_files.resolve(model)
 
 

@@ -1,11 +1,14 @@
 """The network holds its own scaling, survives saving, and every preset keeps to its size."""
 
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
 import pytest
 
 import train_model
+from conftest import PROJECT
 from digits import network
 from digits.config import UserError
 
@@ -33,6 +36,16 @@ def test_what_is_loaded_answers_like_what_was_saved(saved):
     model, folder = saved
     pictures = np.random.default_rng(1).integers(0, 256, (20, 28, 28)).astype(np.float32)
     assert np.array_equal(network.answer(network.load(folder / "m.h5"), pictures), network.answer(model, pictures))
+
+
+def test_who_learns_on_with_a_seed_drops_out_the_same(saved):
+    _, folder = saved
+    features = np.ones((1, 16), np.float32)
+    first, again, other = [
+        network.load(folder / "m.h5", seed).get_layer("dropout")(features, training=True).numpy() for seed in (1, 1, 2)
+    ]
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 @pytest.mark.parametrize("preset", train_model.PRESETS)
@@ -160,3 +173,38 @@ def test_a_network_that_can_not_answer_in_this_memory_is_refused(tmp_path):
     keras.Sequential([keras.Input((28, 28)), *padded]).save(tmp_path / "m.keras")  # 1.6 PB for one picture
     with pytest.raises(UserError, match="can't answer here"):
         network.load(tmp_path / "m.keras")
+
+
+def test_a_conversion_that_fails_is_said_with_its_place(saved, tmp_path, monkeypatch):
+    import keras
+
+    def fill_the_disk(*_, **__):
+        raise RuntimeError("No space left on device\nand a page about it")  # TensorFlow's errors are no OSErrors
+
+    monkeypatch.setattr(keras.Model, "export", fill_the_disk)
+    with pytest.raises(UserError, match="could not be made: No space left on device\nExpected room") as refused:
+        network.save(saved[0], tmp_path / "m.h5", tmp_path / "m.tflite")
+    assert "a page about it" not in str(refused.value)
+
+
+SAVE_ON_A_SMALL_DISK = """
+import resource, sys
+from pathlib import Path
+from digits import network
+model = network.build(4, 6, 16, 0.5, seed=3)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    network.save(model, Path(sys.argv[1]) / "m.h5", Path(sys.argv[1]) / "m.tflite")
+except OSError as error:
+    print("OSError:", error.strerror)
+"""
+
+
+@pytest.mark.parametrize("room", [1000, 40_000])
+def test_a_disk_that_fills_below_the_h5_is_an_error_and_no_crash(room, tmp_path):
+    # HDF5 that can't write what it holds back ends the process with a segmentation fault.
+    pytest.importorskip("resource", reason="Windows limits no file's size")
+    result = subprocess.run([sys.executable, "-c", SAVE_ON_A_SMALL_DISK, tmp_path, str(room)], cwd=PROJECT, capture_output=True, text=True)
+    assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
+    assert result.stdout.startswith("OSError:")
+    assert list(tmp_path.iterdir()) == []

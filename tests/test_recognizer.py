@@ -173,6 +173,16 @@ def test_a_damaged_tflite_without_a_card_is_refused_or_read_and_crashes_nothing(
     assert set(answers) == {"refused", "read"} and len(answers) == 200
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"temperature": value} for value in (float("nan"), 0, 1e-300, 10**400, "warm", [1], None)]
+    + [{"threshold": value} for value in (float("nan"), 10**400, "high", {}, None)],
+)
+def test_a_temperature_or_threshold_that_can_not_be_used_is_refused(changed, shipped):
+    with pytest.raises(UserError, match="temperature or threshold can't be used"):
+        Recognizer(SHIPPED_MODEL, card=shipped.card | changed)
+
+
 def test_weights_that_are_no_numbers_are_refused(tmp_path, shipped):
     shutil.copy(SHIPPED_MODEL, tmp_path / "mine.tflite")
     mine = Recognizer(tmp_path / "mine.tflite")

@@ -450,3 +450,12 @@ def test_two_trainings_do_not_write_one_model(small_data, run_script, tmp_path):
     places = ("--model", tmp_path / "m.h5", "--output-dir", tmp_path)
     refused(run_script("train_model.py", "--data", small_data, *places), "Another training")
     held.release()
+
+
+@pytest.mark.parametrize("what", [("--fine-tune", SAMPLES), ("--quantize",)], ids=["fine-tune", "quantize"])
+def test_what_changes_a_model_waits_for_a_training_of_it(what, run_script, model_copy):
+    from digits import model_files
+
+    held = model_files.lock(model_copy)
+    refused(run_script("train_model.py", *what, "--model", model_copy.with_suffix(".h5")), "Another training")
+    held.release()
