@@ -51,8 +51,6 @@ PRESETS = {
 }
 BUNDLED_EPOCHS = 60  # the bundled digits are few, so they are seen more often
 NETWORK_SETTINGS = ("CONV1_FILTERS", "CONV2_FILTERS", "DENSE_UNITS", "DROPOUT_RATE")
-
-
 OVERVIEW = 1000  # training pictures of which dataset_overview.png shows some as an epoch does
 FLOORS = {"default": 0.993, "best": 0.995}  # of MNIST's test pictures; a run that reaches less says so
 
