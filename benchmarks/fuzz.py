@@ -9,9 +9,10 @@ in all formats, and keeps there what reaches code that nothing reached before. W
 within 2 seconds and 1,000 MiB is a finding: its bytes are kept in FOLDER/findings, one for each place in the code, with what
 happened in a .txt beside it. Sums of PNG's chunks are not checked, else hardly any change would come past them.
 
-It prints a line a minute, writes benchmarks/results/fuzz.json, and exits with code 1 when it found something:
+It prints a line a minute, writes benchmarks/results/fuzz.json, and exits with code 1 when it found something. Beside other
+work, to which it gave way:
 
-    minute 1: 9,213 runs, 154 a second, 5,821 places reached, 402 files in the corpus, 0 findings
+    minute 6: 1,180 runs, 3 a second, 1,854 places reached, 494 files in the corpus, 0 findings
 """
 
 import contextlib
