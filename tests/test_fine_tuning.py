@@ -313,11 +313,11 @@ CARD = json.loads(SHIPPED_MODEL.with_suffix(".json").read_text())
     + [{"history": "long"}, {"history": [{"seconds": "x"}]}, {"sha256": {SHIPPED_MODEL.name: CARD["sha256"][SHIPPED_MODEL.name]}}],
 )  # fmt: skip
 def test_a_card_that_does_not_say_how_it_learned_is_refused_before_anything_is_learned(changed, model_copy):
-    import train_model
+    from digits import saving
 
     model_copy.with_suffix(".json").write_text(json.dumps(CARD | changed))
     with pytest.raises(UserError, match="no card beside it that says how it learned"):
-        train_model.whole_set(model_copy.with_suffix(".h5"))
+        saving.whole_set(model_copy.with_suffix(".h5"))
 
 
 def test_without_mnist_it_says_how_to_get_it(run_script, tmp_path):
