@@ -152,9 +152,8 @@ def kill_part(part, kills, first, images, labels, generator):
             process.wait()
             left = lying_about(folder)
             found = examine(folder, known, images, labels)
-            happened.append(
-                {"part": part, "moment": round(moment, 3), "of": round(span, 1), "killed": process.returncode < 0, "left": left, "found": found}
-            )
+            when = {"moment": round(moment, 3), "of": round(span, 1), "killed": process.returncode < 0}
+            happened.append({"part": part, **when, "left": left, "found": found})
             print_line(happened[-1])
             if found == "as after":  # the next kill has the model before to lose again; what else lies there stays
                 for path in (first / "models").glob("m.*"):
