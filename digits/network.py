@@ -150,7 +150,8 @@ def save_quantized(model, tflite_path, examples):
 def load(path, seed=None):
     """Return the network in an .h5 or .keras file. Raises UserError for anything else.
 
-    seed: of the dropout, for who learns on: a file does not hold it, and each loading would draw another. Nothing in the file is run: safe_mode stays on, and the compiled configuration is left unread.
+    seed: of the dropout, for who learns on: a file does not hold it, and each loading would draw another. Nothing in the
+    file is run: safe_mode stays on, and the compiled configuration is left unread.
     """
     if seed is not None:
         keras.utils.set_random_seed(seed)
