@@ -309,7 +309,7 @@ CARD = json.loads(SHIPPED_MODEL.with_suffix(".json").read_text())
 @pytest.mark.parametrize(
     "changed",
     [{"settings": value} for value in ([1], {}, None)]
-    + [{"settings": CARD["settings"] | {name: value}} for name, value in (("SEED", "x"), ("SEED", -1), ("VALIDATION_SPLIT", float("nan")), ("EPOCHS", "many"))]
+    + [{"settings": CARD["settings"] | one} for one in ({"SEED": "x"}, {"SEED": -1}, {"VALIDATION_SPLIT": float("nan")}, {"EPOCHS": "many"})]
     + [{"history": "long"}, {"history": [{"seconds": "x"}]}, {"sha256": {SHIPPED_MODEL.name: CARD["sha256"][SHIPPED_MODEL.name]}}],
 )  # fmt: skip
 def test_a_card_that_does_not_say_how_it_learned_is_refused_before_anything_is_learned(changed, model_copy):

@@ -1,0 +1,224 @@
+"""Whether a model survives kill -9 at any moment of training, learning a hand and saving.
+
+    python benchmarks/kill.py              fifty kills: half an hour on two cores
+    python benchmarks/kill.py --kills 5    a first try
+    python benchmarks/kill.py saving       a part: training, fine-tuning, saving
+
+A small model learns 1,200 of the digits that come with scikit-learn. Then train_model.py is started over it and killed: at
+a random moment of a training, of learning a hand (--fine-tune), or of saving, which begins when the folder for the new set
+appears. After each kill the model must load, match its card, and read the test pictures as its card says; and it must be, byte
+for byte, the model before or the one that the same command makes undisturbed. The wreck is left for the next run; at the
+end of each part an undisturbed run has to succeed and to leave nothing lying about.
+
+It writes benchmarks/results/kill.json, prints a line for each kill, ends with exit code 1 where one was not survived, and prints:
+
+                   kills  as before  as after  not survived
+      training        20         20         0             0
+      fine-tuning     15         15         0             0
+      saving          15          2        13             0
+"""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from record import RESULTS, facts  # first of ours: it puts the project on the path
+
+from digits import command_line, dataset, files, model_files
+from digits.config import PROJECT, UserError
+from digits.recognizer import Recognizer
+
+SEED = 1  # of the moments
+PARTS = {  # what is killed: its flags, and its share of the kills
+    "training": (("--epochs", "3", "--batch-size", "50", "--seed", "7"), 0.4),
+    "fine-tuning": (("--fine-tune", "{own}"), 0.3),
+    "saving": (("--epochs", "1", "--batch-size", "50", "--seed", "8"), 0.3),
+}
+FIRST = ("--epochs", "12", "--batch-size", "50")  # of the model before: one that can learn a hand
+EXPECTED = {"m.h5", "m.tflite", "m.json", "m.lock", "previous"}  # the lock's file may stay; who holds it does not
+
+
+def write_data(folder):
+    """Write small.npz, to learn from, and own.npz, somebody's mirrored sevens."""
+    data = dataset.bundled_digits()
+    images, labels = data.x_train[:1200], data.y_train[:1200]
+    np.savez(folder / "small.npz", x_train=images, y_train=labels, x_test=data.x_test, y_test=data.y_test)
+    sevens = images[labels == 7][:40, :, ::-1]
+    np.savez(folder / "own.npz", x_train=sevens, y_train=np.full(len(sevens), 7, np.uint8))
+    return data.x_test, data.y_test
+
+
+def start(folder, flags):
+    """Start train_model.py on the model in FOLDER/models and return its process."""
+    words = [flag.format(own=folder / "own.npz") for flag in flags]
+    places = ["--data", folder / "small.npz", "--model", folder / "models" / "m.h5", "--output-dir", folder / "outputs"]
+    command = [sys.executable, PROJECT / "train_model.py", *words, *places]
+    with open(folder / "log", "wb") as log:
+        return subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
+
+
+def finish(folder, flags):
+    """Run train_model.py undisturbed and return (seconds in all, seconds of them from the beginning of the saving on)."""
+    began = time.monotonic()
+    earlier = staging_in(folder)
+    process = start(folder, flags)
+    saving = wait_for_saving(folder, process, earlier)
+    if process.wait() != command_line.DONE:
+        raise RuntimeError(f"{flags} ended with exit code {process.returncode}: {(folder / 'log').read_text()}")
+    return time.monotonic() - began, time.monotonic() - saving
+
+
+def staging_in(folder):
+    """Return what tells one folder of a new set from the next, None where there is none."""
+    try:
+        stat = model_files.staging_folder(folder / "models" / "m.h5").stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_ctime_ns
+
+
+def wait_for_saving(folder, process, earlier):
+    """Return the moment at which the folder of the new set appears, or at which the process ends.
+
+    earlier: staging_in(folder) before the process was started; a kill may have left one.
+    """
+    while process.poll() is None and staging_in(folder) in (None, earlier):
+        time.sleep(0.002)
+    return time.monotonic()
+
+
+def model_in(folder):
+    """Return the .h5 in place, as bytes."""
+    return (folder / "models" / "m.h5").read_bytes()
+
+
+def lying_about(folder):
+    """Return what is in the model's folder and should not be, sorted."""
+    present = {path.name for path in (folder / "models").iterdir()} - EXPECTED
+    return sorted(present | {path.name for path in folder.glob("models/previous/.*")})
+
+
+def examine(folder, known, images, labels):
+    """Return what is on the disk after a kill: which model it is, or what is wrong with it.
+
+    known: {name: .h5 as bytes}. images, labels: the test pictures.
+    """
+    path = folder / "models" / "m.tflite"
+    try:
+        recognizer = Recognizer(path)  # checks the .tflite by its card, and finishes a move that was interrupted
+        model_files.resolve(path.with_suffix(".h5"))
+    except UserError as error:
+        return f"refused: {error}"
+    correct = int(np.sum(recognizer.classify(images)[0].argmax(axis=1) == labels))
+    if correct != recognizer.card["test"]["correct"]:
+        return f"reads {correct}, its card says {recognizer.card['test']['correct']}"
+    found = recognizer.model_path.with_suffix(".h5").read_bytes()
+    return next((name for name, content in known.items() if content == found), "another model")
+
+
+def kill_part(part, kills, first, images, labels, generator):
+    """Kill one part so many times, each run over the wreck of the one before, and return the list of what happened.
+
+    first: the folder with the data and the model before, which stays as it is.
+    """
+    flags, _ = PARTS[part]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "undisturbed"
+        shutil.copytree(first, folder)
+        seconds, seconds_saving = finish(folder, flags)
+        known = {"as before": model_in(first), "as after": model_in(folder)}
+        if known["as before"] == known["as after"]:
+            raise RuntimeError(f"{flags} leaves the model as it is, so a kill would show nothing")
+        folder = Path(name) / "killed"
+        shutil.copytree(first, folder)
+        happened = []
+        span = seconds_saving if part == "saving" else seconds
+        while sum(one["killed"] for one in happened) < kills:
+            earlier = staging_in(folder)
+            process = start(folder, flags)
+            began = wait_for_saving(folder, process, earlier) if part == "saving" else time.monotonic()
+            moment = generator.random() * span
+            try:
+                process.wait(timeout=moment)
+                span = time.monotonic() - began  # it was quicker this time, and no kill; the next moment is drawn from this
+            except subprocess.TimeoutExpired:
+                process.kill()
+            process.wait()
+            left = lying_about(folder)
+            found = examine(folder, known, images, labels)
+            when = {"moment": round(moment, 3), "of": round(span, 1), "killed": process.returncode < 0}
+            happened.append({"part": part, **when, "left": left, "found": found})
+            print_line(happened[-1])
+            if found == "as after":  # the next kill has the model before to lose again; what else lies there stays
+                for path in (first / "models").glob("m.*"):
+                    shutil.copy(path, folder / "models")
+        finish(folder, flags)
+        left, found = lying_about(folder), examine(folder, known, images, labels)
+        happened.append({"part": part, "moment": None, "of": None, "killed": False, "left": left, "found": found})
+        print_line(happened[-1])
+    return happened
+
+
+def print_line(one):
+    moment = "the run after" if one["moment"] is None else f"{one['moment']:7.3f} of {one['of']:5.1f} s"
+    note = "" if one["killed"] or one["moment"] is None else "  (it had ended)"
+    print(f"  {one['part']:<12} {moment:<18} {one['found']:<10} {', '.join(one['left'])}{note}", flush=True)
+
+
+def survived(one):
+    """Say whether all is well: a known model, and behind an undisturbed run the new one and nothing lying about."""
+    if one["moment"] is None:
+        return one["found"] == "as after" and not one["left"]
+    return one["found"] in ("as before", "as after")
+
+
+def parse(argv):
+    """Return the flags' values."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--kills", type=command_line.positive_integer, default=50, help="how many in all (default: 50)")
+    parser.add_argument("--json", type=Path, default=RESULTS / "kill.json", metavar="FILE", help="where the numbers go")
+    arguments = parser.parse_args(argv)
+    for part in arguments.parts:
+        if part not in PARTS:
+            parser.error(f"no part {part!r}; there are: {', '.join(PARTS)}")
+    return arguments
+
+
+@command_line.exit_codes
+def main(argv=None) -> int:
+    """Learn, kill, look, write."""
+    arguments = parse(argv)
+    result = json.loads(arguments.json.read_bytes()) if arguments.json.exists() else {}
+    with tempfile.TemporaryDirectory() as name:
+        first = Path(name)
+        images, labels = write_data(first)
+        finish(first, FIRST)
+        for part in arguments.parts or PARTS:
+            kills = max(1, round(PARTS[part][1] * arguments.kills))
+            happened = kill_part(part, kills, first, images, labels, random.Random(f"{SEED} {part}"))
+            result[part] = {"kills": happened, **facts("kill", argv)}
+            files.write_json(arguments.json, result)
+    command_line.print_table(table(result))
+    well = all(survived(one) for of_part in result.values() for one in of_part["kills"])
+    return command_line.DONE if well else command_line.SOME_FAILED
+
+
+def table(result):
+    """Return the table's rows, the head first."""
+    rows = [("", "kills", "as before", "as after", "not survived")]
+    for part, of_part in result.items():
+        kills = [one for one in of_part["kills"] if one["killed"]]
+        counts = [sum(one["found"] == found for one in kills) for found in ("as before", "as after")]
+        rows.append((part, len(kills), *counts, len(kills) - sum(counts)))
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
