@@ -8,9 +8,9 @@ It prints this table and writes it to benchmarks/results/classic_networks.md, wi
 The seconds are those of the training, compilation and validation included; "relative" divides them by Keras' example's.
 
     network          parameters  epochs  test accuracy             seconds  relative  until 99 %
-    keras-example        34,826      15  9,921 / 10,000 (99.21 %)      265      1.00         141
-    ours                 43,482      12  9,953 / 10,000 (99.53 %)      250      0.95           -
-    ours, one epoch      43,482       1  9,917 / 10,000 (99.17 %)       30      0.11          30
+    keras-example        34,826      15  9,921 / 10,000 (99.21 %)      327      1.00         172
+    ours                 43,482      14  9,956 / 10,000 (99.56 %)      361      1.11           -
+    ours, one epoch      43,482       1  9,914 / 10,000 (99.14 %)       33      0.10          33
 """
 
 import datetime
