@@ -1,6 +1,7 @@
 """What the scripts share on the command line: messages become exit codes, tables line up, names stay on one line."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,9 @@ def test_positive_integers_are_checked(text):
 def test_no_answer_is_shown_as_certain():
     assert command_line.percent(0.99999) == command_line.percent(1.0) == "99.9 %"
     assert command_line.percent(0.5) == "50.0 %"
+
+
+def test_no_path_is_not_the_folder_one_is_in():
+    assert command_line.path("x/y") == Path("x/y")
+    with pytest.raises(argparse.ArgumentTypeError, match="expected a path"):
+        command_line.path("")

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -350,3 +351,22 @@ def test_a_lock_where_nothing_can_be_written_is_the_users_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="can't be written to"):
         model_files.lock(tmp_path / "file" / "model.h5")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a process")
+def test_ctrl_c_is_too_late_once_the_set_is_being_put_in_place(model, monkeypatch):
+    staging = stage(model, "new")
+    complete = model_files.complete_staging
+
+    def interrupted(*arguments):
+        complete(*arguments)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(model_files, "complete_staging", interrupted)
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        model_files.put_in_place(staging, model, {"version": "new"})
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+    assert version_in(model.parent) == "new"
