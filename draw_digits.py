@@ -33,15 +33,19 @@ PORT = 8000  # 0 to 65535; 0 takes any that is free
 def listen(host, port):
     """Return a listening socket. Raises UserError where the address can't be had."""
     try:
-        if ":" not in host:
-            return socket.create_server((host or HOST, port))
-        both = host == "::" and socket.has_dualstack_ipv6()  # everywhere is everywhere, by either kind of address
-        return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)
+        if ":" in host:
+            both = host == "::" and socket.has_dualstack_ipv6()  # everywhere is everywhere, by either kind of address
+            listening = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)
+        else:
+            listening = socket.create_server((host or HOST, port))
     except (OSError, OverflowError) as error:
         raise UserError(
             f"The page can't be served at {host}, port {port}: {getattr(error, 'strerror', None) or error}.\n"
             "Expected an address of this machine and a free port, such as --port 8001."
         ) from error
+    # Else an answer's second half waits 40 ms for the browser to confirm the first (Nagle's algorithm, RFC 896).
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def address_on_network():

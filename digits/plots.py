@@ -15,12 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from digits.command_line import percent
-from digits.config import NUM_CLASSES
+from digits.config import IMAGE_SIZE, NUM_CLASSES
 from digits.files import written_beside
 from digits.report import reliability
 
 RIGHT, WRONG, NEUTRAL, UNSURE, BOX = "#2a7f3e", "#c0392b", "#34495e", "#b9770e", "#e67e22"
 CELL = 1.05  # inches a picture in a sheet
+GAP = 8  # pixels between the pictures of the overview, even
 CROPS_SHOWN = 4  # digits of a number that are shown as the network saw them
 ERRORS_SHOWN = 60  # misread pictures beside what the network saw; it says how many it leaves out
 SHEET_LIMIT = 600  # pictures on one sheet; it says how many it leaves out
@@ -81,19 +82,18 @@ def dataset_overview(name, splits, learned):
     axes.set(xticks=range(NUM_CLASSES), xlabel="digit", ylabel="pictures")
     axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
 
-    for part, (images, labels), title in zip(
-        bottom.subfigures(1, 2), (next(iter(splits.values())), learned), ("ten of each", "as an epoch shows them; below, what is no digit"), strict=True
+    for axes, (images, labels), title in zip(
+        bottom.subplots(1, 2), (next(iter(splits.values())), learned), ("ten of each", "as an epoch shows them; below, what is no digit"), strict=True
     ):
-        grid = part.subplots(NUM_CLASSES + 1, 10)
+        # One picture of all of them: axes for each take seconds.
+        sheet = np.full((NUM_CLASSES + 1, 10, IMAGE_SIZE + GAP, IMAGE_SIZE + GAP), 255, np.uint8)
         for label in range(NUM_CLASSES + 1):
             chosen = images[labels == label][:10]
-            for axes, image in zip(grid[label], chosen):
-                _picture(axes, image)
-            for axes in grid[label, len(chosen) :]:
-                axes.axis("off")
-            if label < NUM_CLASSES:
-                grid[label, 0].set_ylabel(label, rotation=0, labelpad=10, va="center")
-        part.suptitle(title, fontsize=9)
+            sheet[label, : len(chosen), GAP // 2 : -GAP // 2, GAP // 2 : -GAP // 2] = chosen
+        axes.imshow(np.block([list(row) for row in sheet]), cmap="gray", vmin=0, vmax=255)
+        axes.set(xticks=[], yticks=(np.arange(NUM_CLASSES) + 0.5) * (IMAGE_SIZE + GAP), yticklabels=range(NUM_CLASSES), title=title)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
     return figure
 
 

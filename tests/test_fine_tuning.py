@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import PROJECT, SHIPPED_MODEL
+from conftest import PROJECT, SHIPPED_MODEL, heed_ctrl_c
 
 from digits.config import UserError
 
@@ -265,7 +265,7 @@ def test_ctrl_c_leaves_everything_as_it_was(models, mirrored, small_data):
     before = contents(models)
     flags = ["--fine-tune", mirrored, "--data", small_data, "--model", models / "m.h5"]
     command = [sys.executable, "-u", str(PROJECT / "train_model.py"), *map(str, flags)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c)
     for line in process.stdout:
         if line.startswith("step"):
             break

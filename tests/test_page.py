@@ -434,6 +434,16 @@ def test_the_address_that_is_printed_works(host):
         process.kill()
 
 
+def test_answers_leave_at_once():
+    # asyncio sees to this for the sockets that it opens itself alone: others cost every answer 40 ms.
+    from draw_digits import listen
+
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_ten_people_at_once_get_their_own_answers(port):
     """No answer is lost or swapped."""
     pictures = {path.parent.name: path.read_bytes() for path in sorted((PROJECT / "custom_digits").glob("[0-9]/*.png"))}

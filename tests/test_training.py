@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from conftest import PROJECT
+from conftest import PROJECT, heed_ctrl_c
 
 EPOCHS = 3
 FLAGS = ("--epochs", str(EPOCHS), "--batch-size", "100")  # 1,080 pictures to learn from: the last batch is smaller
@@ -67,7 +67,7 @@ def _epochs_in(checkpoint):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
 def test_ctrl_c_ends_cleanly_and_says_how_to_resume(small_data, tmp_path):
     command = [sys.executable, str(PROJECT / "train_model.py"), "--epochs", "200", *map(str, _places(small_data, tmp_path))]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c)
     while _epochs_in(tmp_path / "m.checkpoint" / "state.npz") < 1:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
