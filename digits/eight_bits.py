@@ -25,7 +25,7 @@ def quantize(model_path, data_path):
     os.environ["KERAS_BACKEND"] = "tensorflow"  # which alone converts; nothing is trained here
     from digits import network
 
-    small_path = model_path.with_name(f"{model_path.stem}_int8.tflite")
+    small_path = model_path.with_name(f"{model_path.stem}{model_files.EIGHT_BITS}.tflite")
     with model_files.staged(small_path) as staging:
         network.save_quantized(network.load(model_path), staging / small_path.name, splits["training"][0][:EXAMPLES])
         paths = {"float": model_path.with_suffix(".tflite"), "int8": staging / small_path.name}

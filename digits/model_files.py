@@ -24,6 +24,7 @@ from digits.files import UNFINISHED, cannot_be_written, synchronise, write_json,
 logger = logging.getLogger(__name__)
 
 NETWORK_SUFFIXES = (".h5", ".tflite")
+EIGHT_BITS = "_int8"  # ends the name of the 8-bit model of the one that is named so far
 LARGEST_CARD = 10**6  # bytes; those of 56 epochs are 13,000. chosen
 TRAIN_COMMAND = "python train_model.py"
 
@@ -197,7 +198,19 @@ def resolve(model_path):
         raise UserError(
             f"No model at {path}. {found}.\nExpected a .tflite, .h5 or .keras file. To make one: {TRAIN_COMMAND}{instead}"
         )
-    return path, _read_card(path) if card_path(path).exists() else None
+    card = _read_card(path) if card_path(path).exists() else None
+    if card and "quantized_from" in card and _what_is_quantized(path) not in (card["quantized_from"], None):
+        logger.warning("%s is that of another model than the one beside it. To make it anew: %s --quantize", path, TRAIN_COMMAND)
+    return path, card
+
+
+def _what_is_quantized(path):
+    """Return the sum of the .h5 from which an 8-bit model beside it would be made now, None where there is none."""
+    name = path.stem.removesuffix(EIGHT_BITS)
+    try:
+        return _parsed(path.with_name(f"{name}.json"))["sha256"][f"{name}.h5"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _read_card(model_path):

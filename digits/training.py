@@ -13,8 +13,6 @@ import json
 import shutil
 import signal
 import time
-import zipfile
-import zlib
 
 import keras
 import numpy as np
@@ -22,7 +20,7 @@ import numpy as np
 from digits import network, not_digits
 from digits.augmentation import augment
 from digits.config import NUM_CLASSES, UserError
-from digits.files import written_beside
+from digits.files import BOUNDED_COMPRESSIONS, written_beside
 from digits.muon import Muon
 
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
@@ -110,10 +108,12 @@ class Checkpoint:
             raise UserError(f"There is nothing to resume: no {self.path}.\nExpected an interrupted training. {again}")
         try:
             with np.load(self.path, allow_pickle=False) as state:
-                settings, history = json.loads(str(state["settings"])), json.loads(str(state["history"]))
+                if any(member.compress_type not in BOUNDED_COMPRESSIONS for member in state.zip.infolist()):
+                    raise ValueError("it is compressed as NumPy never does")
+                settings, history = dict(json.loads(str(state["settings"]))), list(json.loads(str(state["history"])))
                 values = [state[str(i)] for i in range(len(state.files) - 2)]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise UserError(f"{self.path} can't be read: {error}.\n{again}") from error
+        except Exception as error:  # a damaged archive fails in many ways
+            raise UserError(f"{self.path} can't be read: {error or type(error).__name__}.\n{again}") from error
         differing = sorted(name for name in self.settings | settings if self.settings.get(name) != settings.get(name))
         if differing:
             raise UserError(

@@ -370,3 +370,23 @@ def test_ctrl_c_is_too_late_once_the_set_is_being_put_in_place(model, monkeypatc
     finally:
         signal.signal(signal.SIGINT, earlier)
     assert version_in(model.parent) == "new"
+
+
+@pytest.mark.parametrize(("float_now", "warned"), [("new", True), ("old", False), (None, False)])
+def test_an_8_bit_model_of_an_earlier_model_is_named(model, caplog, float_now, warned):
+    stage(model, "old")
+    model_files.install(model)
+    of_old = json.loads(model.with_suffix(".json").read_text())["sha256"][model.name]
+    small = model.with_name(f"{NAME}_int8.tflite")
+    staging = model_files.new_staging(small)
+    (staging / small.name).write_text("8 bits of the old network")
+    model_files.put_in_place(staging, small, {"quantized_from": of_old})
+    if float_now == "new":
+        stage(model, "new")
+        model_files.install(model)
+    elif float_now is None:
+        for name in FILES:
+            (model.parent / name).unlink()
+
+    model_files.resolve(small)
+    assert ("--quantize" in caplog.text) == warned

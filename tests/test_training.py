@@ -1,12 +1,14 @@
 """Training is a function of data, settings and seed, whatever interrupts it."""
 
 import importlib.util
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -122,6 +124,34 @@ def test_resuming_with_other_settings_is_refused(small_data, run_script, tmp_pat
     result = run_script("train_model.py", *FLAGS, "--resume", *_places(small_data, tmp_path))
     assert result.returncode == 2
     assert "EPOCHS: 9, now 3" in result.stderr
+
+
+@pytest.mark.parametrize("content", ["nothing", "half", "one array", "bzip2", "no list"])
+def test_a_damaged_checkpoint_is_refused(content, tmp_path):
+    from digits import network
+    from digits.config import UserError
+    from digits.training import Checkpoint
+    import keras
+
+    model = network.build(4, 4, 0, 0.0, seed=1)
+    model.compile(keras.optimizers.Adam())
+    checkpoint = Checkpoint(tmp_path, {"EPOCHS": 9})
+    checkpoint.save(model, [])
+    assert checkpoint.restore(model) == []
+    whole = checkpoint.path.read_bytes()
+    if content == "bzip2":
+        with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(checkpoint.path, "w", zipfile.ZIP_BZIP2) as new:
+            for name in old.namelist():
+                new.writestr(name, old.read(name))
+    elif content == "no list":
+        np.savez(checkpoint.path, settings="7", history="[]")
+    elif content == "one array":
+        with open(checkpoint.path, "wb") as file:
+            np.save(file, np.zeros(3))
+    else:
+        checkpoint.path.write_bytes(whole[: len(whole) // 2 if content == "half" else 0])
+    with pytest.raises(UserError, match="without --resume"):
+        checkpoint.restore(model)
 
 
 SETTINGS = {"SEED": 1, "AUGMENT": False, "EPOCHS": 7}
