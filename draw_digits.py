@@ -61,7 +61,7 @@ def address_on_network():
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="a .tflite, .h5 or .keras file")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help=f"a .tflite, .h5 or .keras file (default: models/{DEFAULT_MODEL.name})")
     parser.add_argument("--host", default=HOST, help=f"the address to serve at (default: {HOST}, this machine alone)")
     parser.add_argument("--port", type=int, default=PORT, help=f"the port to serve at (default: {PORT}); 0 for any free one")
     return parser.parse_args(argv)

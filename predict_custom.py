@@ -111,8 +111,8 @@ def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     parser.add_argument("pictures", nargs="*", default=[str(IMAGE_PATH)], help="pictures, folders or patterns (default: IMAGE_PATH)")
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="a .tflite, .h5 or .keras file")
-    parser.add_argument("--output-dir", type=Path, help="folder for the figure (default: outputs)")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help=f"a .tflite, .h5 or .keras file (default: models/{DEFAULT_MODEL.name})")
+    parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figure (default: outputs)")
     parser.add_argument("--json", metavar="FILE", help="write the answers as JSON; - for standard output")
     parser.add_argument("--csv", metavar="FILE", help="write the answers as CSV; - for standard output")
     parser.add_argument("--save-crops", type=Path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files")

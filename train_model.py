@@ -33,7 +33,7 @@ from digits.recognizer import Recognizer
 
 # ---- settings: change them here; flags change some of them for one run -----------------------------------------
 PRESET = "default"  # "default", "best" or "tiny"; PRESETS says what the other two set differently
-EPOCHS = 14  # times through the training pictures, 1 or more
+EPOCHS = 12  # times through the training pictures, 1 or more
 BATCH_SIZE = 128  # pictures a step, 1 or more
 VALIDATION_SPLIT = 0.1  # share of the training pictures kept for validation, above 0 and below 1
 LEARNING_RATE = 0.01  # the highest; it rises to this and falls to zero
@@ -130,19 +130,19 @@ def draw_result(model_path, card, splits, output_dir):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--preset", choices=PRESETS, help=f"a set of settings (default: {PRESET})")
-    parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
-    parser.add_argument("--epochs", type=command_line.positive_integer, help="instead of EPOCHS")
-    parser.add_argument("--batch-size", type=command_line.positive_integer, help="instead of BATCH_SIZE")
-    parser.add_argument("--seed", type=command_line.seed, help="instead of SEED")
-    parser.add_argument("--model", type=command_line.h5_path, default=MODELS_DIR / f"{MODEL_NAME}.h5", help="the .h5 to write")
-    parser.add_argument("--output-dir", type=Path, default=OUTPUTS_DIR, help="folder for the figures (default: outputs)")
+    parser.add_argument("--preset", choices=PRESETS, help=f"a set of settings: best takes an hour, tiny has under 20,000 parameters (default: {PRESET})")
+    parser.add_argument("--data", type=Path, metavar="PATH", help="what to learn from: an .npz, or a folder of IDX files (default: MNIST)")
+    parser.add_argument("--epochs", type=command_line.positive_integer, metavar="N", help=f"times through the training pictures (default: {EPOCHS}, or the preset's)")
+    parser.add_argument("--batch-size", type=command_line.positive_integer, metavar="N", help=f"pictures a step; fewer take less memory (default: {BATCH_SIZE})")
+    parser.add_argument("--seed", type=command_line.seed, metavar="N", help=f"another one gives another model, the same one the same (default: {SEED})")
+    parser.add_argument("--model", type=command_line.h5_path, default=MODELS_DIR / f"{MODEL_NAME}.h5", metavar="FILE", help=f"the .h5 to write, or to go on from (default: models/{MODEL_NAME}.h5)")
+    parser.add_argument("--output-dir", type=Path, default=OUTPUTS_DIR, metavar="FOLDER", help="folder for the figures (default: outputs)")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--resume", action="store_true", help="continue an interrupted training with the same settings")
+    what.add_argument("--resume", action="store_true", help="go on with an interrupted training; give the same other flags")
     what.add_argument(
-        "--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help="teach the saved model your hand: pictures in custom_digits, or data"
+        "--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help="teach the saved model your hand, from a labelled folder such as custom_digits, or an .npz"
     )
-    what.add_argument("--quantize", action="store_true", help="also save the model that is there with 8-bit numbers")
+    what.add_argument("--quantize", action="store_true", help="save the model that is there once more, with 8-bit numbers")
     arguments = parser.parse_args(argv)
     of_training = arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed
     if (arguments.fine_tune or arguments.quantize) and of_training != (None, None, None, None):
@@ -153,7 +153,7 @@ def parse(argv):
 
 @command_line.exit_codes
 def main(argv=None) -> int:
-    """Load, look, learn, save, score, draw."""
+    """Load, look, learn, save and score, print, draw."""
     arguments = parse(argv)
     if arguments.fine_tune:
         return hand.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
@@ -191,8 +191,8 @@ def main(argv=None) -> int:
         print(f"\nInterrupted. The finished epochs are kept; to go on:\n  {command}", file=sys.stderr)
         return command_line.INTERRUPTED
     checkpoint.remove()
-    draw_result(model_path, card, splits, arguments.output_dir)
     print_result(model_path, card, earlier_card)
+    draw_result(model_path, card, splits, arguments.output_dir)
     floor = FLOORS.get(settings["PRESET"])
     if floor and data.is_mnist and card["test"]["accuracy"] < floor:
         print(f"This is less than the {100 * floor:.1f} % that the preset is good for. More epochs help, or the settings as they were.")

@@ -23,6 +23,7 @@ most_confident_errors in outputs/; with --images custom_digits_report, confusion
 --json no figure is drawn unless --output-dir is given.
 """
 
+import functools
 import sys
 from pathlib import Path
 
@@ -39,16 +40,14 @@ SEED = 0  # of the choice of examples in the figures
 LOW_ACCURACY = 0.9  # of people's own pictures; below it the advice is printed. chosen
 
 
-def verify_arrays(recognizer, data, output_dir):
-    """Score the test pictures of a Dataset and return the report; draw the figures where there is an output folder."""
+def verify_arrays(recognizer, data):
+    """Score the test pictures of a Dataset. Returns (report, a function that draws its figures into a folder)."""
     probabilities, _, sure = recognizer.classify(data.x_test)
     scores = {**about(recognizer, data.name), **report.score_arrays(data.y_test, probabilities, sure, data.is_mnist)}
-    if output_dir:
-        draw_arrays(data, probabilities, scores["confusion"], output_dir)
-    return scores
+    return scores, functools.partial(draw_arrays, data, probabilities, scores)
 
 
-def draw_arrays(data, probabilities, confusion, output_dir):
+def draw_arrays(data, probabilities, scores, output_dir):
     """Draw the five figures about single digits."""
     from digits import plots  # here: Matplotlib takes a second, and --json - draws nothing
 
@@ -63,7 +62,7 @@ def draw_arrays(data, probabilities, confusion, output_dir):
     figures = {
         "all_digits_predictions": plots.digits_with_bars(f"one of each digit ({data.name})", one_of_each),
         "all_digits_examples": plots.examples(f"ten of each digit, up to four of its errors first; {count}", rows),
-        "confusion_matrix_all_digits": plots.confusion(data.name, confusion),
+        "confusion_matrix_all_digits": plots.confusion(data.name, scores["confusion"]),
         "confidence_all_digits": plots.confidence(f"confidence; {count}", labels, probabilities),
         "most_confident_errors": plots.confident_errors(
             f"the most confident of {count}", plots.records(images, labels, probabilities, most_confident)
@@ -73,23 +72,26 @@ def draw_arrays(data, probabilities, confusion, output_dir):
         plots.save(figure, output_dir / f"{name}.png")
 
 
-def verify_folder(recognizer, folder, output_dir):
-    """Score the labelled pictures of a folder, from the files on, and return the report."""
+def verify_folder(recognizer, folder, drawn):
+    """Score the labelled pictures of a folder, from the files on. drawn: whether figures will be. Returns as verify_arrays."""
     pictures, unlabelled = dataset.labelled_pictures(folder)
     if unlabelled:
         print(f"{command_line.printable(folder)}: {unlabelled:,} pictures without a label are left aside", file=sys.stderr)
     labels = [label for _, label in pictures]
-    reading = examine_all(recognizer, [path for path, _ in pictures], thumbnails=len(pictures) if output_dir else 0)
+    reading = examine_all(recognizer, [path for path, _ in pictures], thumbnails=len(pictures) if drawn else 0)
     readings = list(tqdm(reading, total=len(pictures), unit=" pictures", leave=False, disable=None))
     scores = {**about(recognizer, str(folder)), **report.score_readings(labels, [reading.entry for reading in readings])}
-    if output_dir:
-        from digits import plots
+    return scores, functools.partial(draw_folder, folder, labels, readings, scores)
 
-        title = f"{command_line.printable(folder)}: {scores['correct']:,} of {scores['n']:,} read as labelled"
-        plots.save(plots.sheet(title, labels, readings), output_dir / "custom_digits_report.png")
-        plots.save(plots.confusion("single digits", scores["confusion"]), output_dir / "confusion_matrix_custom.png")
-        plots.save(plots.errors_with_crops("read otherwise", labels, readings), output_dir / "custom_errors.png")
-    return scores
+
+def draw_folder(folder, labels, readings, scores, output_dir):
+    """Draw the three figures about a folder of pictures."""
+    from digits import plots
+
+    title = f"{command_line.printable(folder)}: {scores['correct']:,} of {scores['n']:,} read as labelled"
+    plots.save(plots.sheet(title, labels, readings), output_dir / "custom_digits_report.png")
+    plots.save(plots.confusion("single digits", scores["confusion"]), output_dir / "confusion_matrix_custom.png")
+    plots.save(plots.errors_with_crops("read otherwise", labels, readings), output_dir / "custom_errors.png")
 
 
 def about(recognizer, name):
@@ -139,45 +141,48 @@ def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--data", type=Path, help="an .npz with x_test and y_test, or a folder of IDX files (default: MNIST)")
+    source.add_argument("--data", type=Path, metavar="PATH", help="an .npz with x_test and y_test, or a folder of IDX files (default: MNIST)")
     source.add_argument("--images", type=Path, metavar="FOLDER", help="a labelled folder of your own pictures")
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="a .tflite, .h5 or .keras file")
-    parser.add_argument("--output-dir", type=Path, help="folder for the figures (default: outputs)")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help=f"a .tflite, .h5 or .keras file (default: models/{DEFAULT_MODEL.name})")
+    parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figures (default: outputs)")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output")
     return parser.parse_args(argv)
 
 
 @command_line.exit_codes
 def main(argv=None) -> int:
-    """Load, score, print, write."""
+    """Load, score, print, write, draw."""
     arguments = parse(argv)
     output_dir = arguments.output_dir or (None if arguments.json else OUTPUTS_DIR)
     recognizer = Recognizer(arguments.model)
     reports = []
     if arguments.images:
-        reports.append(verify_folder(recognizer, arguments.images, output_dir))
+        reports.append(verify_folder(recognizer, arguments.images, bool(output_dir)))
     else:
         try:
             data = dataset.load(arguments.data, parts=("test",))
         except dataset.NoData as problem:
             print(f"{problem}\n\nInstead: the sample pictures, and small digits that scikit-learn brings along.", file=sys.stderr)
-            reports.append(verify_folder(recognizer, CUSTOM_DIGITS_DIR, output_dir))
+            reports.append(verify_folder(recognizer, CUSTOM_DIGITS_DIR, bool(output_dir)))
             data = dataset.bundled_digits()
-        reports.append(verify_arrays(recognizer, data, output_dir))
+        reports.append(verify_arrays(recognizer, data))
 
     if arguments.json != "-":
-        for scores in reports:
+        for scores, _ in reports:
             print_scores(scores, recognizer.card)
-        if output_dir:
-            print(f"\nfigures: {output_dir}")
-        if any("pictures" in scores and scores["accuracy"] < LOW_ACCURACY for scores in reports):
+        if any("pictures" in scores and scores["accuracy"] < LOW_ACCURACY for scores, _ in reports):
             print(
                 "\nThis is low. custom_errors.png shows what the network saw: look for parts that are missing, or ink that is none.\n"
                 "What helps: one number a picture, in focus, evenly lit, the paper filling the picture."
             )
     if arguments.json:
-        write_json(sys.stdout if arguments.json == "-" else arguments.json, reports[-1])
-    unreadable = any(scores["errors"] for scores in reports)
+        write_json(sys.stdout if arguments.json == "-" else arguments.json, reports[-1][0])
+    if output_dir:
+        for _, draw in reports:
+            draw(output_dir)
+        if arguments.json != "-":
+            print(f"\nfigures: {output_dir}")
+    unreadable = any(scores["errors"] for scores, _ in reports)
     return command_line.SOME_FAILED if unreadable else command_line.DONE
 
 

@@ -55,7 +55,11 @@ def _abandon_stdout():
 
 def parser(documentation):
     """Return a parser whose --help is the script's own docstring."""
-    return argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return argparse.ArgumentParser(
+        description=documentation,
+        epilog="exit codes: 0 done; 1 done, but a picture could not be read; 2 nothing could be tried; 130 after Ctrl-C",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def positive_integer(text):

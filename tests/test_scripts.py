@@ -433,6 +433,24 @@ def test_a_full_disk_leaves_nothing_half_written(run_script, tiny_disk):
     assert (tiny_disk / "custom_predictions.png").read_bytes() == b"earlier"
 
 
+def test_a_full_disk_for_the_figures_takes_no_score_away(run_script, small_data, tiny_disk):
+    (tiny_disk / "filler").write_bytes(bytes(190_000))
+    result = run_script("verify_all_digits.py", "--data", small_data, "--output-dir", tiny_disk)
+    refused(result, "can't be written", "No space left")
+    assert "accuracy" in result.stdout and "mean over pictures" in result.stdout
+    assert names_in(tiny_disk) == ["filler"]
+
+
+def test_a_picture_that_finds_no_room_is_not_kept(tiny_disk):
+    from digits.config import UserError
+    from digits.keeping import keep
+
+    (tiny_disk / "filler").write_bytes(bytes(190_000))
+    with pytest.raises(UserError, match="No space left"):
+        keep(bytes(100_000), ".png", "7", tiny_disk)
+    assert not list(tiny_disk.glob("7/*")) and not list(tiny_disk.glob("7/.*"))
+
+
 def test_a_disk_that_fills_while_a_model_is_saved_keeps_the_earlier_one(run_script, small_data, trained, tiny_disk, tmp_path):
     earlier = {name: (trained[1] / "models" / name).read_bytes() for name in ("m.h5", "m.tflite", "m.json")}
     (tiny_disk / "m.json").write_bytes(earlier["m.json"])
