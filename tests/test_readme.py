@@ -22,7 +22,7 @@ def test_the_two_commands_that_do_everything_are_there():
     setups = [command for command in COMMANDS if command.startswith("python3 -m venv")]
     assert len(setups) == 2
     assert setups[0].endswith("python train_model.py && python verify_all_digits.py && python predict_custom.py")
-    assert setups[1].endswith("python -m pytest")
+    assert setups[1].endswith("python -m pytest -n 2 --dist worksteal")
 
 
 @pytest.fixture(scope="module")
