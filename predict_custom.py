@@ -1,6 +1,6 @@
 """Read the digits in your own pictures.
 
-    python predict_custom.py                              the picture named at IMAGE_PATH below
+    python predict_custom.py                              the picture at IMAGE_PATH, at the top of this script
     python predict_custom.py me.jpg scans/ 'week*/*.png'  pictures, folders with all below them, patterns
     python predict_custom.py scans/ --json answers.json   for programs; - is standard output
     python predict_custom.py me.jpg --save-crops seen/    also what the network saw, as 28x28 pictures
@@ -27,7 +27,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from digits import command_line
+from digits import command_line, report
 from digits.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR, UserError
 from digits.dataset import pictures_in
 from digits.files import JsonList, streamed, written_beside
@@ -55,7 +55,8 @@ def find_pictures(names):
                 paths += map(str, pictures)
                 if others or not pictures:
                     where = command_line.printable(match)
-                    print(f"{where}: {len(pictures):,} pictures, {others:,} other files left aside", file=sys.stderr)
+                    found = command_line.counted(len(pictures), "picture")
+                    print(f"{where}: {found}, {command_line.counted(others, 'other file')} left aside", file=sys.stderr)
             else:
                 paths.append(match)
     if not paths:
@@ -69,7 +70,7 @@ def line(entry, width):
     width: of the longest name, so that the answers stand below each other.
     """
     details = [
-        f"{first} {command_line.percent(confidence)} (or {second} {command_line.percent(runner_up)})"
+        f"{first} {command_line.confidence(confidence)} (or {second} {command_line.confidence(runner_up)})"
         for (first, confidence), (second, runner_up), _ in (digit["top3"] for digit in entry["digits"])
     ]
     answer = entry["text"] + (" ?" if entry["status"] == "unsure" else "") or entry["status"]
@@ -79,8 +80,8 @@ def line(entry, width):
 
 def csv_row(entry):
     """Return an entry as a row of the CSV: its confidence is the least certain digit's."""
-    confidence = min((digit["confidence"] for digit in entry["digits"]), default="")
-    return [entry["image"], entry["status"], entry["text"], confidence, entry["message"]]
+    confidence = report.least_confidence(entry)
+    return [entry["image"], entry["status"], entry["text"], "" if confidence is None else confidence, entry["message"]]
 
 
 def save_crops(reading, number, folder):
@@ -110,13 +111,13 @@ def answer_files(json_path, csv_path):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("pictures", nargs="*", default=[str(IMAGE_PATH)], help="pictures, folders or patterns (default: IMAGE_PATH)")
+    parser.add_argument("pictures", nargs="*", default=[str(IMAGE_PATH)], help=f"pictures, folders or patterns (default: {IMAGE_PATH})")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help=f"a .tflite, .h5 or .keras file (default: models/{DEFAULT_MODEL.name})")
     parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figure (default: outputs)")
     parser.add_argument("--json", metavar="FILE", help="write the answers as JSON; - for standard output")
     parser.add_argument("--csv", metavar="FILE", help="write the answers as CSV; - for standard output")
     parser.add_argument("--save-crops", type=Path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files")
-    parser.add_argument("--label", metavar="TEXT", help="what the one picture shows, such as 7 or 42: keep it under custom_digits/")
+    parser.add_argument("--label", metavar="TEXT", help="keep a copy of the one picture under custom_digits/TEXT/, to learn from; TEXT is what it shows, such as 7 or 42")
     arguments = parser.parse_args(argv)
     if arguments.json == arguments.csv == "-":
         parser.error("--json - and --csv - both want standard output: give one of them a file")

@@ -30,6 +30,7 @@ import numpy as np
 from digits import command_line, dataset, eight_bits, hand, model_files, saving
 from digits.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, OUTPUTS_DIR, UserError
 from digits.recognizer import Recognizer
+from digits.settings import check
 
 # ---- settings: change them here; flags change some of them for one run -----------------------------------------
 PRESET = "default"  # "default", "best" or "tiny"; PRESETS says what the other two set differently
@@ -75,9 +76,7 @@ def settings_from(arguments):
     settings.update(PRESETS[arguments.preset])
     flags = {"EPOCHS": arguments.epochs, "BATCH_SIZE": arguments.batch_size, "SEED": arguments.seed}
     settings.update({name: value for name, value in flags.items() if value is not None})
-    for name, (holds, expected) in saving.RANGES.items():
-        if not holds(settings[name]):
-            raise UserError(f"{name} is {settings[name]!r}.\nExpected {expected}. It stands at the top of train_model.py.")
+    check(settings)
     return settings
 
 
@@ -130,23 +129,27 @@ def draw_result(model_path, card, splits, output_dir):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--preset", choices=PRESETS, help=f"a set of settings: best takes an hour, tiny has under 20,000 parameters (default: {PRESET})")
-    parser.add_argument("--data", type=Path, metavar="PATH", help="what to learn from: an .npz, or a folder of IDX files (default: MNIST)")
+    parser.add_argument("--preset", choices=PRESETS, help=f"a set of settings: best takes an hour or more, tiny has under 20,000 parameters (default: {PRESET})")
+    parser.add_argument("--data", type=Path, metavar="PATH", help="what to learn from: an .npz, or a folder of IDX files, MNIST's format (default: MNIST)")
     parser.add_argument("--epochs", type=command_line.positive_integer, metavar="N", help=f"times through the training pictures (default: {EPOCHS}, or the preset's)")
     parser.add_argument("--batch-size", type=command_line.positive_integer, metavar="N", help=f"pictures a step; fewer take less memory (default: {BATCH_SIZE})")
-    parser.add_argument("--seed", type=command_line.seed, metavar="N", help=f"another one gives another model, the same one the same (default: {SEED})")
+    parser.add_argument("--seed", type=command_line.seed, metavar="N", help=f"start of all random numbers: the same seed gives the same model (default: {SEED})")
     parser.add_argument("--model", type=command_line.h5_path, default=MODELS_DIR / f"{MODEL_NAME}.h5", metavar="FILE", help=f"the .h5 to write, or to go on from (default: models/{MODEL_NAME}.h5)")
-    parser.add_argument("--output-dir", type=Path, default=OUTPUTS_DIR, metavar="FOLDER", help="folder for the figures (default: outputs)")
+    parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figures (default: outputs)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--resume", action="store_true", help="go on with an interrupted training; give the same other flags")
     what.add_argument(
         "--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help="teach the saved model your hand, from a labelled folder such as custom_digits, or an .npz"
     )
-    what.add_argument("--quantize", action="store_true", help="save the model that is there once more, with 8-bit numbers")
+    what.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
     arguments = parser.parse_args(argv)
-    of_training = arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed
-    if (arguments.fine_tune or arguments.quantize) and of_training != (None, None, None, None):
-        parser.error("--fine-tune and --quantize take the settings of the saved model: leave --preset, --epochs, --batch-size and --seed away")
+    of_training = arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed, arguments.output_dir
+    if (arguments.fine_tune or arguments.quantize) and any(value is not None for value in of_training):
+        parser.error(
+            "--fine-tune and --quantize take the settings of the saved model and draw no figures: "
+            "leave --preset, --epochs, --batch-size, --seed and --output-dir away"
+        )
+    arguments.output_dir = arguments.output_dir or OUTPUTS_DIR
     arguments.preset = arguments.preset or PRESET
     return arguments
 

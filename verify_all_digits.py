@@ -12,7 +12,7 @@ It prints the accuracy as a count, with its 95 % interval, a table by digit and 
       loss               0.0130
       calibration error  0.31 %
       not sure           146
-      disputed labels    10 of the errors are on the 15 test labels that people dispute
+      disputed labels    10 of the errors are on the {len(report.DISPUTED)} test labels that people dispute
 
       digit               accuracy  precision    recall       F1  support
       0                    99.80 %    99.69 %   99.80 %  99.75 %      980
@@ -76,7 +76,8 @@ def verify_folder(recognizer, folder, drawn):
     """Score the labelled pictures of a folder, from the files on. drawn: whether figures will be. Returns as verify_arrays."""
     pictures, unlabelled = dataset.labelled_pictures(folder)
     if unlabelled:
-        print(f"{command_line.printable(folder)}: {unlabelled:,} pictures without a label are left aside", file=sys.stderr)
+        left_aside = command_line.counted(unlabelled, "picture")
+        print(f"{command_line.printable(folder)}: {left_aside} without a label left aside", file=sys.stderr)
     labels = [label for _, label in pictures]
     reading = examine_all(recognizer, [path for path, _ in pictures], thumbnails=len(pictures) if drawn else 0)
     readings = list(tqdm(reading, total=len(pictures), unit=" pictures", leave=False, disable=None))
@@ -120,7 +121,7 @@ def print_scores(scores, card):
         if card.get("data") == scores["dataset"] and on_card.get("correct") != scores["correct"]:
             rows.append(("the card differs", f"{on_card.get('correct'):,} / {on_card.get('n'):,}"))
         if scores["dataset"] == "MNIST":
-            rows.append(("disputed labels", f"{scores['disputed_errors']} of the errors are on the 15 test labels that people dispute"))
+            rows.append(("disputed labels", f"{scores['disputed_errors']} of the errors are on the {len(report.DISPUTED)} test labels that people dispute"))
     print()
     command_line.print_table(rows)
     print()
@@ -141,7 +142,7 @@ def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--data", type=Path, metavar="PATH", help="an .npz with x_test and y_test, or a folder of IDX files (default: MNIST)")
+    source.add_argument("--data", type=Path, metavar="PATH", help="an .npz with x_test and y_test, or a folder of IDX files, MNIST's format (default: MNIST)")
     source.add_argument("--images", type=Path, metavar="FOLDER", help="a labelled folder of your own pictures")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help=f"a .tflite, .h5 or .keras file (default: models/{DEFAULT_MODEL.name})")
     parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figures (default: outputs)")
@@ -176,6 +177,8 @@ def main(argv=None) -> int:
                 "What helps: one number a picture, in focus, evenly lit, the paper filling the picture."
             )
     if arguments.json:
+        if len(reports) > 1:
+            print("The JSON holds the last report; for the first: verify_all_digits.py --images custom_digits --json FILE", file=sys.stderr)
         write_json(sys.stdout if arguments.json == "-" else arguments.json, reports[-1][0])
     if output_dir:
         for _, draw in reports:

@@ -13,10 +13,7 @@ The seconds are those of the training, compilation and validation included; "rel
     ours, one epoch      43,482       1  9,914 / 10,000 (99.14 %)       33      0.10          33
 """
 
-import datetime
 import json
-import os
-import platform
 import shlex
 import statistics
 import subprocess
@@ -28,8 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the project, where the package digits lies
+from record import facts  # first of ours: it puts the project on the path
 
 from digits import command_line, dataset, files
 from digits.config import IMAGE_SIZE, NUM_CLASSES, PROJECT, UserError
@@ -200,18 +196,15 @@ def main(argv=None) -> int:
 
     rows = table(runs)
     command_line.print_table(rows)
-    facts = {
-        "command": shlex.join(["python", "benchmarks/classic_networks.py", *(sys.argv[1:] if argv is None else argv)]),
+    known = {
         "data": data.name,
         "seeds": f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else seeds[0],
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
         **{package: version(package) for package in ("keras", "tensorflow")},
-        "date": datetime.date.today().isoformat(),
+        **facts("classic_networks", argv),
     }
     with files.written_beside(arguments.output_dir / "classic_networks.md") as temporary:
-        temporary.write_text(markdown(rows, runs, facts), encoding="utf-8")
-    files.write_json(arguments.output_dir / "classic_networks.json", {**facts, "runs": runs})
+        temporary.write_text(markdown(rows, runs, known), encoding="utf-8")
+    files.write_json(arguments.output_dir / "classic_networks.json", {**known, "runs": runs})
     return command_line.DONE
 
 

@@ -1,6 +1,6 @@
 """Learn single hands by train_model.py --fine-tune, and read pictures of theirs that it did not get.
 
-    python benchmarks/fine_tuning.py                    ../shared/own_digits; about fifteen minutes on two CPU cores
+    python benchmarks/fine_tuning.py                    ../shared/own_digits; about twenty minutes on two CPU cores
     python benchmarks/fine_tuning.py FOLDER             one built the same: single.csv, numbers/labels.csv
     python benchmarks/fine_tuning.py --splits 5         more splits of each writer's pictures, for a surer spread
 
@@ -11,9 +11,9 @@ from is all that the command gets, and it holds a quarter of that out for its ow
 The table goes to standard output, the numbers to benchmarks/results/fine_tuning.json after each run:
 
     hand                                splits  read  before       after        validation  test        replaced
-    a seven in the mirror, with a loop       1    10  0.0          100.0        -3.0        -6.0        1 of 1
-    a four like an h                         1    10  0.0          80.0         +0.0        -3.0        1 of 1
-    p08                                      3    12  100.0 ± 0.0  100.0 ± 0.0  -1.0 ± 1.7  +0.0 ± 3.5  3 of 3
+    a seven in the mirror, with a loop       1    10  0.0          100.0        -5.0        -9.0        1 of 1
+    a four like an h                         1    10  0.0          80.0         -2.0        +0.0        1 of 1
+    p08                                      3    12  100.0 ± 0.0  100.0 ± 0.0  +0.7 ± 1.2  +1.0 ± 1.0  3 of 3
 """
 
 import collections

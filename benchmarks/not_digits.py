@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from record import add_flags, facts_with_model, percent  # first: it puts the project on the path
+from record import add_flags, facts_with_model  # first: it puts the project on the path
 
 import drawings
 from digits import command_line, dataset, files
@@ -146,7 +146,7 @@ def main(argv=None) -> int:
         statuses = [entry["status"] for sample, entry in read if kind in (sample.kind, "all")]
         counts = {"n": len(statuses), **{status: statuses.count(status) for status in REFUSED}}
         kinds[kind] = {**counts, "refused": (counts["unsure"] + counts["empty"]) / counts["n"]}
-        rows.append((kind, *counts.values(), percent(kinds[kind]["refused"])))
+        rows.append((kind, *counts.values(), command_line.percent(kinds[kind]["refused"])))
     ranking = {name: {"letters": len(scores), "auroc": area_under_curve(digits, scores)} for name, scores in letters.items()}
 
     print(f"{recognizer.model_path.name}, threshold {recognizer.threshold:.3f}")

@@ -4,10 +4,11 @@
     python benchmarks/own_digits.py FOLDER             one built the same: single.csv, numbers/labels.csv, unclear/
     python benchmarks/own_digits.py --present          without the writers-left-out figures: half a minute
 
-Some things were chosen on these pictures: the constants of preparing a picture, the temperature of the confidence and the
-threshold of "not sure". So each figure has a neighbour, "left out": all of that is chosen again without a writer, by the
-rules that stand at CONSTANTS and TEMPERATURES, and scored on that writer's pictures alone, writer after writer. It covers
-these choices, not the ideas behind the code. A picture is right when its whole text is, also when it is "unsure".
+Some things were chosen on these pictures: constants of preparing a picture, and how many drawings of no digit may pass as
+one, from which the threshold of "not sure" follows. (The temperature comes from validation pictures.) So each figure has a
+neighbour, "left out": all of that, the temperature too, is chosen again without a writer, by the rules that stand at CONSTANTS
+and TEMPERATURES, and scored on that writer's pictures alone, writer after writer. It covers these choices, not the ideas
+behind the code. A picture is right when its whole text is, also when it is "unsure".
 
 The tables and every failure go to standard output, the numbers to benchmarks/results/own_digits.json.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from record import add_flags, facts_with_model, percent  # first: it puts the project on the path
+from record import add_flags, facts_with_model  # first: it puts the project on the path
 from tqdm import tqdm
 
 from digits import command_line, files
@@ -250,7 +251,7 @@ def print_groups(title, tables):
     heads = ("present", "left out")[: len(tables)]
     rows = [(title, "n", *(f"{name} {head}".rstrip() for name in ("right", "unsure", "ECE") for head in heads))]
     for group in tables[0]:
-        cells = [[percent(table[group][name]) for table in tables] for name in ("accuracy", "unsure", "ece")]
+        cells = [[command_line.percent(table[group][name]) for table in tables] for name in ("accuracy", "unsure", "ece")]
         rows.append((group, tables[0][group]["n"], *sum(cells, [])))
     print()
     command_line.print_table(rows)

@@ -44,8 +44,3 @@ def facts_with_model(name, argv, recognizer):
         "temperature": recognizer.temperature,
         "threshold": recognizer.threshold,
     }
-
-
-def percent(share):
-    """Return a share of 0 to 1 as "97.12 %", None as "-"."""
-    return "-" if share is None else f"{100 * share:.2f} %"

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from record import add_flags, facts_with_model, percent  # first: it puts the project on the path
+from record import add_flags, facts_with_model  # first: it puts the project on the path
 
 from classic_networks import FIRST_SEED, RECIPES, build
 from corruptions import CORRUPTIONS
@@ -94,8 +94,8 @@ def main(argv=None) -> int:
     means = {who: float(np.mean([scores[name][who] / scores[name]["n"] for name in CORRUPTIONS])) for who in (CNN, "ours")}
 
     rows = [("corruption", CNN, "ours")]
-    rows += [(name, *(percent(score[who] / score["n"]) for who in means)) for name, score in scores.items()]
-    rows.insert(-1, (f"mean of {len(CORRUPTIONS)}", *map(percent, means.values())))
+    rows += [(name, *(command_line.percent(score[who] / score["n"]) for who in means)) for name, score in scores.items()]
+    rows.insert(-1, (f"mean of {len(CORRUPTIONS)}", *map(command_line.percent, means.values())))
     print(f"{data.name}, {len(data.y_test):,} test pictures; {recognizer.model_path.name}")
     command_line.print_table(rows)
     result = {**facts_with_model("robustness", argv, recognizer), "data": data.name, "mean": means, "correct": scores}

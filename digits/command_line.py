@@ -34,7 +34,7 @@ def exit_codes(main):
             print("\nInterrupted.", file=sys.stderr)
             return INTERRUPTED
         except MemoryError:
-            print("\nThere is not enough memory.\nExpected some more: close other programs, or learn with --batch-size 32.", file=sys.stderr)
+            print("\nThere is not enough memory.\nExpected some more: close other programs; train_model.py takes less with --batch-size 32.", file=sys.stderr)
             return NOTHING_TRIED
         except BrokenPipeError:  # the reader of our output, such as head, has seen enough: we were stopped by another
             _abandon_stdout()
@@ -76,6 +76,13 @@ def seed(text):
     return int(text)
 
 
+def port(text):
+    """Return a flag's value as a port: an int from 0 to 65535."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
 def path(text):
     """Return a flag's value as a path; nothing, as from a variable that is not set, is none."""
     if not text:
@@ -106,9 +113,22 @@ def count_and_rate(score):
     return f"{score['correct']:,} / {score['n']:,} ({100 * score['accuracy']:.2f} %)"
 
 
-def percent(confidence):
-    """Return a confidence of 0 to 1 as "99.8 %". No answer is certain, so none is shown as 100 %."""
-    return f"{100 * min(confidence, 0.999):.1f} %"
+def percent(share, decimals=2):
+    """Return a share of 0 to 1 as "99.83 %", None as "-". Only what is exactly 1 is shown as 100 %."""
+    if share is None:
+        return "-"
+    most = 1 if share == 1 else 1 - 10 ** -(decimals + 2)
+    return f"{100 * min(share, most):.{decimals}f} %"
+
+
+def confidence(probability):
+    """Return an answer's probability, 0 to 1, as "99.8 %". No answer is certain, so none is shown as 100 %."""
+    return percent(min(probability, 0.999), 1)
+
+
+def counted(count, noun):
+    """Return "1 picture" or "1,200 pictures"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def printable(text):

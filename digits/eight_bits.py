@@ -3,7 +3,7 @@
 import os
 import shlex
 
-from digits import command_line, model_files, saving
+from digits import command_line, model_files, report, saving
 from digits.command_line import count_and_rate
 from digits.config import UserError
 from digits.recognizer import Recognizer
@@ -15,7 +15,7 @@ MOST_LOST = 0.001  # share of the validation pictures that an 8-bit model may re
 def quantize(model_path, data_path):
     """Save the model in 8-bit numbers beside it, with a card of its own, and compare the two; returns an exit code.
 
-    model_path: of the .h5 in place. data_path: of what it learned from. Raises UserError where it would read too much less.
+    model_path: of the .h5 in place. data_path: of what it learned from. Raises UserError where it would read many fewer pictures.
     """
     model_files.resolve(model_path)
     lock = model_files.lock(model_path)
@@ -34,8 +34,7 @@ def quantize(model_path, data_path):
             recognizer = Recognizer(path, card)
             for split in ("validation", "test"):
                 images, labels = splits[split]
-                right = recognizer.classify(images)[0].argmax(axis=1) == labels
-                scores[name][split] = {"n": len(labels), "correct": int(right.sum()), "accuracy": float(right.mean())}
+                scores[name][split] = report.rate(recognizer.classify(images)[0].argmax(axis=1) == labels)
         print(f"\ndata: {data.name}")
         rows = [
             (name, *(count_and_rate(scores[name][split]) for split in ("validation", "test")), f"{path.stat().st_size / 1000:,.0f} kB")
@@ -45,7 +44,7 @@ def quantize(model_path, data_path):
         lost = scores["float"]["validation"]["correct"] - scores["int8"]["validation"]["correct"]
         if lost > MOST_LOST * len(splits["validation"][1]):
             raise UserError(
-                f"The 8-bit model reads {lost} validation pictures less than the float one, so it was not saved.\n"
+                f"The 8-bit model reads {lost} validation pictures fewer than the float one, so it was not saved.\n"
                 f"Expected at most {100 * MOST_LOST:.1f} % of them. The float one is small, too: {model_path.with_suffix('.tflite')}"
             )
         same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")

@@ -27,7 +27,7 @@ def fine_tune(model_path, pictures_path, data_path):
     data, splits = saving.data_of(earlier_card, data_path)
     own = own_pictures.load(pictures_path, Recognizer(model_path.with_suffix(".tflite")))
     for reason, count in own.left_out.items():
-        print(f"left out: {count:,} pictures {reason}", file=sys.stderr)
+        print(f"left out: {command_line.counted(count, 'picture')} {reason}", file=sys.stderr)
     learned, held_out = own_pictures.split(own.crops)
     print(f"\nyour pictures: {own.name}")
     rows = [("", *range(NUM_CLASSES), "pictures")]

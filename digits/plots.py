@@ -14,7 +14,7 @@ import seaborn
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from digits.command_line import percent
+from digits import command_line
 from digits.config import IMAGE_SIZE, NUM_CLASSES
 from digits.files import written_beside
 from digits.report import reliability
@@ -327,7 +327,7 @@ def _bars(axes, probabilities):
 def _answer(record):
     """Return "7, 99.8 %" or, for a 7 that was read as 1, "7→1, 63.0 %"."""
     answer = str(record.answer) if record.right else f"{record.truth}→{record.answer}"
-    return f"{answer}, {percent(record.confidence)}"
+    return f"{answer}, {command_line.confidence(record.confidence)}"
 
 
 def _short(text, most=14):

@@ -1,29 +1,40 @@
 """Labels and answers -> counts, rates, tables and the JSON of verify_all_digits.py.
 
-Rates are fractions of 1; what is undefined (a precision without a single answer) is None.
+Rates are fractions of 1; what is undefined (a precision without a single answer) is None. verify_all_digits.py --json writes:
+
+    dataset, model, parameters          what was scored: names; the network's parameters, None without a card
+    n, correct, accuracy, interval95    pictures, those read right, their share, its 95 % interval [low, high]
+    loss, ece                           cross-entropy (None for a folder); expected calibration error, 15 equal bins
+    per_digit                           {"0": {"accuracy", "precision", "recall", "f1", "support"}, ...}
+    confusion, not_in_confusion         10 x 10 counts, row: truth; pictures with more digits than one, or not read as one
+    unsure, errors, disputed_errors     pictures that are "not sure"; unreadable files; errors on labels that people dispute
+    pictures                            of a folder: [{"image", "label", "text", "status", "confidence"}, ...]
 """
 
 import numpy as np
+
+from digits.command_line import percent
 from digits.config import NUM_CLASSES
 
 # Test pictures whose label fewer than three of five readers agreed with (cleanlab/label-errors; indices from 0).
 DISPUTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 CALIBRATION_BINS = 15  # equal in width (Guo et al. 2017)
+LEAST_PROBABILITY = 1e-30  # smaller ones count as this in a loss, which stays finite so. chosen
 Z95 = 1.959964  # the normal distribution's 97.5th percentile
 
 
 def score_arrays(labels, probabilities, sure, is_mnist):
     """Return the report on pictures that are single digits.
 
-    labels: (N,) 0 to 9. probabilities: (N, 10), calibrated; loss and calibration error are of these. sure: (N,) bool. is_mnist: whether they are MNIST's test pictures, for
-    which the disputed labels are known.
+    labels: (N,) integers, 0 to 9. probabilities: (N, 10) float32, calibrated; loss and calibration error are of these.
+    sure: (N,) bool. is_mnist: whether they are MNIST's test pictures, of which the disputed labels are known.
     """
     answers = probabilities.argmax(axis=1)
     right = answers == labels
     disputed = [i for i in DISPUTED if is_mnist and not right[i]]
     return {
-        **_rate(right),
-        "loss": float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-30)).mean()),
+        **_with_interval(rate(right)),
+        "loss": cross_entropy(probabilities, labels),
         "ece": calibration_error(probabilities.max(axis=1), right),
         "per_digit": _per_digit(labels, answers, labels, right),
         "confusion": _confusion(labels, answers),
@@ -48,7 +59,7 @@ def score_readings(labels, entries):
     truth, answers = [np.array([int(text[i]) for i in inside], int) for text in (labels, texts)]
     answered = [i for i, value in enumerate(confidence) if value is not None]
     return {
-        **_rate(right),
+        **_with_interval(rate(right)),
         "loss": None,
         "ece": calibration_error(np.array([confidence[i] for i in answered]), right[answered]),
         "per_digit": _per_digit(truth, answers, np.array([int(labels[i]) for i in single], int), right[single]),
@@ -69,10 +80,20 @@ def least_confidence(entry):
     return min((digit["confidence"] for digit in entry["digits"]), default=None)
 
 
-def _rate(right):
-    """Return n, correct, accuracy and its 95 % interval of a bool array."""
+def rate(right):
+    """Return {"n", "correct", "accuracy"} of answers that are right or not, (N,) bool, at least one."""
     n, correct = len(right), int(right.sum())
-    return {"n": n, "correct": correct, "accuracy": correct / n, "interval95": wilson_interval(correct, n)}
+    return {"n": n, "correct": correct, "accuracy": correct / n}
+
+
+def _with_interval(score):
+    return {**score, "interval95": wilson_interval(score["correct"], score["n"])}
+
+
+def cross_entropy(probabilities, labels):
+    """Return the mean of -log(the right digit's probability). probabilities: (N, 10), 0 to 1. labels: (N,) integers, 0 to 9."""
+    of_the_right_one = np.maximum(probabilities[np.arange(len(labels)), labels], LEAST_PROBABILITY)
+    return float(-np.log(of_the_right_one).mean())
 
 
 def wilson_interval(correct, n):
@@ -152,11 +173,14 @@ def table(report):
     digits = report["per_digit"]
     rows = [("digit", "accuracy", "precision", "recall", "F1", "support")]
     for digit, rates in digits.items():
-        rows.append((digit, *(_percent(rates[column]) for column in columns), f"{rates['support']:,}"))
+        rows.append((digit, *(percent(rates[column]) for column in columns), f"{rates['support']:,}"))
     supports = [rates["support"] for rates in digits.values()]
-    for name, weights in (("mean over digits", [1] * NUM_CLASSES), ("mean over pictures", supports)):
-        means = [_mean([rates[column] for rates in digits.values()], weights) for column in columns]
-        rows.append((name, *map(_percent, means), f"{sum(supports):,}"))
+    labels = [picture["label"] for picture in report.get("pictures", [])]
+    pictures = [labels.count(digit) for digit in digits] if labels else supports  # also those that are not in the confusion
+    for name, of_accuracy, of_others in (("mean over digits", [1] * 10, [1] * 10), ("mean over pictures", pictures, supports)):
+        weights = {column: of_accuracy if column == "accuracy" else of_others for column in columns}
+        means = [_mean([rates[column] for rates in digits.values()], weights[column]) for column in columns]
+        rows.append((name, *map(percent, means), f"{sum(supports):,}"))
     return rows
 
 
@@ -164,12 +188,6 @@ def _mean(rates, weights):
     """Return the weighted mean of the rates that are not None, None without any."""
     known = [(rate, weight) for rate, weight in zip(rates, weights, strict=True) if rate is not None and weight]
     return sum(rate * weight for rate, weight in known) / sum(weight for _, weight in known) if known else None
-
-
-def _percent(rate):
-    if rate is None:
-        return "-"
-    return f"{100 * (min(rate, 0.9999) if rate < 1 else rate):.2f} %"  # 100 % is said only of what is
 
 
 def frequent_confusions(report, most=5):

@@ -5,32 +5,13 @@ from importlib.metadata import version
 
 import numpy as np
 
-from digits import dataset, model_files
+from digits import dataset, model_files, report
 from digits.config import NUM_CLASSES, UserError
 from digits.recognizer import Recognizer, calibrate, fit_temperature, fit_threshold
+from digits.settings import are_sound
 
 VERSIONS = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # the packages that the card names
 ACCEPTED = 0.01  # share of drawn pictures of no digit that may pass as one; chosen with own_digits, of which 2 % are "not sure"
-
-
-def _whole(least, most=10**9):
-    """Return a check for a whole number in this range, and its description."""
-    return lambda value: type(value) is int and least <= value <= most, f"a whole number from {least} to {most:,}"
-
-
-# The settings of a training, as train_model.py has them and a card holds them: {name: (check, what is expected)}.
-RANGES = {
-    "EPOCHS": _whole(1),
-    "BATCH_SIZE": _whole(1),
-    "VALIDATION_SPLIT": (lambda value: 0 < value < 1, "a number between 0 and 1, such as 0.1"),
-    "LEARNING_RATE": (lambda value: type(value) in (int, float) and value > 0, "a number above 0, such as 0.01"),
-    "CONV1_FILTERS": _whole(1),
-    "CONV2_FILTERS": _whole(1),
-    "DENSE_UNITS": _whole(0),
-    "DROPOUT_RATE": (lambda value: 0 <= value < 1, "a number from 0 to below 1, such as 0.3"),
-    "AUGMENT": (lambda value: type(value) is bool, "True or False"),
-    "SEED": _whole(0, 2**32 - 1),
-}
 
 
 def save(model, model_path, data, splits, settings, history, fine_tuned=None):
@@ -56,7 +37,9 @@ def save(model, model_path, data, splits, settings, history, fine_tuned=None):
             "parameters": model.count_params(),
             "labels": list(range(NUM_CLASSES)),
             "input": "(N, 28, 28) float32, 0 to 255, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)",
-            "output": "(N, 10) float32, the probability of each label",
+            "output": "(N, 10) float32, the probability p of each label",
+            "calibration": "p ** (1 / temperature), divided by its sum over the ten labels",
+            "score": "log(q / (1 - q)), q the largest of the calibrated ten; below the threshold an answer is 'not sure'",
             **evaluate(tflite_path, splits, data.is_mnist, settings["SEED"]),
             **(fine_tuned or {}),
         }
@@ -70,8 +53,6 @@ def evaluate(tflite_path, splits, is_mnist, seed):
     The test pictures are scored once, here, when everything is decided. They go through the same Recognizer as a
     user's pictures, so verify_all_digits.py counts the very same answers.
     """
-    from digits import report  # here: scikit-learn takes a second
-
     measured = fit_confidence(tflite_path, splits["validation"], seed)
     images, labels = splits["test"]
     probabilities, _, sure = Recognizer(tflite_path, card=measured).classify(images)
@@ -85,7 +66,7 @@ def fit_confidence(tflite_path, validation, seed):
 
     The temperature comes from the validation pictures, the threshold from as many drawn ones that hold no digit.
     """
-    from digits import not_digits, report  # here: scikit-learn takes a second
+    from digits import not_digits  # here: reading must not wait for it
 
     images, labels = validation
     uncalibrated = Recognizer(tflite_path, card={"temperature": 1.0})
@@ -119,9 +100,7 @@ def _tells_how_it_learned(card, model_path):
     if not {"settings", "pictures", "temperature", "threshold", "data", "history"} <= set(card) or model_path.name not in card["sha256"]:
         return False
     try:
-        return all(holds(card["settings"][name]) for name, (holds, _) in RANGES.items()) and all(
-            0 <= epoch["seconds"] < 10**9 for epoch in card["history"]
-        )
+        return are_sound(card["settings"]) and all(0 <= epoch["seconds"] < 10**9 for epoch in card["history"])
     except (TypeError, KeyError):
         return False
 
@@ -134,6 +113,6 @@ def data_of(card, data_path):
     if data.is_mnist != (card["data"] == "MNIST") or pictures != card["pictures"]:
         raise UserError(
             f"The model learned from {card['data']}, {card['pictures']}; this is {data.name}, {pictures}.\n"
-            "Expected the same: some of it was not learned and tells what is forgotten. Name it with --data PATH."
+            "Expected the same data: the part that was not learned shows what is forgotten. Name it with --data PATH."
         )
     return data, splits

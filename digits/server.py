@@ -8,7 +8,6 @@ import base64
 import concurrent.futures
 import io
 import ipaddress
-import os
 import queue
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
+from digits import many
 from digits.config import CUSTOM_DIGITS_DIR, PROJECT, UserError
 from digits.dataset import pictures_in
 from digits.keeping import keep
@@ -155,7 +155,7 @@ class Readers:
     """As many recognisers as cores, each for one picture at a time."""
 
     def __init__(self, model_path, card):
-        cores = os.cpu_count()
+        cores = many.cores()
         self.threads = concurrent.futures.ThreadPoolExecutor(cores)
         self.idle = queue.SimpleQueue()
         for _ in range(cores):

@@ -55,8 +55,25 @@ def test_positive_integers_are_checked(text):
 
 
 def test_no_answer_is_shown_as_certain():
-    assert command_line.percent(0.99999) == command_line.percent(1.0) == "99.9 %"
-    assert command_line.percent(0.5) == "50.0 %"
+    assert command_line.confidence(0.99999) == command_line.confidence(1.0) == "99.9 %"
+    assert command_line.confidence(0.5) == "50.0 %"
+
+
+def test_only_what_is_whole_is_shown_as_100_percent():
+    shown = [command_line.percent(share) for share in (None, 0, 0.97125, 0.999999, 1.0)]
+    assert shown == ["-", "0.00 %", "97.12 %", "99.99 %", "100.00 %"]
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 pictures"), (1, "1 picture"), (1200, "1,200 pictures")])
+def test_one_is_singular(count, text):
+    assert command_line.counted(count, "picture") == text
+
+
+@pytest.mark.parametrize("text", ["-1", "65536", "http", ""])
+def test_ports_are_checked(text):
+    assert command_line.port("65535") == 65535
+    with pytest.raises(argparse.ArgumentTypeError, match="0 to 65535"):
+        command_line.port(text)
 
 
 def test_no_path_is_not_the_folder_one_is_in():

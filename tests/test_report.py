@@ -233,6 +233,12 @@ def test_a_table_of_nothing_but_long_texts_has_no_rates():
     assert all(cell in ("-", "0") for row in rows[1:] for cell in row[1:])
 
 
+def test_the_mean_over_pictures_counts_those_that_are_not_in_the_confusion():
+    labels, texts = ["1"] * 4 + ["2"], ["1", "", "", "11", "2"]
+    rows = report.table(report.score_readings(labels, [entry(text, *[0.9] * len(text)) for text in texts]))
+    assert rows[-1][:2] == ("mean over pictures", "40.00 %")
+
+
 def test_the_most_frequent_confusions_come_first():
     confusion = np.diag([50] * 10)
     confusion[4, 9], confusion[9, 4], confusion[7, 2] = 3, 8, 1

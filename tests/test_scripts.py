@@ -1,4 +1,4 @@
-"""The three scripts as users run them: what they print, write and refuse, and with which exit code."""
+"""The scripts as users run them: what they print, write and refuse, and with which exit code."""
 
 import csv
 import io
@@ -168,7 +168,7 @@ def test_verify_scores_a_labelled_folder(run_script, tmp_path):
     assert scores["confusion"][7][7] == scores["confusion"][1][7] == 1
     assert scores["not_in_confusion"] == 1
     assert [set(picture) for picture in scores["pictures"]] == [{"image", "label", "text", "status", "confidence"}] * 3
-    assert "1 pictures without a label" in result.stderr
+    assert "1 picture without a label" in result.stderr
     assert "what the network saw" in result.stdout, "advice on low accuracy"
     assert names_in(tmp_path / "o") == ["confusion_matrix_custom.png", "custom_digits_report.png", "custom_errors.png"]
 
@@ -219,7 +219,7 @@ def test_folders_and_patterns_are_sorted_and_other_files_counted(run_script, tmp
     (tmp_path / "in" / "notes.txt").write_text("")
     folder = run_script("predict_custom.py", "in", "--json", "-", cwd=tmp_path)
     assert [entry["image"] for entry in json.loads(folder.stdout)] == ["in/a.jpg", "in/b.jpg", "in/deep/c.jpg"]
-    assert "1 other files" in folder.stderr
+    assert "1 other file " in folder.stderr
     pattern = run_script("predict_custom.py", "in/*.jpg", "--json", "-", cwd=tmp_path)
     assert [entry["image"] for entry in json.loads(pattern.stdout)] == ["in/a.jpg", "in/b.jpg"]
 
@@ -299,7 +299,7 @@ def test_a_closed_pipe_is_no_error():
 # ---- what users get wrong -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("script", ["train_model.py", "verify_all_digits.py", "predict_custom.py"])
+@pytest.mark.parametrize("script", ["train_model.py", "verify_all_digits.py", "predict_custom.py", "draw_digits.py"])
 def test_help_is_the_docstring(script, run_script):
     result = run_script(script, "--help")
     assert result.returncode == 0

@@ -268,7 +268,7 @@ def test_too_little_to_validate_on_is_refused(run_script, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("EPOCHS", 0), ("BATCH_SIZE", 0), ("VALIDATION_SPLIT", 1.5), ("CONV1_FILTERS", 0), ("DROPOUT_RATE", 1), ("AUGMENT", "no"), ("SEED", -1)],
+    [("EPOCHS", 0), ("BATCH_SIZE", 0), ("VALIDATION_SPLIT", 1.5), ("VALIDATION_SPLIT", "0.1"), ("LEARNING_RATE", True), ("DROPOUT_RATE", None), ("CONV1_FILTERS", 0), ("DROPOUT_RATE", 1), ("AUGMENT", "no"), ("SEED", -1)],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(name, value, monkeypatch):
     import train_model
