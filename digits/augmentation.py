@@ -21,22 +21,22 @@ THICKER = 0.5  # largest share of the way to the dilated picture
 THINNER = 0.3  # largest share of the way to the eroded picture
 
 
-def augment(images, labels, rng, often=1.0):
+def augment(images, labels, rng, probability_scale=1.0):
     """Return a new random variant of each picture: written otherwise, warped, with another pen, disturbed.
 
     images: (N, 28, 28) uint8, white on black. labels: (N,) integers, 0 to 9 or something else for what is no digit.
-    rng: numpy Generator; the same state gives the same pictures. often: 0 to 1, times the shares of the pictures that
-    are rewritten, warped strongly or disturbed.
+    rng: numpy Generator; the same state gives the same pictures. probability_scale: 0 to 1, times the
+    shares of the pictures that are rewritten, warped strongly or disturbed.
     """
-    images = letterforms.vary(images, labels, rng, often)
-    images = warp(images, rng, often)
+    images = letterforms.vary(images, labels, rng, probability_scale)
+    images = warp(images, rng, probability_scale)
     images = change_stroke_width(images, rng.uniform(-1.0, 1.0, len(images)))
-    return disturb(images, rng, often)
+    return disturb(images, rng, probability_scale)
 
 
-def warp(images, rng, often=1.0):
+def warp(images, rng, probability_scale=1.0):
     """Return each picture turned, slanted, scaled, moved and bent at random, some strongly."""
-    map_x, map_y = random_coordinates(len(images), rng, often)
+    map_x, map_y = random_coordinates(len(images), rng, probability_scale)
     warped = np.empty_like(images)
     for i in range(len(images)):
         # Cubic, because bilinear interpolation would blur every training picture and no test picture.
@@ -44,12 +44,12 @@ def warp(images, rng, often=1.0):
     return warped
 
 
-def random_coordinates(count, rng, often=1.0):
+def random_coordinates(count, rng, probability_scale=1.0):
     """Return where each pixel of a variant comes from: x and y, each (count, 28, 28) float32, in pixels.
 
     One affine map a picture (rotation, shear, scale, shift) and a smooth elastic displacement on top of it.
     """
-    strength = np.where(rng.random(count) < often * STRONG_SHARE, STRONG, 1.0)
+    strength = np.where(rng.random(count) < probability_scale * STRONG_SHARE, STRONG, 1.0)
     angle = np.deg2rad(strength * rng.uniform(-ROTATION, ROTATION, count))
     shear = strength * rng.uniform(-SHEAR, SHEAR, count)
     scale_x, scale_y = np.exp(strength * rng.uniform(-SCALE, SCALE, (2, count)))

@@ -27,11 +27,14 @@ GAUSSIAN_NOISE = (10, 110)  # grey levels, standard deviation
 IMPULSE_NOISE = (0.02, 0.25)  # share of the pixels that turn black or white
 
 
-def disturb(images, rng, often=1.0):
-    """Return the pictures, about half of them disturbed in one way or in several; often: 0 to 1, times the shares."""
+def disturb(images, rng, probability_scale=1.0):
+    """Return the pictures, about half of them disturbed in one way or in several.
+
+    probability_scale: 0 to 1, times the shares of DISTURBANCES.
+    """
     disturbed = images.copy()
     for disturbance, share in DISTURBANCES.items():
-        chosen = np.flatnonzero(rng.random(len(images)) < often * share)
+        chosen = np.flatnonzero(rng.random(len(images)) < probability_scale * share)
         if len(chosen):
             disturbed[chosen] = disturbance(disturbed[chosen], rng)
     return disturbed

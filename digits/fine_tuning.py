@@ -1,4 +1,4 @@
-"""Learning one person's hand: a short, calm training on their pictures among MNIST's, and the guard over its result.
+"""Learning one person's hand: a short training at a low rate on their pictures among MNIST's, and the guard over its result.
 
 What a network learns last pushes out what it learned before (McCloskey and Cohen 1989, catastrophic interference), so
 nearly all pictures are those that it knows (rehearsal, Robins 1995); and of the way that the weights have gone, as much is
@@ -27,7 +27,7 @@ def pictures_of_round(training, own, settings, number):
     """Return what a round learns from, as training.pictures_of_epoch yields it.
 
     training, own: (pictures (N, 28, 28) uint8, labels (N,) uint8) of MNIST and of the person. All come as new variants, and
-    with pictures of no digit on top, as in an epoch of the calm round of training.
+    with pictures of no digit on top, as in the second phase of training.
     """
     rng = np.random.default_rng([settings["SEED"], number])
     total = STEPS * BATCH_SIZE

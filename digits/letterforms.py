@@ -29,14 +29,15 @@ CURL_LENGTH = (3.0, 8.0)  # pixels that a nine's tail reaches to the left
 CURL_RISE = (0.0, 5.0)  # pixels that it rises there
 
 
-def vary(images, labels, rng, often=1.0):
+def vary(images, labels, rng, probability_scale=1.0):
     """Return the pictures with half of the ones, fours, sevens and nines written in the other way.
 
-    images: (N, 28, 28) uint8, white on black. labels: (N,) integers. rng: numpy Generator. often: 0 to 1, times half.
+    images: (N, 28, 28) uint8, white on black. labels: (N,) integers. rng: numpy Generator. probability_scale: 0 to 1, times
+    half.
     """
     varied = images.copy()
     for digit, rewrite in {1: hook, 4: lean, 7: bar, 9: curl}.items():
-        for i in np.flatnonzero((labels == digit) & (rng.random(len(labels)) < often * SHARE)):
+        for i in np.flatnonzero((labels == digit) & (rng.random(len(labels)) < probability_scale * SHARE)):
             if images[i].any():
                 varied[i] = rewrite(images[i], rng)
     return varied

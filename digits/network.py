@@ -46,10 +46,10 @@ def build(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     inputs = keras.Input((IMAGE_SIZE, IMAGE_SIZE), name="pictures")
     x = layers.Rescaling(1 / 255, name="scaling")(inputs)
     x = layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="one_channel")(x)
-    x = _convolution(x, conv1_filters, 5, "conv1", pooled=True)
-    x = _convolution(x, conv2_filters, 3, "conv2a")
-    x = _convolution(x, conv2_filters, 3, "conv2b", pooled=True)
-    x = _convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
+    x = convolution(x, conv1_filters, 5, "conv1", pooled=True)
+    x = convolution(x, conv2_filters, 3, "conv2a")
+    x = convolution(x, conv2_filters, 3, "conv2b", pooled=True)
+    x = convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
     x = layers.Flatten(name="flatten" if dense_units else FEATURES)(x)
     if dense_units:
         x = layers.Dense(dense_units, activation="relu", name=FEATURES)(x)
@@ -58,7 +58,7 @@ def build(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     return keras.Model(inputs, outputs, name="digit_recognition")
 
 
-def _convolution(x, filters, size, name, padding="valid", pooled=False):
+def convolution(x, filters, size, name, padding="valid", pooled=False):
     """Convolve, pool, normalise, rectify. The normalisation's offset makes a bias superfluous, and pooling before it saves
     three quarters of its work."""
     x = layers.Conv2D(filters, size, padding=padding, use_bias=False, name=name)(x)
@@ -83,9 +83,9 @@ def save(model, h5_path, tflite_path):
     _make_sure_of_room(h5_path, 4 * model.count_params() + H5_FRAME)
     model.save(h5_path, include_optimizer=False)
     if keras.backend.backend() == "tensorflow":
-        _export(model, tflite_path)
+        export(model, tflite_path)
         return
-    code = "import sys; from digits import network; network._export(network.load(sys.argv[1]), sys.argv[2])"
+    code = "import sys; from digits import network; network.export(network.load(sys.argv[1]), sys.argv[2])"
     result = subprocess.run(
         [sys.executable, "-c", code, h5_path.resolve(), tflite_path.resolve()],
         cwd=PROJECT,  # from where the code above finds the package
@@ -115,7 +115,7 @@ def _make_sure_of_room(path, size):
         path.unlink(missing_ok=True)
 
 
-def _export(model, tflite_path, **how):
+def export(model, tflite_path, **how):
     """Convert the network. Raises OSError where the .tflite can't be written, UserError where it can't be converted."""
     try:
         with silent_stderr():
@@ -139,7 +139,7 @@ def save_quantized(model, tflite_path, examples):
     """
     import tensorflow  # here: only this needs more of it than Keras itself calls
 
-    _export(
+    export(
         model,
         tflite_path,
         optimizations=[tensorflow.lite.Optimize.DEFAULT],

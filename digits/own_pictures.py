@@ -13,7 +13,7 @@ from digits import dataset, preprocessing
 from digits.config import IMAGE_SIZE, UserError
 from digits.picture import open_picture
 
-HELD_OUT = 4  # about every so manieth picture is not learned from but decides whether the learning helped. chosen
+HELD_OUT = 4  # about one picture in four is not learned from, but tells whether the learning helped. chosen
 
 
 class OwnPictures(NamedTuple):

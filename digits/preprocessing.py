@@ -2,7 +2,7 @@
 
     picture.open_picture       file or Pillow image -> upright RGB pixels
     ink.find_ink               pixels -> how strongly each one is inked
-    segmentation.find_digits   ink -> candidates for digits, some of them whole and cut: reading.best_way takes the best
+    segmentation.find_digits   ink -> candidates for digits, some of them whole and cut: reading.best_path takes the best
     digit_crop                 one digit's ink -> (28, 28) uint8, the way MNIST was made
     prepare                    the last three
 """
@@ -27,7 +27,7 @@ class Prepared(NamedTuple):
     """What may be written in a picture: N candidates for digits, of which the recogniser takes those that fit best.
 
     crops: (N, 28, 28) uint8. boxes: [[x, y, width, height]] in pixels of the full picture. candidates: N of them, with
-    the row of each and the places between digits that it leads from and to.
+    the row of each and the nodes of the segmentation graph between which it is an edge.
     """
 
     crops: np.ndarray

@@ -11,7 +11,7 @@ from digits import model_files, preprocessing
 from digits.config import IMAGE_SIZE, MODEL_NAME, MODELS_DIR, NUM_CLASSES, UserError
 from digits.picture import open_picture
 from digits.quiet import silent_stderr
-from digits.reading import CLEAR, best_way, doubts
+from digits.reading import CLEAR, best_path, candidate_costs
 
 logger = logging.getLogger(__name__)
 
@@ -136,14 +136,14 @@ class Recognizer:
         for cutting in (False, True):
             prepared = preprocessing.prepare(picture, ink, quarter_turns, cutting)
             probabilities, scores, sure = self.classify(prepared.crops)
-            doubt = doubts(prepared.candidates, probabilities, scores)
-            if (doubt <= CLEAR).all():
+            costs = candidate_costs(prepared.candidates, probabilities, scores)
+            if (costs <= CLEAR).all():
                 break
         cut_off = np.array([candidate.cut for candidate in prepared.candidates], bool)
         sure &= ~(cut_off & (probabilities.argmax(axis=1) == 1))  # a stroke cut off any letter looks like a 1
-        way = best_way(prepared.candidates, doubt)
-        boxes, rows = [prepared.boxes[i] for i in way], [prepared.candidates[i].row for i in way]
-        return _Digits(prepared.crops[way], boxes, rows, probabilities[way], scores[way], sure[way])
+        path = best_path(prepared.candidates, costs)
+        boxes, rows = [prepared.boxes[i] for i in path], [prepared.candidates[i].row for i in path]
+        return _Digits(prepared.crops[path], boxes, rows, probabilities[path], scores[path], sure[path])
 
 
 def failed_reading(name, message):

@@ -1,7 +1,7 @@
-"""Ink -> candidates: pieces of ink that may be one digit each, as a graph through which every way is a reading.
+"""Ink -> candidates: pieces of ink that may be one digit each, as a graph in which every path is a reading.
 
 Digits that touch can't be told from one wide digit by their shape alone: only who reads them can. So nothing is
-decided here that needs reading. Wide ink is offered whole and cut in several ways, and the recogniser takes the way
+decided here that needs reading. Wide ink is offered whole and cut in several ways, and the recogniser takes the path
 with the best digits (LeCun, Bottou, Bengio and Haffner 1998, section VII: over-segmentation and a segmentation graph).
 """
 
@@ -47,8 +47,9 @@ class Candidate(NamedTuple):
     """What may be one digit.
 
     box: (x, y, width, height) in pixels. ink: (height, width) uint8, zero where it is not the digit's. row: from 0.
-    start, end: it leads from one place between digits to a later one; places are counted in reading order from 0.
-    doubt: what its shape says against its being a digit, in units of log-odds. cut: whether it is a part of wider ink.
+    start, end: the nodes of the segmentation graph between which it is an edge; a node is a boundary at which one digit may
+    end and the next begin, numbered in reading order from 0. cost: what its shape says against its being a digit, in units
+    of log-odds, 0 or more. cut: whether it is a part of wider ink.
     """
 
     box: tuple
@@ -56,7 +57,7 @@ class Candidate(NamedTuple):
     row: int
     start: int
     end: int
-    doubt: float
+    cost: float
     cut: bool
 
 
@@ -79,7 +80,7 @@ class _Piece(NamedTuple):
 
 
 def find_digits(ink, cutting=True):
-    """Return the Candidates in the ink, (height, width) uint8. Every way from place 0 to the last one is a reading.
+    """Return the Candidates in the ink, (height, width) uint8. Every path from node 0 to the last node is a reading.
 
     cutting: False offers each digit's ink only whole, which takes a quarter of the time.
     """
@@ -92,28 +93,28 @@ def find_digits(ink, cutting=True):
     if not pieces:
         return []
 
-    candidates, place = [], 0
+    candidates, node = [], 0
     for row, digits in enumerate(_rows(_digits(pieces, labels))):
-        before = None  # the digit to the left and its first place
+        before = None  # the digit to the left and the node at which it starts
         for digit in digits:
             left, top, strokes = _strokes(ink, labels, digit)
             cuts = _cuts(strokes) if cutting else []
-            end = place + len(cuts) + 1
+            end = node + len(cuts) + 1
             if cutting and before and _may_be_one(before[0], digit):
                 candidates.append(_candidate(*_strokes(ink, labels, before[0] + digit), row, before[1], end, JOINED))
             for first, last, part in _parts(strokes, cuts):
                 cut = last - first <= len(cuts)
-                doubt = LOW * (1 - cv2.boundingRect(part)[3] / len(part)) if cut else 0.0
-                candidates.append(_candidate(left, top, part, row, place + first, place + last, doubt, cut))
-            before, place = (digit, place), end
+                cost = LOW * (1 - cv2.boundingRect(part)[3] / len(part)) if cut else 0.0
+                candidates.append(_candidate(left, top, part, row, node + first, node + last, cost, cut))
+            before, node = (digit, node), end
     return candidates
 
 
-def _candidate(left, top, strokes, row, start, end, doubt, cut=False):
-    """Return strokes, whose frame begins at left and top, as a Candidate; being wide adds to its doubt."""
+def _candidate(left, top, strokes, row, start, end, cost, cut=False):
+    """Return strokes, whose frame begins at left and top, as a Candidate; being wide adds to its cost."""
     x, y, width, height = cv2.boundingRect(strokes)
-    doubt += WIDE * max(width / height - WIDE_FROM, 0)
-    return Candidate((left + x, top + y, width, height), strokes[y : y + height, x : x + width], row, start, end, doubt, cut)
+    cost += WIDE * max(width / height - WIDE_FROM, 0)
+    return Candidate((left + x, top + y, width, height), strokes[y : y + height, x : x + width], row, start, end, cost, cut)
 
 
 # ---- which pieces are strokes of digits -----------------------------------------------------------------------

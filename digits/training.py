@@ -25,9 +25,10 @@ from digits.muon import Muon
 
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 FIRST_RATE = 0.05  # share of the highest learning rate with which it begins
-CALM_SHARE = 2 / 7  # of the epochs, the last ones: the second round. chosen
-CALM = 0.4  # in it, variants and disturbances reach so many times as many pictures. chosen on validation pictures
-CALM_RATE = 0.4  # and the learning rate begins at this share of the highest. chosen
+# The second phase, the last epochs: milder augmentation, and a learning rate that begins once more.
+SECOND_PHASE_SHARE = 2 / 7  # of the epochs. chosen
+SECOND_PHASE_PROBABILITY_SCALE = 0.4  # times as many pictures are varied and disturbed. chosen on validation pictures
+SECOND_PHASE_RATE = 0.4  # share of the highest learning rate with which it begins. chosen
 NOT_DIGITS = 0.1  # pictures of no digit in an epoch, for each picture of one. chosen
 LEAST_PROBABILITY = 1e-7  # of the right digit, in a loss: Keras' own bound
 CHUNK = 500  # pictures augmented or scored at a time: what fits a processor's cache
@@ -40,9 +41,9 @@ def not_digits_beside(images):
     return round(NOT_DIGITS * len(images))
 
 
-def calm_epochs(epochs):
-    """Return how many of the epochs make up the second round."""
-    return round(CALM_SHARE * epochs)
+def second_phase_epochs(epochs):
+    """Return how many of the epochs make up the second phase."""
+    return round(SECOND_PHASE_SHARE * epochs)
 
 
 def pictures_of_epoch(images, labels, settings, epoch):
@@ -52,7 +53,8 @@ def pictures_of_epoch(images, labels, settings, epoch):
     no digit come on top, with the label 10.
     """
     rng = np.random.default_rng([settings["SEED"], epoch])
-    often = 1.0 if epoch < settings["EPOCHS"] - calm_epochs(settings["EPOCHS"]) else CALM
+    in_second_phase = epoch >= settings["EPOCHS"] - second_phase_epochs(settings["EPOCHS"])
+    probability_scale = SECOND_PHASE_PROBABILITY_SCALE if in_second_phase else 1.0
     if settings["AUGMENT"]:
         none = not_digits.draw(not_digits_beside(images), images, labels, rng)
         images = np.concatenate([images, none])
@@ -61,7 +63,7 @@ def pictures_of_epoch(images, labels, settings, epoch):
     for start in range(0, len(images), CHUNK):
         chosen = order[start : start + CHUNK]
         pictures, answers = images[chosen], labels[chosen]
-        yield (augment(pictures, answers, rng, often) if settings["AUGMENT"] else pictures), answers
+        yield (augment(pictures, answers, rng, probability_scale) if settings["AUGMENT"] else pictures), answers
 
 
 def batches(chunks, size):
@@ -174,10 +176,10 @@ class StopBetweenBatches:
         return future.result()
 
 
-class TwoRounds(keras.optimizers.schedules.LearningRateSchedule):
+class CosineWithRestart(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate, by step: it rises, falls to zero along a cosine, and falls once more from a lower start.
 
-    A warm restart (SGDR, Loshchilov and Hutter 2017). first, second: steps in each round. highest: the highest rate.
+    A warm restart (SGDR, Loshchilov and Hutter 2017). first, second: steps in each phase. highest: the highest rate.
     """
 
     def __init__(self, first, second, highest):
@@ -186,7 +188,7 @@ class TwoRounds(keras.optimizers.schedules.LearningRateSchedule):
         self.first = keras.optimizers.schedules.CosineDecay(
             highest * FIRST_RATE, max(1, first - warm_up), warmup_target=highest, warmup_steps=warm_up
         )
-        self.second = keras.optimizers.schedules.CosineDecay(highest * CALM_RATE, max(1, second))
+        self.second = keras.optimizers.schedules.CosineDecay(highest * SECOND_PHASE_RATE, max(1, second))
 
     def __call__(self, step):
         return keras.ops.where(step < self.steps, self.first(step), self.second(keras.ops.maximum(step - self.steps, 0)))
@@ -196,14 +198,14 @@ def fit(model, training, validation, settings, checkpoint, resume):
     """Train the model in place and return its history by epoch: [{"accuracy", "loss", "val_accuracy", "val_loss", "seconds"}].
 
     training, validation: (pictures (N, 28, 28) uint8, labels (N,) uint8). settings: the names in capitals of
-    train_model.py. The first round learns to read what is badly written and badly shown, the second, calmer one to read
-    the rest more exactly. The last epoch's weights are kept: among the last few, the best on validation is the luckiest.
+    train_model.py. The first phase learns to read what is badly written and badly shown, the second, with milder pictures and
+    a lower rate, to read the rest more exactly. The last epoch's weights are kept: among the last few, the best on validation is the luckiest.
     """
     epochs = settings["EPOCHS"]
     pictures = len(training[0]) + (not_digits_beside(training[0]) if settings["AUGMENT"] else 0)
     steps = -(-pictures // settings["BATCH_SIZE"])
-    calm = calm_epochs(epochs)
-    rate = TwoRounds((epochs - calm) * steps, calm * steps, settings["LEARNING_RATE"])
+    second = second_phase_epochs(epochs)
+    rate = CosineWithRestart((epochs - second) * steps, second * steps, settings["LEARNING_RATE"])
     model.compile(Muon(rate), "categorical_crossentropy", metrics=[DigitAccuracy(name="accuracy")])
     model.optimizer.build(model.trainable_variables)
 
