@@ -113,8 +113,8 @@ def split(crops):
     if len(crops) < HELD_OUT:
         raise UserError(
             f"{len(crops)} of your pictures can be learned from.\n"
-            f"Expected {HELD_OUT} or more, for one in {HELD_OUT} is held out to tell whether it helped; ten of each digit that is\n"
-            "misread are a good start. To keep more: python predict_custom.py PICTURE --label 7"
+            f"Expected {HELD_OUT} or more, for one in {HELD_OUT} is held out to tell whether it helped; ten of each digit "
+            "that is\nmisread are a good start. To keep more: python predict_custom.py PICTURE --label 7"
         )
     sums = [_sum(picture) for picture in crops]
     held_out = [i for i in range(len(crops)) if sums[i][0] % HELD_OUT == 0] or [sums.index(min(sums))]
