@@ -49,16 +49,16 @@ class Averaging(training.Muon):
 
 def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     """Return a network as network.build does, with two 3x3 convolutions before the first pooling (Simonyan and Zisserman 2015)."""
-    from digits.network import _convolution, keras, layers
+    from digits.network import convolution, keras, layers
 
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((28, 28))
     x = layers.Reshape((28, 28, 1))(layers.Rescaling(1 / 255)(inputs))
-    x = _convolution(x, conv1_filters, 3, "conv1a")
-    x = _convolution(x, conv1_filters, 3, "conv1b", pooled=True)
-    x = _convolution(x, conv2_filters, 3, "conv2a")
-    x = _convolution(x, conv2_filters, 3, "conv2b", pooled=True)
-    x = _convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
+    x = convolution(x, conv1_filters, 3, "conv1a")
+    x = convolution(x, conv1_filters, 3, "conv1b", pooled=True)
+    x = convolution(x, conv2_filters, 3, "conv2a")
+    x = convolution(x, conv2_filters, 3, "conv2b", pooled=True)
+    x = convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
     x = layers.Dropout(dropout_rate)(layers.Flatten(name="features")(x))
     return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
 
@@ -83,7 +83,7 @@ ROWS = {
     "no pictures of no digit": [(training, "NOT_DIGITS", 0.0)],
     "no augmentation": [(train_model, "AUGMENT", False)],
     "last epoch without it": [(training, "pictures_of_epoch", plain_at_the_end)],
-    "no calm round": [(training, "CALM_SHARE", 0.0)],
+    "no second phase": [(training, "SECOND_PHASE_SHARE", 0.0)],
     "averaged weights": [(training, "Muon", Averaging)],
     "Adam": [(training, "Muon", adam), (train_model, "LEARNING_RATE", 0.005)],
     "two at full size": [(network, "build", two_at_full_size)],

@@ -1,8 +1,10 @@
 """What happens to a digit on its way into a picture: pencils, blur, backgrounds, noise, stray lines, neighbours.
 
-A network that has only seen black backgrounds reads a foggy MNIST at 9 % where it reads MNIST at 99.6 %; geometry alone
-is not augmentation enough (Mu and Gilmer 2019 show it for many networks).
-Every function takes and returns (N, 28, 28) uint8, white ink on black, and draws from a numpy Generator.
+A network that has only seen black backgrounds misreads digits on others: corruptions that leave a digit readable for a
+person cost networks much of their accuracy on MNIST (MNIST-C, Mu and Gilmer 2019). Turning and bending don't prepare for that.
+
+A disturbance takes pictures, (N, 28, 28) uint8, white ink on black, and a numpy Generator, and returns new pictures of the
+same shape and type; it leaves the given ones as they are.
 """
 
 import cv2
@@ -10,28 +12,34 @@ import numpy as np
 
 from digits.config import IMAGE_SIZE
 
+# All chosen, as are the few numbers within the functions; benchmarks/ingredients.py trains without groups of disturbances.
+# Pairs are ranges, from which each picture draws a number; of whole pixels the upper end is never drawn.
 NODES = 5  # control points a side of a smooth random field
 TEXTURE = (0.2, 0.8)  # share of the ink that a pencil leaves out where the paper is roughest
 BLUR = (0.5, 1.9)  # pixels, standard deviation
-MOTION = (1, 4)  # whole pixels to either side over which a moving hand smears; of whole pixels the last is excluded
-COARSE_SIDE = (11, 20)  # whole pixels to which a picture is reduced and from which it is enlarged again
+MOTION = (1, 4)  # whole pixels to either side over which a moving hand smears
+COARSE_SIDE = (11, 20)  # whole pixels of the side to which a picture is reduced before it is enlarged again
 PAPER = (15, 170)  # grey levels of a background that is not black
 CONTRAST = (70, 240)  # grey levels between it and the ink
-BAND_WIDTH = (2, 12)  # pixels
+BAND_WIDTH = (2, 12)  # pixels: half of a negative band's width, half of the distance between stripes
 LINE_WIDTH = (1, 3)  # whole pixels
-NEIGHBOUR_DISTANCE = (14, 22)  # whole pixels between the middles of a digit and its neighbour; the frame is cut at 14
+NEIGHBOUR_DISTANCE = (14, 22)  # whole pixels between the middles of a digit and its neighbour; the frame ends at 14
 BLOTS = (0.7, 1.6)  # standard deviations of a smooth field above which it is a blot
-SCATTER = 2  # pixels that frosted glass moves each pixel at most, either way
-PHOTONS = (1.0, 12.0)  # counted where a picture is white
+SCATTER = 2  # whole pixels that frosted glass moves each pixel at most, either way
+PHOTONS = (1.0, 12.0)  # that are counted where a picture is white
 GAUSSIAN_NOISE = (10, 110)  # grey levels, standard deviation
 IMPULSE_NOISE = (0.02, 0.25)  # share of the pixels that turn black or white
 
 
-def disturb(images, rng, often=1.0):
-    """Return the pictures, about half of them disturbed in one way or in several; often: 0 to 1, times the shares."""
+def disturb(images, rng, probability_scale=1.0):
+    """Return the pictures, about half of them disturbed in one way or in several.
+
+    images: (N, 28, 28) uint8, white on black. rng: numpy Generator. probability_scale: 0 to 1, multiplies the probabilities
+    in DISTURBANCES. Returns (N, 28, 28) uint8.
+    """
     disturbed = images.copy()
     for disturbance, share in DISTURBANCES.items():
-        chosen = np.flatnonzero(rng.random(len(images)) < often * share)
+        chosen = np.flatnonzero(rng.random(len(images)) < probability_scale * share)
         if len(chosen):
             disturbed[chosen] = disturbance(disturbed[chosen], rng)
     return disturbed
@@ -61,7 +69,7 @@ def blur(images, rng):
 
 
 def coarse(images, rng):
-    """Reduce and enlarge, as where somebody's picture was a miniature."""
+    """Reduce and enlarge again, as where somebody's picture was a miniature."""
     result = np.empty_like(images)
     for i, image in enumerate(images):
         side = rng.integers(*COARSE_SIDE)
@@ -129,7 +137,7 @@ def stray_lines(images, rng):
 
 
 def neighbours(images, rng):
-    """Let a part of another digit reach into the frame from the left or from the right."""
+    """Let a part of another of the pictures reach into the frame from the left or from the right."""
     result = images.copy()
     for image, other in zip(result, images[rng.permutation(len(images))]):
         distance = rng.integers(*NEIGHBOUR_DISTANCE)
@@ -141,7 +149,7 @@ def neighbours(images, rng):
 
 
 def noise(images, rng):
-    """Add the grain of a camera, count too few photons, or turn single pixels black and white."""
+    """Add the grain of a camera, count too few photons, or turn single pixels black or white."""
     count = len(images)
     grain = images + _uniform(rng, GAUSSIAN_NOISE, count) * rng.standard_normal(images.shape, np.float32)
     photons = _uniform(rng, PHOTONS, count)
@@ -151,7 +159,8 @@ def noise(images, rng):
     return _grey_levels(np.choose(rng.integers(0, 3, (count, 1, 1)), (grain, shot, impulses)))
 
 
-# The share of the pictures that each disturbance reaches. They fall independently: about half stay as they are.
+# The probability that a picture meets each disturbance, in the order in which they come. All chosen. They are drawn
+# independently, so 44 % of the pictures stay as they are. The dictionary stands here because it names the functions above.
 DISTURBANCES = {
     pencil: 0.08,
     neighbours: 0.08,
@@ -167,9 +176,9 @@ DISTURBANCES = {
 
 
 def smooth_fields(shape, rng):
-    """Return random smooth fields, shape + (28, 28) float32, mean 0, standard deviation near 1.
+    """Return random smooth fields, shape + (28, 28) float32, mean 0, standard deviation 1. shape: a tuple of whole numbers.
 
-    Each is a normal variable at every node of a coarse grid, blended by normalised Gaussians between them.
+    Each is a normal variable at every node of a coarse grid, and a sum of these, weighted by Gaussians, between the nodes.
     """
     nodes = np.linspace(0, IMAGE_SIZE - 1, NODES)
     distance = (np.arange(IMAGE_SIZE)[:, None] - nodes) / (nodes[1] - nodes[0])
@@ -180,9 +189,10 @@ def smooth_fields(shape, rng):
 
 
 def _uniform(rng, bounds, count):
-    """Return a number a picture between the bounds, (count, 1, 1) float32."""
+    """Return a random number between the bounds for each picture, (count, 1, 1) float32."""
     return rng.uniform(*bounds, (count, 1, 1)).astype(np.float32)
 
 
 def _grey_levels(values):
+    """Return the values, limited to 0 to 255, as uint8."""
     return np.clip(values, 0, 255).astype(np.uint8)

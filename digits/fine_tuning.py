@@ -1,8 +1,8 @@
-"""Learning one person's hand: a short, calm training on their pictures among MNIST's, and the guard over its result.
+"""Learning one person's hand: a short training at a low rate on their pictures among MNIST's, and the guard over its result.
 
-What a network learns last pushes out what it learned before (McCloskey and Cohen 1989, catastrophic interference), so
-nearly all pictures are those that it knows (rehearsal, Robins 1995); and of the way that the weights have gone, as much is
-kept as the guard allows (weight-space ensembles, Wortsman et al. 2022).
+What a network learns last pushes out what it learned before (catastrophic interference, McCloskey and Cohen 1989). So most
+of the pictures are those that it has learned already (rehearsal, Robins 1995); and of the way from the earlier weights to
+the new ones, as much is kept as the guard allows (weight-space ensembles, Wortsman et al. 2022).
 """
 
 import itertools
@@ -13,21 +13,24 @@ import numpy as np
 from digits.muon import Muon
 from digits.training import NOT_DIGITS, DigitAccuracy, StopBetweenBatches, batches, made_ahead, pictures_of_epoch, take_steps
 
-ROUNDS = 4  # after each, a line is printed
-STEPS = 75  # in each round
-BATCH_SIZE = 128
-OWN_SHARE = 0.06  # of the pictures of digits. chosen: with 0.25 an odd seven cost about 20 of 5,999 validation pictures, with 0.06 11
-LEARNING_RATE = 0.001  # the highest; it falls to zero
-WARM_UP = 0.1  # share of the steps in which it rises
+ROUNDS = 4  # after each, a line is printed. chosen
+STEPS = 75  # batches in each round. chosen
+BATCH_SIZE = 128  # pictures. chosen
+# The person's share of the pictures of digits. Chosen on an odd seven: learning it lost about 20 of 5,999 validation
+# pictures with 0.25, and 11 with 0.06.
+OWN_SHARE = 0.06
+LEARNING_RATE = 0.001  # the highest; it falls to zero. chosen
+WARM_UP = 0.1  # share of the steps in which it rises. chosen
 SHARES = (1.0, 0.75, 0.5)  # of the weights' way, tried in this order until one passes the guard; less teaches little. chosen
-MOST_LOST = 0.001  # share of MNIST's validation pictures that may be lost: 0.1 points
+MOST_LOST = 0.001  # share of MNIST's validation pictures that may be lost: 0.1 points. chosen
 
 
 def pictures_of_round(training, own, settings, number):
-    """Return what a round learns from, as training.pictures_of_epoch yields it.
+    """Return what a round learns from: an iterator as training.pictures_of_epoch, for STEPS batches.
 
-    training, own: (pictures (N, 28, 28) uint8, labels (N,) uint8) of MNIST and of the person. All come as new variants, and
-    with pictures of no digit on top, as in an epoch of the calm round of training.
+    training, own: (pictures (N, 28, 28) uint8, labels (N,) uint8) of MNIST and of the person, N at least 1. settings: those
+    that the model was trained with. number: the round's, from 0. With AUGMENT, all come as new variants, and with pictures
+    of no digit on top, as in the second phase of training.
     """
     rng = np.random.default_rng([settings["SEED"], number])
     total = STEPS * BATCH_SIZE
@@ -37,16 +40,19 @@ def pictures_of_round(training, own, settings, number):
     chosen_own = _so_many(rng, len(own[0]), count)
     images = np.concatenate([training[0][chosen], own[0][chosen_own]])
     labels = np.concatenate([training[1][chosen], own[1][chosen_own]])
-    return pictures_of_epoch(images, labels, settings, settings["EPOCHS"] + number)  # numbers that no epoch had
+    return pictures_of_epoch(images, labels, settings, settings["EPOCHS"] + number)  # a number that no epoch had
 
 
 def _so_many(rng, there, wanted):
-    """Return so many indices of those that there are, in random order: each as often as any other, give or take one."""
+    """Return as many random indices below there as wanted, (wanted,) int: each as often as any other, give or take one."""
     return np.concatenate([rng.permutation(there) for _ in range(-(-wanted // there))])[:wanted]
 
 
 def learn(model, training, own, settings):
-    """Train the model in place. training, own, settings: as in pictures_of_round."""
+    """Train the model in place and print a line for each round. training, own, settings: as in pictures_of_round.
+
+    Raises KeyboardInterrupt after Ctrl-C, between two batches.
+    """
     steps = ROUNDS * STEPS
     warm_up = round(WARM_UP * steps)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -61,9 +67,9 @@ def learn(model, training, own, settings):
 
 
 def shares_of_the_way(model, before):
-    """Yield each of SHARES while the model has so much of the way from the earlier weights to its present ones.
+    """Yield each of SHARES in turn; meanwhile the model's weights lie that share of the way from before to what they were.
 
-    before: what model.get_weights() returned. Normalisation's statistics go along.
+    before: what model.get_weights() returned before learning. The statistics of the normalisations are interpolated, too.
     """
     after = model.get_weights()
     for share in SHARES:
@@ -72,7 +78,10 @@ def shares_of_the_way(model, before):
 
 
 def objections(before, after):
-    """Return what speaks against replacing the model, a list of sentences. before, after: {"held_out" and "validation": score}."""
+    """Return what speaks against replacing the model, a list of clauses, empty where nothing does.
+
+    before, after: {"held_out": score, "validation": score}, each as training.score returns it.
+    """
     found = []
     if after["held_out"]["correct"] < before["held_out"]["correct"]:
         found.append("fewer of your pictures that were held out are read right than before")

@@ -1,6 +1,6 @@
 """The CNN: build, save, load. The only module that knows Keras' file formats.
 
-Importing this imports Keras, which takes seconds: whoever reads pictures with a .tflite does without it.
+Importing this imports Keras, which takes seconds; reading pictures with a .tflite does without it.
 """
 
 import io
@@ -17,7 +17,7 @@ from digits.config import IMAGE_SIZE, NUM_CLASSES, PROJECT, UserError
 from digits.files import BOUNDED_COMPRESSIONS
 from digits.quiet import silent_stderr
 
-# TensorFlow leaves oneDNN's convolutions unused on processors without AVX-512, where they are as much faster.
+# TensorFlow does not use oneDNN's convolutions on processors without AVX-512, although they are faster there, too.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 with silent_stderr():
@@ -28,28 +28,28 @@ with silent_stderr():
 
 absl.logging.set_verbosity(absl.logging.ERROR)  # the .h5 is a legacy format on purpose: everything reads it
 
-FEATURES = "features"  # the last hidden layer, by which a file's reader finds what describes a digit
+FEATURES = "features"  # the name of the last hidden layer, by which whoever opens a model's file finds it
 
-H5_FRAME = 200_000  # bytes of an .h5 that are no weights, at most; they are about 60,000
+H5_FRAME = 200_000  # bytes allowed for what is no weight in an .h5; measured: about 60,000. chosen
 LARGEST = 10**9  # bytes that a model's file may unpack to: 250 million weights, a thousand times ours. chosen
 
 
 def build(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     """Return the untrained network: (N, 28, 28), 0 to 255 -> probabilities (N, 10), float32.
 
-    Convolutions, each with batch normalisation (Ioffe and Szegedy 2015), halved twice by pooling. The first is 5x5 and is
-    pooled at once: most of the time goes where the picture is still large. conv1_filters and conv2_filters: channels
-    before and after the first pooling, doubled after the second. dense_units: width of the last hidden layer, 0 for none.
-    dropout_rate: 0 to below 1, before the output. seed: of the first weights and of the dropout.
+    Four convolutions, each with batch normalisation (Ioffe and Szegedy 2015); pooling halves the picture twice. The first is
+    5x5 and is pooled at once, for most of the time is spent where the picture is still large. conv1_filters: channels
+    before the first pooling. conv2_filters: channels after it, doubled after the second. dense_units: width of the last
+    hidden layer, 0 for none. dropout_rate: 0 to below 1, before the output. seed: of the initial weights and of the dropout.
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((IMAGE_SIZE, IMAGE_SIZE), name="pictures")
     x = layers.Rescaling(1 / 255, name="scaling")(inputs)
     x = layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="one_channel")(x)
-    x = _convolution(x, conv1_filters, 5, "conv1", pooled=True)
-    x = _convolution(x, conv2_filters, 3, "conv2a")
-    x = _convolution(x, conv2_filters, 3, "conv2b", pooled=True)
-    x = _convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
+    x = convolution(x, conv1_filters, 5, "conv1", pooled=True)
+    x = convolution(x, conv2_filters, 3, "conv2a")
+    x = convolution(x, conv2_filters, 3, "conv2b", pooled=True)
+    x = convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
     x = layers.Flatten(name="flatten" if dense_units else FEATURES)(x)
     if dense_units:
         x = layers.Dense(dense_units, activation="relu", name=FEATURES)(x)
@@ -58,9 +58,13 @@ def build(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     return keras.Model(inputs, outputs, name="digit_recognition")
 
 
-def _convolution(x, filters, size, name, padding="valid", pooled=False):
-    """Convolve, pool, normalise, rectify. The normalisation's offset makes a bias superfluous, and pooling before it saves
-    three quarters of its work."""
+def convolution(x, filters, size, name, padding="valid", pooled=False):
+    """Return the layer x convolved, pooled if wanted, normalised and rectified.
+
+    filters: channels of the result. size: of the square kernel, in pixels. name: begins the names of the layers. padding:
+    "valid" or "same". The normalisation's offset makes a bias superfluous, and pooling before it saves three quarters of its
+    work.
+    """
     x = layers.Conv2D(filters, size, padding=padding, use_bias=False, name=name)(x)
     if pooled:
         x = layers.MaxPooling2D(name=f"{name}_pool")(x)
@@ -69,23 +73,24 @@ def _convolution(x, filters, size, name, padding="valid", pooled=False):
 
 
 def layer_table(model):
-    """Return [(layer, shape of its output for one picture, parameters)], the sum last."""
+    """Return [(layer, shape of its output for one picture, parameters)], their sum in the last row; for printing."""
     rows = [(layer.name, tuple(layer.output.shape)[1:], f"{layer.count_params():,}") for layer in model.layers]
     return [*rows, ("all", "", f"{model.count_params():,}")]
 
 
 def save(model, h5_path, tflite_path):
-    """Write the network as .h5 and, with the same weights, as .tflite. Raises UserError where TensorFlow is missing.
+    """Write the network as .h5 and, with the same weights, as .tflite. h5_path, tflite_path: Paths.
 
-    Saving with the optimizer would change the model's compiled configuration (Keras 3.15.1), so it is left out. Only
-    TensorFlow writes .tflite files: where Keras runs on something else, such as JAX, another process converts the .h5.
+    Raises OSError where a file can't be written, UserError where it can't be converted, as where TensorFlow is missing.
+    The optimizer is left out, for saving it changes the model's compiled configuration (Keras 3.15.1). Only TensorFlow
+    writes .tflite files: where Keras runs on something else, such as JAX, another process converts the .h5.
     """
     _make_sure_of_room(h5_path, 4 * model.count_params() + H5_FRAME)
     model.save(h5_path, include_optimizer=False)
     if keras.backend.backend() == "tensorflow":
-        _export(model, tflite_path)
+        export(model, tflite_path)
         return
-    code = "import sys; from digits import network; network._export(network.load(sys.argv[1]), sys.argv[2])"
+    code = "import sys; from digits import network; network.export(network.load(sys.argv[1]), sys.argv[2])"
     result = subprocess.run(
         [sys.executable, "-c", code, h5_path.resolve(), tflite_path.resolve()],
         cwd=PROJECT,  # from where the code above finds the package
@@ -115,14 +120,17 @@ def _make_sure_of_room(path, size):
         path.unlink(missing_ok=True)
 
 
-def _export(model, tflite_path, **how):
-    """Convert the network. Raises OSError where the .tflite can't be written, UserError where it can't be converted."""
+def export(model, tflite_path, **how):
+    """Write the network as .tflite. Keras has to run on TensorFlow. how: options of its converter, by name.
+
+    Raises OSError where the file can't be written, UserError where the network can't be converted.
+    """
     try:
         with silent_stderr():
             model.export(tflite_path, format="litert", verbose=False, **how)
     except OSError:
         raise
-    except Exception as error:  # TensorFlow's errors have no common kind; a full disk for its temporary files is a likely one
+    except Exception as error:  # TensorFlow's errors have no common type; likely is a full disk for its temporary files
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"The .tflite could not be made: {reason}\n"
@@ -134,12 +142,13 @@ def _export(model, tflite_path, **how):
 def save_quantized(model, tflite_path, examples):
     """Write the network as a .tflite that calculates with whole numbers of 8 bits, a quarter of the size.
 
-    Weights and what the layers hand on are rounded to 256 levels, over the ranges that the examples, (N, 28, 28) uint8, take
-    (Jacob et al. 2018). Input and output stay float32 as in the other .tflite. Keras has to run on TensorFlow.
+    Weights and the layers' outputs are rounded to 256 levels, over the ranges that they take for the examples, (N, 28, 28)
+    uint8 (Jacob et al. 2018). Input and output stay float32, as in the other .tflite. Keras has to run on TensorFlow.
+    Raises as export does.
     """
     import tensorflow  # here: only this needs more of it than Keras itself calls
 
-    _export(
+    export(
         model,
         tflite_path,
         optimizations=[tensorflow.lite.Optimize.DEFAULT],
@@ -148,10 +157,10 @@ def save_quantized(model, tflite_path, examples):
 
 
 def load(path, seed=None):
-    """Return the network in an .h5 or .keras file. Raises UserError for anything else.
+    """Return the network in an .h5 or .keras file. Raises UserError for anything else, and where it can't run here.
 
-    seed: of the dropout, for who learns on: a file does not hold it, and each loading would draw another. Nothing in the file
-    is run: safe_mode stays on, and the compiled configuration is left unread.
+    seed: of the dropout, for a training that goes on: the file does not hold it, and each loading would draw another.
+    Nothing in the file is run: safe_mode stays on, and the compiled configuration is not read.
     """
     if seed is not None:
         keras.utils.set_random_seed(seed)
@@ -182,7 +191,7 @@ def load(path, seed=None):
 
 
 def _check_size(path):
-    """Raise ValueError where what the file declares is too large to be unpacked. Keras itself lets each array have 4 GiB."""
+    """Raise ValueError where the file declares more than LARGEST bytes. Keras itself allows each array 4 GiB."""
     if not zipfile.is_zipfile(path):
         declared = _declared_in_h5(path)
     else:
@@ -200,7 +209,7 @@ def _check_size(path):
 
 
 def _declared_in_h5(file):
-    """Return how many bytes the arrays in an HDF5 file, a path or an open file, declare. Links are not followed."""
+    """Return how many bytes the arrays in an HDF5 file declare. file: a path or an open file. Links are not followed."""
     import h5py  # here: it comes with Keras, and the rest of this module needs none of it
 
     sizes = []
@@ -215,5 +224,5 @@ def _declared_in_h5(file):
 
 
 def answer(model, crops):
-    """Return the probabilities (N, 10) float32 of the crops (N, 28, 28), 0 to 255. Much quicker than model.predict."""
+    """Return the probabilities (N, 10) float32 of the crops (N, 28, 28), 0 to 255, any type. Quicker than model.predict."""
     return keras.ops.convert_to_numpy(model(crops, training=False))

@@ -1,8 +1,8 @@
 """Pictures that hold no digit, so that the network learns to be unsure of what it does not know.
 
-Outlier exposure (Hendrycks, Mazeika and Dietterich 2019): a network that is taught to give every digit the same
-probability on some pictures of nothing does so on others, too. Everything here is drawn by code or put together from
-MNIST's own training pictures; no letter that a digit may look like is among them (not O, I, l, S, Z, B, G, q, ...).
+Outlier exposure (Hendrycks, Mazeika and Dietterich 2019): a network that is taught to find all ten digits equally likely
+on some pictures without a digit does so on others, too. Everything here is drawn by code or put together from MNIST's own
+training pictures. No letter that looks like a digit is among them (not O, I, l, S, Z, B, G, q, ...).
 """
 
 import cv2
@@ -11,13 +11,20 @@ import numpy as np
 from digits.config import IMAGE_SIZE
 from digits.mnist_form import fit_into_box, place_by_mass
 
-NOT_A_DIGIT = 10  # the label of such a picture
+# All chosen, as are the few numbers within the functions; benchmarks/ingredients.py trains without these pictures.
+NOT_A_DIGIT = 10  # the label of such a picture: one past the digits
 CANVAS = 80  # pixels; strokes are drawn at this size, then reduced as MNIST's digits were
 STROKE_WIDTH = (4, 13)  # whole pixels on the canvas, the last excluded: 1 to 3 in the 20x20 box
-JITTER = 0.06  # of the height by which a hand misses a point, standard deviation
+JITTER = 0.06  # of the height: standard deviation of the distance, across and down, by which a hand misses a point
 SLANT = 0.25  # pixels to the right per pixel up, standard deviation
 SIDEWAYS = (2, 3, 4, 5, 7)  # digits that are none when they lie on their side; 0, 1, 6, 8 and 9 may be others
-UPSIDE_DOWN = (3, 4, 7)
+UPSIDE_DOWN = (3, 4, 7)  # those of them that are none when they stand on their head
+ATTEMPTS = 1000  # random pictures that are looked at for a digit that can be turned
+
+# From one point of a smooth curve to the next in 8 steps: what the four points around it contribute to each step
+# (Catmull and Rom 1974).
+_T = np.linspace(0, 1, 8, endpoint=False)
+CATMULL_ROM = np.array([-_T + 2 * _T**2 - _T**3, 2 - 5 * _T**2 + 3 * _T**3, _T + 4 * _T**2 - 3 * _T**3, _T**3 - _T**2]) / 2
 
 # Capitals and signs as pen strokes: points "x,y" in percent of the height, y downwards. "~" before a stroke: a smooth
 # curve through its points, else a polygon.
@@ -75,16 +82,33 @@ roof 0,30 50,0 100,30 / 20,44 80,44 / 50,44 50,100 / 14,72 86,72
 """.strip().splitlines()
 
 
+def _parse(line):
+    """Return one line of SIGNS as its strokes, [(points (n, 2) float in units of the height, whether it is smooth)]."""
+    strokes = []
+    for stroke in line.split(maxsplit=1)[1].split("/"):
+        smooth = "~" in stroke
+        points = [point.split(",") for point in stroke.replace("~", "").split()]
+        strokes.append((np.array(points, float) / 100, smooth))
+    return strokes
+
+
+PEN_STROKES = [_parse(line) for line in SIGNS]
+
+
 def draw(count, images, labels, rng):
     """Return count pictures of things that are no digit, (count, 28, 28) uint8, white on black.
 
-    images: (N, 28, 28) uint8 and labels: (N,), digits of which some are turned or joined. rng: numpy Generator.
+    count: 0 or more. images: (N, 28, 28) uint8 and labels: (N,) integers, N at least 1: digits, of which some are turned or
+    joined. rng: numpy Generator; the same state gives the same pictures.
     """
     kinds = list(KINDS)
     pictures = np.empty((count, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     for i, kind in enumerate(rng.choice(len(kinds), count, p=list(KINDS.values()))):
         pictures[i] = kinds[kind](images, labels, rng)
     return pictures
+
+
+# ---- the kinds: each takes images, labels and rng as draw does, and returns one picture, (28, 28) uint8 -------------
 
 
 def sign(images, labels, rng):
@@ -122,7 +146,7 @@ def invented(images, labels, rng):
 
 def turned_digit(images, labels, rng):
     """A digit that lies on its side or stands on its head; a scribble where the data holds next to none that can."""
-    for _ in range(1000):
+    for _ in range(ATTEMPTS):
         i = rng.integers(len(images))
         if labels[i] in SIDEWAYS:
             quarter_turns = 2 if labels[i] in UPSIDE_DOWN and rng.random() < 0.3 else rng.choice((1, 3))
@@ -166,37 +190,25 @@ def texture(images, labels, rng):
     return picture
 
 
-# What is drawn how often.
+# The probability of each kind, 1 in all. Chosen. It stands here because it names the functions above.
 KINDS = {sign: 0.38, invented: 0.14, scribble: 0.10, turned_digit: 0.13, two_digits: 0.15, blob: 0.03, texture: 0.07}
 
 
-# What the four points around a step of the curve contribute to it, by step.
-_T = np.linspace(0, 1, 8, endpoint=False)
-CATMULL_ROM = np.array([-_T + 2 * _T**2 - _T**3, 2 - 5 * _T**2 + 3 * _T**3, _T + 4 * _T**2 - 3 * _T**3, _T**3 - _T**2]) / 2
-
-
-def _parse(line):
-    """Return one line of SIGNS as [(points (n, 2) float in units of the height, smooth)]."""
-    strokes = []
-    for stroke in line.split(maxsplit=1)[1].split("/"):
-        smooth = "~" in stroke
-        points = [point.split(",") for point in stroke.replace("~", "").split()]
-        strokes.append((np.array(points, float) / 100, smooth))
-    return strokes
-
-
-PEN_STROKES = [_parse(line) for line in SIGNS]
+# ---- strokes ----------------------------------------------------------------------------------------------------------
 
 
 def _smooth(points):
-    """Return a smooth curve through the points: a Catmull-Rom spline of 8 steps between two of them."""
+    """Return a smooth curve through the points (n, 2), n at least 2: a Catmull-Rom spline, (8 n - 7, 2) float."""
     before, after = 2 * points[0] - points[1], 2 * points[-1] - points[-2]
     around = np.lib.stride_tricks.sliding_window_view(np.vstack([before, points, after]), 4, axis=0)
     return np.vstack([(around @ CATMULL_ROM).swapaxes(1, 2).reshape(-1, 2), points[-1:]])
 
 
 def _written(strokes, rng):
-    """Return strokes in units of the height, drawn with a random pen and brought into MNIST's form."""
+    """Return a picture, (28, 28) uint8, of strokes drawn with a random pen, brought into MNIST's form.
+
+    strokes: [(n, 2) float], x and y in any unit, as they are scaled to the canvas.
+    """
     points = np.concatenate(strokes)
     low, scale = points.min(axis=0), CANVAS / max(np.ptp(points, axis=0).max(), 1e-6)
     width = int(rng.integers(*STROKE_WIDTH))
@@ -208,6 +220,6 @@ def _written(strokes, rng):
 
 
 def _trimmed(image):
-    """Return the picture cut to its ink."""
+    """Return the picture cut to its ink, (height, width) uint8; with no pixels where it has no ink."""
     x, y, width, height = cv2.boundingRect(image)
     return image[y : y + height, x : x + width]

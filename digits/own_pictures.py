@@ -1,6 +1,6 @@
 """A person's labelled pictures -> digits to learn from, and those of them that are held out.
 
-A picture is prepared as it is for reading, so what is learned is what will be read.
+A picture is prepared as for reading, so that the network learns what it will be given to read.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from digits import dataset, preprocessing
 from digits.config import IMAGE_SIZE, UserError
 from digits.picture import open_picture
 
-HELD_OUT = 4  # about every so manieth picture is not learned from but decides whether the learning helped. chosen
+HELD_OUT = 4  # about one picture in four is not learned from, but tells whether the learning helped. chosen
 
 
 class OwnPictures(NamedTuple):
     """Pictures of digits with their labels.
 
-    name: what every report calls them. crops: for each picture its digits in reading order, (n, 28, 28) uint8. labels: for
-    each picture (n,) uint8. left_out: {reason: how many pictures}.
+    name: what reports call them. crops: for each picture its digits in reading order, (n, 28, 28) uint8. labels: for each
+    picture (n,) uint8, 0 to 9. left_out: {reason: how many pictures}.
     """
 
     name: str
@@ -36,10 +36,10 @@ class OwnPictures(NamedTuple):
 
 
 def load(path, recognizer):
-    """Return the OwnPictures at the path. Raises UserError where there are none.
+    """Return the OwnPictures at the path. Raises UserError where there is nothing of the kind.
 
     path: a labelled folder; or data as dataset.load takes it, of which x_train and y_train are used as they are.
-    recognizer: tells the digits of pictures with several apart.
+    recognizer: a Recognizer, which tells the digits apart in pictures of several.
     """
     path = Path(path)
     if path.is_file() or any(path.glob("*.npz")) or any(path.glob("*ubyte*")):
@@ -62,11 +62,11 @@ def load(path, recognizer):
 
 
 def crops_of(picture, label, recognizer):
-    """Return (the digits in a picture as crops (n, 28, 28) uint8, None), or (None, why they can't be told).
+    """Return (the digits in a picture as crops (n, 28, 28) uint8, None), or (None, why there are none).
 
-    picture: its path. label: the digits that it shows, rows joined by "|". A single digit is taken whole, whatever the
-    recogniser makes of it: those that it misreads or takes apart are the ones to learn. Several are taken as it tells them
-    apart, where they are as many in each row as the label has.
+    picture: its path. label: the digits that it shows, rows joined by "|". recognizer: a Recognizer. A single digit is taken
+    whole, whatever the recogniser makes of it: those that it misreads or takes apart are the ones to learn. Several digits
+    are taken as it tells them apart, if it finds as many in each row as the label has.
     """
     try:
         opened = open_picture(picture)
@@ -77,7 +77,7 @@ def crops_of(picture, label, recognizer):
         if len(whole) == 1:
             return whole, None
     reading = recognizer.examine(picture)
-    text = reading.entry["text"] if "|" in label else reading.entry["text"].replace("|", "")  # a label may leave the rows out
+    text = reading.entry["text"] if "|" in label else reading.entry["text"].replace("|", "")  # labels may leave out the rows
     if [len(row) for row in text.split("|")] != [len(row) for row in label.split("|")]:
         return None, "with more or fewer digits than their label says"
     return reading.crops, None
@@ -86,8 +86,8 @@ def crops_of(picture, label, recognizer):
 def _without_repeats(crops, labels):
     """Return (crops, labels, how many were dropped as repeats, how many as contradictions).
 
-    Each picture stays once, for what is held out must not be learned; and not at all where its labels differ, as after a wrong
-    label was put right.
+    crops, labels: as in OwnPictures. A picture that is there twice stays once, for what is held out must not be learned; it
+    does not stay where its labels differ, as after a wrong label was put right.
     """
     alike = {}
     for i in range(len(crops)):
@@ -100,21 +100,21 @@ def _without_repeats(crops, labels):
 
 
 def _sum(crops):
-    """Return what tells a picture, as (n, 28, 28) uint8 crops, from all others."""
+    """Return 32 bytes that tell a picture, as (n, 28, 28) uint8 crops, from all others."""
     return hashlib.sha256(crops.tobytes()).digest()
 
 
 def split(crops):
     """Return (learned, held out): lists of indices of pictures. crops: for each picture (n, 28, 28) uint8.
 
-    About one in four is held out, and at least one. Which ones, the pictures themselves decide: so what was learned once is
-    not held out when more pictures have come. Raises UserError where there are fewer than four in all.
+    About one in four is held out, and at least one. Which ones depends on their pixels alone, so what was learned once is not
+    held out when more pictures have come. Raises UserError where there are fewer than four in all.
     """
     if len(crops) < HELD_OUT:
         raise UserError(
             f"{len(crops)} of your pictures can be learned from.\n"
-            f"Expected {HELD_OUT} or more, for one in {HELD_OUT} is held out to tell whether it helped; ten of each digit that is\n"
-            "misread are a good start. To keep more: python predict_custom.py PICTURE --label 7"
+            f"Expected {HELD_OUT} or more, for one in {HELD_OUT} is held out to tell whether it helped; ten of each digit "
+            "that is\nmisread are a good start. To keep more: python predict_custom.py PICTURE --label 7"
         )
     sums = [_sum(picture) for picture in crops]
     held_out = [i for i in range(len(crops)) if sums[i][0] % HELD_OUT == 0] or [sums.index(min(sums))]

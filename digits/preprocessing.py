@@ -2,7 +2,7 @@
 
     picture.open_picture       file or Pillow image -> upright RGB pixels
     ink.find_ink               pixels -> how strongly each one is inked
-    segmentation.find_digits   ink -> candidates for digits, some of them whole and cut: reading.best_way takes the best
+    segmentation.find_digits   ink -> candidates for digits, some of them whole and cut: reading.best_path takes the best
     digit_crop                 one digit's ink -> (28, 28) uint8, the way MNIST was made
     prepare                    the last three
 """
@@ -17,17 +17,18 @@ from digits.ink import find_ink
 from digits.mnist_form import fit_into_box, place_by_mass
 from digits.segmentation import find_digits
 
-INKED, SOFT_EDGE = 80, 40  # of 255: a stroke's width is measured at the first, its box drawn at the second. chosen
+INKED, SOFT_EDGE = 80, 40  # of 255: where a digit's ink ends for measuring its strokes, and for its final box. chosen
+STROKE = 127  # of 255, about half: where a stroke's edge lies when its width is measured. chosen
 THINNEST_STROKE = 2.2  # pixels in the 20x20 box: near the median of MNIST's, 2.35 (3,000 pictures enlarged 8 times)
-THICKEST_STROKE = 3.4  # the same: nine tenths of MNIST's strokes are thinner
-BLOB = 6.0  # the same: ink thicker than this is no stroke but filled loops, which thinning would turn into a one. chosen
+THICKEST_STROKE = 3.4  # pixels in the 20x20 box: nine tenths of MNIST's strokes are thinner (the same pictures)
+BLOB = 6.0  # pixels in the 20x20 box: thicker ink is no stroke but filled loops, which thinning would make a one. chosen
 
 
 class Prepared(NamedTuple):
     """What may be written in a picture: N candidates for digits, of which the recogniser takes those that fit best.
 
-    crops: (N, 28, 28) uint8. boxes: [[x, y, width, height]] in pixels of the full picture. candidates: N of them, with
-    the row of each and the places between digits that it leads from and to.
+    crops: (N, 28, 28) uint8, white on black. boxes: [[x, y, width, height]], whole pixels of the full picture. candidates: N
+    segmentation.Candidates, the edges of the segmentation graph.
     """
 
     crops: np.ndarray
@@ -36,14 +37,15 @@ class Prepared(NamedTuple):
 
 
 def ink_of(picture, quarter_turns=0):
-    """Return the ink in the Picture, as find_ink does, after so many quarter turns to the left."""
+    """Return the ink in the Picture, (height, width) uint8, as find_ink does, after so many quarter turns to the left."""
     return find_ink(np.ascontiguousarray(np.rot90(picture.pixels, quarter_turns)))
 
 
 def prepare(picture, ink, quarter_turns=0, cutting=True):
     """Return what may be written in the Picture, as Prepared; with no crops where it holds no ink.
 
-    ink, quarter_turns: as of ink_of; boxes are in the picture as it was. cutting: as in segmentation.find_digits.
+    ink: what ink_of returned for this quarter_turns, 0 to 3; boxes are in the picture before the turns. cutting: as in
+    segmentation.find_digits.
     """
     candidates = find_digits(ink, cutting)
     crops = np.zeros((len(candidates), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
@@ -55,7 +57,10 @@ def prepare(picture, ink, quarter_turns=0, cutting=True):
 
 
 def _turned_back(box, shape, quarter_turns):
-    """Return a box (x, y, width, height) in a picture of this shape, where it was before the turns to the left."""
+    """Return a box in a turned picture as it was before the turns to the left: x, y, width, height, (4,) int.
+
+    box: the same four in the turned picture. shape: the turned picture's height and width.
+    """
     height, width = shape[:2]
     x, y, across, down = box
     for _ in range(quarter_turns):
@@ -67,7 +72,7 @@ def _turned_back(box, shape, quarter_turns):
 def digit_crop(ink):
     """Return the digit as MNIST would show it, (28, 28) uint8.
 
-    ink: (height, width) uint8, all zero but for one digit. Strokes that would vanish when they are shrunk are widened
+    ink: (height, width) uint8, white on black, all zero but for one digit. Strokes so thin that they would vanish are widened
     first, strokes so thick that their loops would close are thinned, and the strongest pixel becomes white, as in MNIST.
     """
     x, y, width, height = cv2.boundingRect((ink > INKED).astype(np.uint8))
@@ -86,15 +91,16 @@ def digit_crop(ink):
 
 
 def _disc(radius):
+    """Return a disc of this radius, in pixels, as a structuring element."""
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, [2 * radius + 1] * 2)
 
 
 def _stroke_widths(ink):
     """Return the mean width of the strokes and that of the thinner ones (the lower quartile), in pixels.
 
-    A width is twice the distance from the stroke's middle line to the paper.
+    A width is twice the distance from the stroke's middle line to the paper, less one pixel.
     """
-    inside = cv2.copyMakeBorder((ink > 127).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    inside = cv2.copyMakeBorder((ink > STROKE).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
     middle = distance[(distance > 0) & (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8)))]
     if middle.size == 0:

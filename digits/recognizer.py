@@ -11,15 +11,16 @@ from digits import model_files, preprocessing
 from digits.config import IMAGE_SIZE, MODEL_NAME, MODELS_DIR, NUM_CLASSES, UserError
 from digits.picture import open_picture
 from digits.quiet import silent_stderr
-from digits.reading import CLEAR, best_way, doubts
+from digits.reading import CLEAR, best_path, candidate_costs
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = MODELS_DIR / f"{MODEL_NAME}.tflite"
-TRIED = 2  # crops with which a .tflite is tried: more than the one that it is saved for, so that it is resized, too
-BATCH_SIZE = 256  # crops in one call of the network; more is no faster and takes more memory
+TRIED = 2  # crops with which a .tflite is tried: it is saved for one, so its resizing is tried, too. chosen
+BATCH_SIZE = 256  # crops in one call of the network; more take more memory. chosen
 MOST_TURNED = 60  # digits; a page with more is a text, not a number on its side. chosen
-CLEARLY_BETTER = 2.0  # of the mean score, which is in log-odds: e^2 = 7 times as likely. chosen
+CLEARLY_BETTER = 2.0  # by which the mean score, in log-odds, must be higher: odds e^2 = 7 times as high. chosen
+TEMPERATURES = (0.01, 100)  # that a card may hold; fit_temperature's lie between 0.25 and 4. chosen
 
 
 class Reading(NamedTuple):
@@ -33,7 +34,10 @@ class Reading(NamedTuple):
 
 
 class _Digits(NamedTuple):
-    """The digits that were read, in reading order: N of everything, as in preprocessing and Recognizer.classify."""
+    """The digits that were read, N of them in reading order. Fields as in preprocessing.Prepared and Recognizer.classify.
+
+    rows: of each digit, the number of its row from 0.
+    """
 
     crops: np.ndarray
     boxes: list
@@ -46,8 +50,8 @@ class _Digits(NamedTuple):
 class Recognizer:
     """A saved model, ready to read.
 
-    model_path: .tflite (LiteRT, quick to start), .h5 or .keras (Keras). card: overrides the card beside the model.
-    Raises UserError where there is no model, or one that can't be used.
+    model_path: of a .tflite (LiteRT, quick to start), an .h5 or a .keras (both Keras). card: a dictionary that takes the
+    place of the card beside the model. Raises UserError where there is no model, or one that can't be used.
     """
 
     def __init__(self, model_path=DEFAULT_MODEL, card=None):
@@ -58,7 +62,7 @@ class Recognizer:
         try:
             self.temperature = float(self.card.get("temperature", 1.0))
             self.threshold = float(self.card.get("threshold", "-inf"))
-            if not 0.01 <= self.temperature <= 100 or np.isnan(self.threshold):  # fit_temperature's lie between 0.25 and 4
+            if not TEMPERATURES[0] <= self.temperature <= TEMPERATURES[1] or np.isnan(self.threshold):
                 raise ValueError
         except (TypeError, ValueError, OverflowError):
             raise UserError(
@@ -71,9 +75,9 @@ class Recognizer:
         """Return (probabilities (N, 10) float32, score (N,) float32, sure (N,) bool) of (N, 28, 28) uint8 crops.
 
         The probabilities are calibrated: divided by the card's temperature before the softmax (Guo et al. 2017).
-        score: the log-odds of the most probable digit; higher means more surely a digit, because the network has
-        learned to find all ten equally likely where there is none (outlier exposure, Hendrycks et al. 2019). sure: score
-        reaches the card's threshold.
+        score: the log-odds of the most probable digit. Higher means more surely a digit, because the network has learned to
+        find all ten equally likely where there is none (outlier exposure, Hendrycks et al. 2019). sure: whether the score
+        reaches the card's threshold. Raises UserError where a damaged model answers with what is no probability.
         """
         outputs = [np.zeros((0, NUM_CLASSES), np.float32)]
         for start in range(0, len(crops), BATCH_SIZE):
@@ -82,18 +86,22 @@ class Recognizer:
             if outputs[-1].shape != (len(batch), NUM_CLASSES) or not np.isfinite(outputs[-1]).all():
                 raise UserError(
                     f"{self.model_path} answers with what is no probability: it is damaged.\n"
-                    f"Expected {NUM_CLASSES} numbers for each digit. A fresh copy helps, or train anew: {model_files.TRAIN_COMMAND}"
+                    f"Expected {NUM_CLASSES} numbers for each digit. A fresh copy helps, or train anew: "
+                    f"{model_files.TRAIN_COMMAND}"
                 )
         probabilities = calibrate(np.concatenate(outputs), self.temperature)
         score = log_odds(probabilities)
         return probabilities, score, score >= self.threshold
 
     def read(self, picture):
-        """Return one entry of the JSON for a picture: a path, a file object or a Pillow image. Never raises for it."""
+        """Return one entry of the JSON for a picture: a path, a file object or a Pillow image.
+
+        A picture that can't be read gives an entry that says why; only a damaged model raises UserError.
+        """
         return self.examine(picture).entry
 
     def examine(self, picture):
-        """Return the Reading of a picture: its entry, and the crops and probabilities behind it."""
+        """Return the Reading of a picture: its entry, and the crops and probabilities behind it. picture: as in read."""
         name = os.fsdecode(picture) if isinstance(picture, (str, bytes, Path)) else getattr(picture, "filename", "")
         try:
             opened = open_picture(picture)
@@ -112,10 +120,10 @@ class Recognizer:
         return Reading(entry, opened.thumbnail(), opened.size[0], crops, probabilities)
 
     def _read_any_way_up(self, picture):
-        """Return what _read does of the picture as it lies; or turned, where it tells that it lies on its side.
+        """Return the _Digits in the Picture as it lies; or turned, where its digits tell that it lies on its side.
 
-        It does where not all digits are sure as it lies, and two or more are when it is turned, and clearly better ones.
-        One digit alone does not tell which way is up: a 7 on its side may be a 2. Nor do ones and zeros: a dash on its
+        They do where some are not sure as it lies, and where two or more are all sure, and clearly better, when it is turned.
+        One digit alone does not tell which side is up: a 7 on its side may be a 2. Nor do ones and zeros: a dash on its
         side is a 1.
         """
         as_it_lies = self._read(picture, 0)
@@ -130,24 +138,24 @@ class Recognizer:
     def _read(self, picture, quarter_turns):
         """Return the _Digits in the Picture, looked at after so many quarter turns to the left.
 
-        Cuts are looked for where not all ink is clearly a digit as it is: most pictures' is, and so they take less time.
+        Cuts are looked for only where some ink, as a whole, is not clearly a digit. In most pictures all is, which saves time.
         """
         ink = preprocessing.ink_of(picture, quarter_turns)
         for cutting in (False, True):
             prepared = preprocessing.prepare(picture, ink, quarter_turns, cutting)
             probabilities, scores, sure = self.classify(prepared.crops)
-            doubt = doubts(prepared.candidates, probabilities, scores)
-            if (doubt <= CLEAR).all():
+            costs = candidate_costs(prepared.candidates, probabilities, scores)
+            if (costs <= CLEAR).all():
                 break
         cut_off = np.array([candidate.cut for candidate in prepared.candidates], bool)
         sure &= ~(cut_off & (probabilities.argmax(axis=1) == 1))  # a stroke cut off any letter looks like a 1
-        way = best_way(prepared.candidates, doubt)
-        boxes, rows = [prepared.boxes[i] for i in way], [prepared.candidates[i].row for i in way]
-        return _Digits(prepared.crops[way], boxes, rows, probabilities[way], scores[way], sure[way])
+        path = best_path(prepared.candidates, costs)
+        boxes, rows = [prepared.boxes[i] for i in path], [prepared.candidates[i].row for i in path]
+        return _Digits(prepared.crops[path], boxes, rows, probabilities[path], scores[path], sure[path])
 
 
 def failed_reading(name, message):
-    """Return the Reading of a picture that could not be read, and why."""
+    """Return the Reading of a picture that could not be read. message: why."""
     none = np.zeros((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), np.zeros((0, NUM_CLASSES), np.float32)
     return Reading(_entry(name, "error", message), None, 0, *none)
 
@@ -158,6 +166,7 @@ def _entry(name, status, message):
 
 
 def _mean_score(reading):
+    """Return the mean score of some _Digits, at least one of them."""
     return reading.scores.mean()
 
 
@@ -171,22 +180,25 @@ def _digit(probabilities, score, box):
 
 
 def calibrate(probabilities, temperature):
-    """Return the probabilities (N, 10) float32 as if the network's logits had been divided by the temperature."""
+    """Return the probabilities, (N, 10) float32, as if the network's logits had been divided by the temperature, above 0."""
     logits = np.log(np.maximum(probabilities, 1e-30)) / temperature
     scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
     return (scaled / scaled.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def log_odds(probabilities):
-    """Return log(p / (1 - p)) of each row's largest probability, (N,) float32."""
+    """Return log(p / (1 - p)) of each row's largest probability p, (N,) float32. probabilities: (N, 10) float32."""
     largest_last = np.sort(probabilities, axis=1)
-    rest = largest_last[:, :-1].sum(axis=1)  # keeps its digits where 1 - p would round to 0
+    rest = largest_last[:, :-1].sum(axis=1)  # more exact than 1 - p, which may round to 0
     return np.log(largest_last[:, -1] / np.maximum(rest, 1e-30)).astype(np.float32)
 
 
 def fit_temperature(probabilities, labels):
-    """Return the temperature under which the labels are likeliest. For pictures that the network did not learn from."""
-    candidates = np.geomspace(0.25, 4, 161)  # steps of 2 %: finer than 5,000 pictures can tell
+    """Return the temperature under which the labels are likeliest.
+
+    probabilities: (N, 10) float32, not calibrated, of pictures that the network did not learn from. labels: (N,), 0 to 9.
+    """
+    candidates = np.geomspace(0.25, 4, 161)  # steps of 2 %: finer than 5,000 pictures can tell. chosen
 
     def loss(temperature):
         chosen = calibrate(probabilities, temperature)[np.arange(len(labels)), labels]
@@ -196,7 +208,10 @@ def fit_temperature(probabilities, labels):
 
 
 def fit_threshold(probabilities, accepted):
-    """Return the score that only this share of the pictures of no digit reaches; accepted: 0 to 1."""
+    """Return the score that only a share of some pictures of no digit reaches.
+
+    probabilities: (N, 10) float32, calibrated, of these pictures. accepted: the share, 0 to 1.
+    """
     return float(np.quantile(log_odds(probabilities), 1 - accepted))
 
 
@@ -216,8 +231,11 @@ def _load_network(path):
 
 
 def _load_litert(path):
-    """Return the network in a .tflite file as a function. It is tried once: what is damaged may show only when it runs."""
-    from ai_edge_litert.interpreter import Interpreter  # here: whoever reads with Keras need not have it
+    """Return the network in a .tflite file as a function. Raises UserError.
+
+    It is tried once, for some damage shows only when the network runs.
+    """
+    from ai_edge_litert.interpreter import Interpreter  # here: reading with Keras does not need it
 
     try:
         with silent_stderr():

@@ -1,8 +1,8 @@
-"""Ink -> candidates: pieces of ink that may be one digit each, as a graph through which every way is a reading.
+"""Ink -> candidates: pieces of ink that may be one digit each, as a graph in which every path is a reading.
 
-Digits that touch can't be told from one wide digit by their shape alone: only who reads them can. So nothing is
-decided here that needs reading. Wide ink is offered whole and cut in several ways, and the recogniser takes the way
-with the best digits (LeCun, Bottou, Bengio and Haffner 1998, section VII: over-segmentation and a segmentation graph).
+Digits that touch can't be told from one wide digit by their shape alone, only by reading them. So nothing that needs
+reading is decided here. Wide ink is offered whole and cut at several places, and the recogniser takes the path with the
+best digits (over-segmentation and a segmentation graph: LeCun, Bottou, Bengio and Haffner 1998, section VII).
 """
 
 from typing import NamedTuple
@@ -11,44 +11,58 @@ import cv2
 import numpy as np
 
 INK, STRONG_INK = 50, 127  # of 255; a stroke holds together through faint ink, but is strong somewhere. chosen
-MOST_PIECES = 200  # pieces of ink that are looked at, the largest; a page of dots is no number. chosen
-LEAST_SIDE = 3  # pixels; nothing smaller is looked at. chosen
+MOST_PIECES = 200  # the largest pieces of ink, which are looked at; a page of dots is no number. chosen
+LEAST_SIDE = 3  # pixels of the longer side; nothing smaller is looked at. chosen
 
 # Shares of a digit's height, the usual one on the page. All chosen.
 LOWEST_DIGIT = 0.45  # a lower piece is a part of a digit or none
 TALLEST_DIGIT = 3.0  # a taller piece among several is a line or a frame
-SPECK = 0.22  # a piece with a smaller longer side is no stroke
+WIDEST_PIECE = 1.5  # a low piece that is wider is no part of a digit
+SPECK = 0.22  # a piece whose longer side is shorter is no stroke
 COMMA = 0.35  # a piece up to this size beside a digit's foot is a comma or a full stop
-NEAR_STROKE, NEAR_SPECK = 0.3, 0.06  # how far from a digit what belongs to it may lie
-INSIDE_FRAME = 0.25  # of its own height: what runs all round a taller piece is a frame; loops hold specks
-ROUND = 0.9  # of all directions: a frame has ink in so many, for circles are not always closed
+NEAR_STROKE, NEAR_SPECK = 0.3, 0.06  # how far from a digit a stroke and a speck that belong to it may lie
+NEAR_PIECE = 0.15  # how far apart the boxes of low pieces may lie that are one broken digit
 AT_BORDER = 0.6  # what runs into the picture's border is cut off where it is lower than this
-ALONG_BORDER = 0.8  # of its longer side: what touches the border for longer is the desk's edge
+STACKED_APART = 0.1  # how far apart two parts of a broken digit may stand above each other
+TALLEST_STACK = 1.5  # among more than two tall pieces, two that are taller together are two digits in two rows
 
+# Other shares. All chosen.
+INSIDE_FRAME = 0.25  # of a frame's height: a piece inside that is taller makes it one; what a digit's loop holds are specks
+ROUND = 0.9  # of all directions: a frame has ink in so many, for circles are not always closed
+DIRECTIONS = 36  # into which a full turn is divided
+ALONG_BORDER = 0.8  # of a piece's longer side: what touches the border for longer is the desk's edge
+LEAST_BROKEN = 1.5  # times LOWEST_DIGIT: low pieces that are together at least so tall are a broken digit
+FOOT = 0.6  # of a digit's height, from its top: a comma begins below
+STACKED_ACROSS = 0.6  # of the narrower one's width: two parts of a broken digit overlap by at least so much across ...
+STACKED_OVERLAP = 0.5  # ... and down by less than this share of the smaller one's height
+SAME_ROW = 0.3  # of the smaller one's height: neighbours in a row overlap by more
+
+# Cutting.
 CUT_FROM = 0.75  # width by height; narrower ink is not cut: about 4 % of 300 pairs of MNIST's digits that touch are narrower
-LEAST_CUT = 12  # pixels; lower ink is not cut: digits so small that touch can't be read, and a page of print has many. chosen
+LEAST_CUT = 12  # pixels; lower ink is not cut: touching digits so small can't be read, and a printed page has many. chosen
 CUT_HEIGHT = 48  # pixels; ink is reduced to this height before cuts are looked for. chosen
 CUT_SLANTS = np.arange(-0.3, 0.91, 0.15)  # pixels to the left for each one down; most people lean to the right. chosen
 CUTS_APART = 0.12  # of the height: about a stroke's width. chosen
-LOWEST_PART = 0.5  # of the height before the cut. chosen
-SCRAP = 0.35  # of the height: smaller than this, what a cut takes off a stroke's end goes back to it. chosen
-WIDEST_PART = 1.8  # width by height. chosen
-WIDEST_DIGIT = 1.3  # width by height, of two pieces that are offered as one digit. chosen
+LOWEST_PART = 0.5  # of the height before the cut: a lower part is not offered. chosen
+SCRAP = 0.35  # of the height: smaller than this, what a cut takes off a stroke's end goes back to the stroke. chosen
+WIDEST_PART = 1.8  # width by height: a wider part is not offered. chosen
+WIDEST_DIGIT = 1.3  # width by height of two pieces that are offered as one digit, at most. chosen
 
-# What a candidate's shape says against it, in units of log-odds. Chosen with reading.DOUBTLESS and CUT_ONE on MNIST's
-# training digits, 1,200 single ones and 600 pairs pushed together until they touch: one more of the single ones is cut
-# than without any cutting (5 for 4), and 65 % of the pairs are read; the best numbers for pairs alone read 68 %.
-WIDE_FROM, WIDE = 0.7, 10.0  # width by height from which a digit is wide, and what each further height of width costs
-LOW = 8.0  # for a part lower than what it was cut from, by the share that it is lower
-JOINED = 4.0  # for two pieces as one digit. chosen
+# What a candidate's shape costs, in units of log-odds. Chosen together with reading.DOUBTLESS and reading.CUT_ONE on MNIST's
+# training digits, 1,200 single ones and 600 pairs pushed together until they touch. Of the single ones 5 come apart, 4 without
+# any cutting; of the pairs 65 % are read, 68 % with the numbers that are best for pairs alone.
+WIDE_FROM, WIDE = 0.7, 10.0  # width by height from which a digit is wide, and the cost of each further height of width
+LOW = 8.0  # cost of a part that is lower than what it was cut from, times the share that it is lower
+JOINED = 4.0  # cost of two pieces as one digit. chosen
 
 
 class Candidate(NamedTuple):
     """What may be one digit.
 
     box: (x, y, width, height) in pixels. ink: (height, width) uint8, zero where it is not the digit's. row: from 0.
-    start, end: it leads from one place between digits to a later one; places are counted in reading order from 0.
-    doubt: what its shape says against its being a digit, in units of log-odds. cut: whether it is a part of wider ink.
+    start, end: the nodes of the segmentation graph between which it is an edge; a node is a boundary at which one digit may
+    end and the next begin, numbered in reading order from 0. cost: what its shape says against its being a digit, in units
+    of log-odds, 0 or more. cut: whether it is a part of wider ink.
     """
 
     box: tuple
@@ -56,7 +70,7 @@ class Candidate(NamedTuple):
     row: int
     start: int
     end: int
-    doubt: float
+    cost: float
     cut: bool
 
 
@@ -79,9 +93,10 @@ class _Piece(NamedTuple):
 
 
 def find_digits(ink, cutting=True):
-    """Return the Candidates in the ink, (height, width) uint8. Every way from place 0 to the last one is a reading.
+    """Return the Candidates in the ink, [] where there are none. Every path from node 0 to the last node is a reading.
 
-    cutting: False offers each digit's ink only whole, which takes a quarter of the time.
+    ink: (height, width) uint8, as ink.find_ink returns it. cutting: False offers each digit's ink only whole, which takes a
+    quarter of the time.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INK).astype(np.uint8), connectivity=8)
     pieces = [_Piece(label, *stats[label, :4].tolist()) for label in range(1, count)]
@@ -92,28 +107,28 @@ def find_digits(ink, cutting=True):
     if not pieces:
         return []
 
-    candidates, place = [], 0
+    candidates, node = [], 0
     for row, digits in enumerate(_rows(_digits(pieces, labels))):
-        before = None  # the digit to the left and its first place
+        before = None  # the digit to the left and the node at which it starts
         for digit in digits:
             left, top, strokes = _strokes(ink, labels, digit)
             cuts = _cuts(strokes) if cutting else []
-            end = place + len(cuts) + 1
+            end = node + len(cuts) + 1
             if cutting and before and _may_be_one(before[0], digit):
                 candidates.append(_candidate(*_strokes(ink, labels, before[0] + digit), row, before[1], end, JOINED))
             for first, last, part in _parts(strokes, cuts):
                 cut = last - first <= len(cuts)
-                doubt = LOW * (1 - cv2.boundingRect(part)[3] / len(part)) if cut else 0.0
-                candidates.append(_candidate(left, top, part, row, place + first, place + last, doubt, cut))
-            before, place = (digit, place), end
+                cost = LOW * (1 - cv2.boundingRect(part)[3] / len(part)) if cut else 0.0
+                candidates.append(_candidate(left, top, part, row, node + first, node + last, cost, cut))
+            before, node = (digit, node), end
     return candidates
 
 
-def _candidate(left, top, strokes, row, start, end, doubt, cut=False):
-    """Return strokes, whose frame begins at left and top, as a Candidate; being wide adds to its doubt."""
+def _candidate(left, top, strokes, row, start, end, cost, cut=False):
+    """Return strokes, whose frame begins at left and top, as a Candidate; being wide adds to its cost."""
     x, y, width, height = cv2.boundingRect(strokes)
-    doubt += WIDE * max(width / height - WIDE_FROM, 0)
-    return Candidate((left + x, top + y, width, height), strokes[y : y + height, x : x + width], row, start, end, doubt, cut)
+    cost += WIDE * max(width / height - WIDE_FROM, 0)
+    return Candidate((left + x, top + y, width, height), strokes[y : y + height, x : x + width], row, start, end, cost, cut)
 
 
 # ---- which pieces are strokes of digits -----------------------------------------------------------------------
@@ -122,14 +137,14 @@ def _candidate(left, top, strokes, row, start, end, doubt, cut=False):
 def _usual_height(pieces):
     """Return the height in pixels such that half of the pieces' heights, laid end to end, belong to lower pieces.
 
-    Specks count for little, however many they are, and one tall line for little beside a row of digits.
+    So specks count for little, however many they are, and so does one tall line beside a row of digits.
     """
     heights = np.sort([piece.height for piece in pieces])
     return float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)])
 
 
 def _without_frames(pieces, labels):
-    """Return the pieces without frames, such as a form's cell or a circle: what runs round another good-sized piece."""
+    """Return the pieces without frames, such as a form's cell or a circle, that run round another piece of some size."""
 
     def is_frame(piece):
         inside = [
@@ -146,16 +161,16 @@ def _without_frames(pieces, labels):
 
 
 def _directions(rows, columns, piece):
-    """Return the share of all directions, in steps of 10 degrees, in which a piece's middle has these pixels round it."""
+    """Return the share of all directions in which one of these pixels lies, as seen from the middle of a piece."""
     angles = np.arctan2(rows - (piece.y + piece.bottom) / 2, columns - (piece.x + piece.right) / 2)
-    return len(np.unique(np.floor(angles * (18 / np.pi)) % 36)) / 36
+    return len(np.unique(np.floor(angles * (DIRECTIONS / 2 / np.pi)) % DIRECTIONS)) / DIRECTIONS
 
 
 def _without_margins(pieces, labels):
     """Return the pieces without those at the border that are the desk's edge or cut off from the neighbourhood.
 
-    What lies free says how tall digits are here. A piece at the border is a digit if it is as tall, does not lie
-    along the border and does not cross it twice; or if it is so tall that all that lies free are specks beside it.
+    What does not touch the border tells how tall digits are here. A piece at the border is a digit if it is about as tall,
+    does not lie along the border and does not cross it twice; or if it is so tall that all else is specks beside it.
     """
     height, width = labels.shape
     if all(piece.x > 0 and piece.y > 0 and piece.right < width and piece.bottom < height for piece in pieces):
@@ -186,7 +201,7 @@ def _digits(pieces, labels):
     usual = _usual_height(pieces)
     tall = [piece for piece in pieces if LOWEST_DIGIT <= piece.height / usual <= TALLEST_DIGIT]
     digits = _join_stacked([[piece] for piece in sorted(tall, key=lambda piece: -piece.height)], usual)
-    low = [piece for piece in pieces if piece.height < LOWEST_DIGIT * usual and piece.width < 1.5 * usual]
+    low = [piece for piece in pieces if piece.height < LOWEST_DIGIT * usual and piece.width < WIDEST_PIECE * usual]
     if not low:
         return digits
 
@@ -220,24 +235,25 @@ def _broken(pieces, usual):
     groups = []
     for piece in pieces:
         group = [piece]
-        for other in [other for other in groups if _gap(_bounds(other), _bounds(group)) <= NEAR_STROKE / 2 * usual]:
+        for other in [other for other in groups if _gap(_bounds(other), _bounds(group)) <= NEAR_PIECE * usual]:
             groups.remove(other)
             group += other
         groups.append(group)
     heights = [_bounds(group)[3] - _bounds(group)[1] for group in groups]
-    return [group for group, height in zip(groups, heights) if LOWEST_DIGIT * 1.5 * usual <= height <= TALLEST_DIGIT * usual]
+    lowest, tallest = LOWEST_DIGIT * LEAST_BROKEN * usual, TALLEST_DIGIT * usual
+    return [group for group, height in zip(groups, heights) if lowest <= height <= tallest]
 
 
 def _gap(bounds, other):
-    """Return the distance between two boxes, the larger of across and down."""
+    """Return the distance between two boxes as _bounds gives them, in pixels: the larger of across and down."""
     across = max(bounds[0], other[0]) - min(bounds[2], other[2])
     return max(across, max(bounds[1], other[1]) - min(bounds[3], other[3]))
 
 
 def _is_comma(piece, digit, size):
-    """Return whether a small piece, this share of a digit's height in size, lies beside a digit's foot."""
+    """Return whether a piece is small and lies beside a digit's foot. size: its longer side, of a digit's usual height."""
     beside = piece.x >= digit.right or piece.right <= digit.x
-    return size <= COMMA and beside and piece.y > digit.y + 0.6 * digit.height
+    return size <= COMMA and beside and piece.y > digit.y + FOOT * digit.height
 
 
 def _join_stacked(digits, usual):
@@ -250,10 +266,11 @@ def _join_stacked(digits, usual):
             across = min(right, far) - max(left, x)
             apart = max(top, y) - min(bottom, foot)
             stand_above_each_other = (
-                across >= 0.6 * min(right - left, far - x) and -0.5 * min(bottom - top, foot - y) < apart < 0.1 * usual
+                across >= STACKED_ACROSS * min(right - left, far - x)
+                and -STACKED_OVERLAP * min(bottom - top, foot - y) < apart < STACKED_APART * usual
             )
             together = max(bottom, foot) - min(top, y)
-            if stand_above_each_other and (together < 1.5 * usual or len(digits) <= 2):
+            if stand_above_each_other and (together < TALLEST_STACK * usual or len(digits) <= 2):
                 other.extend(digit)
                 break
         else:
@@ -262,7 +279,7 @@ def _join_stacked(digits, usual):
 
 
 def _may_be_one(digit, other):
-    """Return whether two neighbours in a row stand so close that they may be strokes of one digit, such as an open 4."""
+    """Return whether two neighbours in a row are so close that they may be strokes of one digit, such as an open 4."""
     left, top, right, bottom = _bounds(digit + other)
     apart = _bounds(other)[0] - _bounds(digit)[2]
     return apart <= NEAR_SPECK * (bottom - top) and right - left <= WIDEST_DIGIT * (bottom - top)
@@ -271,8 +288,8 @@ def _may_be_one(digit, other):
 def _rows(digits):
     """Return the digits in rows, top to bottom, each from left to right.
 
-    A row is a chain of neighbours, each of which overlaps the one before it in height, so it may bend. The slope that
-    most neighbours share is taken out first, so it may also slope across a gap.
+    A row is a chain of neighbours, each of which overlaps the one before it in height, so a row may bend. The median slope
+    from neighbour to neighbour is taken out first, so a row with a gap may slope, too.
     """
     if len(digits) == 1:
         return [digits]
@@ -293,7 +310,7 @@ def _rows(digits):
         last = np.array([row[-1] for row in rows], int)
         overlaps = np.minimum(bottoms[i], bottoms[last]) - np.maximum(tops[i], tops[last])
         overlaps /= np.minimum(bottoms[i] - tops[i], bottoms[last] - tops[last])
-        if len(rows) and overlaps.max() > 0.3:
+        if len(rows) and overlaps.max() > SAME_ROW:
             rows[int(np.argmax(overlaps))].append(i)
         else:
             rows.append([i])
@@ -316,7 +333,7 @@ def _strokes(ink, labels, digit):
     left, top, right, bottom = _bounds(digit)
     left, top, right, bottom = max(left - 1, 0), max(top - 1, 0), right + 1, bottom + 1
     mask = np.isin(labels[top:bottom, left:right], [piece.label for piece in digit]).astype(np.uint8)
-    # The mask is grown a little, so that the soft edge of the strokes is kept.
+    # The mask is grown by a pixel, so that the soft edge of the strokes is kept.
     return left, top, ink[top:bottom, left:right] * cv2.dilate(mask, np.ones((3, 3), np.uint8))
 
 
@@ -324,10 +341,10 @@ def _strokes(ink, labels, digit):
 
 
 def _cuts(strokes):
-    """Return the cuts offered for a digit's ink, from left to right: (height, width) bool, what lies left of each.
+    """Return the cuts offered for a digit's ink, from left to right: [(height, width) bool], what lies left of each.
 
-    A cut follows the writer's slant, that at which the ink gathers in the fewest columns; those that meet the
-    least ink are taken first, the others as far as they lie apart from these.
+    A cut follows the writer's slant, which is the one at which the ink gathers in the fewest columns. Cuts that meet the
+    least ink are taken first, others only where they lie far enough from these.
     """
     inked = (strokes > INK).astype(np.uint8)
     x, y, width, height = cv2.boundingRect(inked)
@@ -357,21 +374,27 @@ def _cuts(strokes):
 
 
 def _without_scraps(inked, left, size):
-    """Return the mask of what is left of a cut with the scraps, up to this size, that it cut off given back."""
+    """Return left, the mask of what lies left of a cut, with small scraps that the cut took off a stroke given back to it.
+
+    inked: (height, width) uint8 of 0 and 1. left: (height, width) bool. size: of a scrap's longer side, in pixels.
+    """
     given_back = left.copy()
     for side in (left, ~left):
         _, labels, stats, _ = cv2.connectedComponentsWithStats(inked * side, connectivity=8)
         across = cv2.dilate(inked * ~side, np.ones((3, 3), np.uint8))
         for label in np.unique(labels[across > 0]):
             if label and max(stats[label, 2:4]) < size:
-                # With its soft edge, which is not the other strokes'.
+                # A scrap goes with its soft edge, except for what belongs to another stroke.
                 scrap = cv2.dilate((labels == label).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
                 given_back[scrap & ~((labels > 0) & (labels != label))] = side is not left
     return given_back
 
 
 def _parts(strokes, cuts):
-    """Yield (start, end, ink) of what lies between any two cuts, or beyond them, and may be one digit."""
+    """Yield (start, end, ink) of what lies between any two cuts, or beyond them, and may be one digit.
+
+    start, end: the nodes before and after it, from 0 within these strokes. ink: (height, width) uint8, as the strokes.
+    """
     edges = [np.zeros(strokes.shape, bool), *cuts, np.ones(strokes.shape, bool)]
     for start in range(len(edges) - 1):
         for end in range(start + 1, len(edges)):

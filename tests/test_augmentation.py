@@ -207,7 +207,7 @@ def test_strong_maps_reach_farther(only):
 
 def test_what_is_no_digit_is_not_rewritten_and_digits_are(images, labels, only, monkeypatch):
     only()
-    monkeypatch.setattr(augmentation, "disturb", lambda pictures, generator, often: pictures)
+    monkeypatch.setattr(augmentation, "disturb", lambda pictures, generator, probability_scale: pictures)
     assert np.array_equal(augment(images, np.full(len(images), 10), np.random.default_rng(1)), images)
     changed = (augment(images, labels, np.random.default_rng(1)) != images).any(axis=(1, 2))
     assert set(labels[changed]) == {1, 4, 7, 9}

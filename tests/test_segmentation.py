@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.reading import best_way, doubts
+from digits.reading import best_path, candidate_costs
 from digits.recognizer import log_odds
 from digits.segmentation import _without_scraps, find_digits
 
@@ -204,7 +204,7 @@ def test_a_neighbours_stroke_in_a_digits_box_is_left_out():
         assert count == 2, "ink of two digits; the other label is the paper"
 
 
-def test_the_best_way_takes_what_is_surely_a_digit():
+def test_the_best_path_takes_what_is_surely_a_digit():
     ink = paper()
     cv2.circle(ink, (150, 120), 45, 255, 12)
     cv2.circle(ink, (235, 120), 45, 255, 12)
@@ -215,14 +215,14 @@ def test_the_best_way_takes_what_is_surely_a_digit():
     first = next(i for i in halves if candidates[i].start == 0)
     second = next(i for i in halves if candidates[i].start == candidates[first].end)
     probabilities[[first, second]] = [0.9999] + [0.0001 / 9] * 9
-    assert best_way(candidates, doubts(candidates, probabilities, log_odds(probabilities))) == [first, second]
+    assert best_path(candidates, candidate_costs(candidates, probabilities, log_odds(probabilities))) == [first, second]
     entire = next(i for i, c in enumerate(candidates) if (c.start, c.end) == (0, last))
     probabilities[entire] = np.roll(probabilities[first], 3)
-    narrow = [candidate._replace(doubt=0.0) for candidate in candidates]
-    assert best_way(narrow, doubts(narrow, probabilities, log_odds(probabilities))) in ([entire], [first, second])
+    narrow = [candidate._replace(cost=0.0) for candidate in candidates]
+    assert best_path(narrow, candidate_costs(narrow, probabilities, log_odds(probabilities))) in ([entire], [first, second])
     probabilities[[first, second]] = 0.1
-    assert best_way(narrow, doubts(narrow, probabilities, log_odds(probabilities))) == [entire]
-    assert best_way([], doubts([], np.zeros((0, 10), np.float32), np.zeros(0, np.float32))) == []
+    assert best_path(narrow, candidate_costs(narrow, probabilities, log_odds(probabilities))) == [entire]
+    assert best_path([], candidate_costs([], np.zeros((0, 10), np.float32), np.zeros(0, np.float32))) == []
 
 
 def test_without_cutting_all_ink_comes_whole():
