@@ -183,7 +183,7 @@ def main(argv=None) -> int:
     command_line.print_table([("layer", "output", "parameters"), *network.layer_table(model)])
     print()
 
-    checkpoint = training.Checkpoint(model_files.checkpoint_folder(model_path), settings | {"pictures": data.fingerprint()})
+    checkpoint = training.Checkpoint(model_files.checkpoint_folder(model_path), settings | {"pictures": data.fingerprint()} | training.recipe())
     if not arguments.resume and checkpoint.path.exists():
         print("An interrupted training is discarded; --resume would have gone on with it.", file=sys.stderr)
     try:

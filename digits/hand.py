@@ -12,6 +12,7 @@ from digits import command_line, model_files, own_pictures, saving
 from digits.command_line import count_and_rate
 from digits.config import NUM_CLASSES
 from digits.recognizer import Recognizer
+from digits.settings import constants_of
 
 
 def fine_tune(model_path, pictures_path, data_path):
@@ -67,6 +68,7 @@ def fine_tune(model_path, pictures_path, data_path):
                 "pictures": {"learned": len(learned), "held_out": len(held_out), "left_out": sum(own.left_out.values())},
                 **{name: {"before": before[name], "after": after[name]} for name in scored},
                 "share": share,
+                "recipe": constants_of(fine_tuning),
                 "seconds": round(time.monotonic() - started, 1),
             },
         }

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits import model_files, preprocessing
+from digits import model_files, preprocessing, report
 from digits.config import IMAGE_SIZE, MODEL_NAME, MODELS_DIR, NUM_CLASSES, UserError
 from digits.picture import open_picture
 from digits.quiet import silent_stderr
@@ -96,6 +96,13 @@ class Recognizer:
     def read(self, picture):
         """Return one entry of the JSON for a picture: a path, a file object or a Pillow image.
 
+            image      its name, "" for one that has none
+            status     "ok"; "unsure": something is there, but not clearly digits; "empty": no ink; "error": unreadable
+            text       what was read, rows joined by "|"; the best guess where it is unsure
+            message    why it is not "ok", else ""
+            digits     in reading order: {"digit": 4, "confidence": probability, 0 to 1, "score": its log-odds, "box": [x, y,
+                       width, height] in pixels of the upright picture, "top3": [[digit, probability], ...]}
+
         A picture that can't be read gives an entry that says why; only a damaged model raises UserError.
         """
         return self.examine(picture).entry
@@ -181,7 +188,7 @@ def _digit(probabilities, score, box):
 
 def calibrate(probabilities, temperature):
     """Return the probabilities, (N, 10) float32, as if the network's logits had been divided by the temperature, above 0."""
-    logits = np.log(np.maximum(probabilities, 1e-30)) / temperature
+    logits = np.log(np.maximum(probabilities, report.LEAST_PROBABILITY)) / temperature
     scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
     return (scaled / scaled.sum(axis=1, keepdims=True)).astype(np.float32)
 
@@ -190,7 +197,7 @@ def log_odds(probabilities):
     """Return log(p / (1 - p)) of each row's largest probability p, (N,) float32. probabilities: (N, 10) float32."""
     largest_last = np.sort(probabilities, axis=1)
     rest = largest_last[:, :-1].sum(axis=1)  # more exact than 1 - p, which may round to 0
-    return np.log(largest_last[:, -1] / np.maximum(rest, 1e-30)).astype(np.float32)
+    return np.log(largest_last[:, -1] / np.maximum(rest, report.LEAST_PROBABILITY)).astype(np.float32)
 
 
 def fit_temperature(probabilities, labels):
@@ -201,8 +208,7 @@ def fit_temperature(probabilities, labels):
     candidates = np.geomspace(0.25, 4, 161)  # steps of 2 %: finer than 5,000 pictures can tell. chosen
 
     def loss(temperature):
-        chosen = calibrate(probabilities, temperature)[np.arange(len(labels)), labels]
-        return -np.log(np.maximum(chosen, 1e-30)).mean()
+        return report.cross_entropy(calibrate(probabilities, temperature), labels)
 
     return float(min(candidates, key=loss))
 
@@ -227,7 +233,7 @@ def _load_network(path):
 
         model = network.load(path)
         return lambda crops: network.answer(model, crops)
-    raise UserError(f"{path} has an ending that says nothing.\nExpected a model named .tflite, .h5 or .keras.")
+    raise UserError(f"{path} has an ending of no known model.\nExpected a model named .tflite, .h5 or .keras.")
 
 
 def _load_litert(path):

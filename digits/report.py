@@ -19,7 +19,7 @@ from digits.config import NUM_CLASSES
 # Test pictures whose label fewer than three of five readers agreed with (cleanlab/label-errors; indices from 0).
 DISPUTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 CALIBRATION_BINS = 15  # equal in width (Guo et al. 2017)
-LEAST_PROBABILITY = 1e-30  # smaller ones count as this in a loss, which stays finite so. chosen
+LEAST_PROBABILITY = 1e-30  # smaller ones count as this, so that logarithms stay finite. chosen
 Z95 = 1.959964  # the normal distribution's 97.5th percentile
 
 

@@ -19,7 +19,7 @@ def save(model, model_path, data, splits, settings, history, fine_tuned=None):
 
     fine_tuned: what the card says besides of a model that learned somebody's hand.
     """
-    from digits import network
+    from digits import network, training
 
     with model_files.staged(model_path) as staging:
         tflite_path = staging / f"{model_path.stem}.tflite"
@@ -29,6 +29,7 @@ def save(model, model_path, data, splits, settings, history, fine_tuned=None):
             "pictures": {split: len(labels) for split, (_, labels) in splits.items()},
             "preset": settings["PRESET"],
             "settings": settings,
+            "recipe": training.recipe(),
             "seed": settings["SEED"],
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
             "machine": f"{platform.system()} {platform.machine()}",

@@ -1,5 +1,9 @@
-"""What the settings of a training may be. Their values stand at the top of train_model.py."""
+"""What decides what a training learns: what its settings may be, and the constants behind them, for the model's card.
 
+The settings' values stand at the top of train_model.py, the constants at the top of the modules that use them.
+"""
+
+from digits import config, files
 from digits.config import UserError
 
 
@@ -37,3 +41,18 @@ def check(settings):
 def are_sound(settings):
     """Say whether the settings, {name: value}, are all there and what they may be. They may come from a file that was changed."""
     return all(name in settings and holds(settings[name]) for name, (holds, _) in RANGES.items())
+
+
+def constants_of(*modules):
+    """Return the constants at the top of modules, {"augmentation.ROTATION": 10.0, ...}: numbers, ranges and shares.
+
+    What they take from config and files is left out: it is no choice of the training. The keys of a dict of functions are the functions' names.
+    """
+    constants = {}
+    for module in modules:
+        for name, value in vars(module).items():
+            if isinstance(value, dict):
+                value = {getattr(key, "__name__", key): share for key, share in value.items()}
+            if name.isupper() and isinstance(value, (int, float, tuple, dict)) and not (hasattr(config, name) or hasattr(files, name)):
+                constants[f"{module.__name__.rpartition('.')[2]}.{name}"] = value
+    return constants

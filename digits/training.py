@@ -12,16 +12,18 @@ import itertools
 import json
 import shutil
 import signal
+import sys
 import time
 
 import keras
 import numpy as np
 
-from digits import network, not_digits
+from digits import augmentation, disturbances, letterforms, muon, network, not_digits, report
 from digits.augmentation import augment
 from digits.config import NUM_CLASSES, UserError
 from digits.files import BOUNDED_COMPRESSIONS, written_beside
 from digits.muon import Muon
+from digits.settings import constants_of
 
 WARM_UP = 0.2  # share of the first phase's steps in which the learning rate rises. chosen
 FIRST_RATE = 0.05  # share of the highest learning rate with which it begins. chosen
@@ -30,10 +32,14 @@ SECOND_PHASE_SHARE = 2 / 7  # of the epochs. chosen
 SECOND_PHASE_PROBABILITY_SCALE = 0.4  # times as many pictures are varied and disturbed. chosen on validation pictures
 SECOND_PHASE_RATE = 0.4  # share of the highest learning rate with which it begins. chosen
 NOT_DIGITS = 0.1  # pictures of no digit in an epoch, for each picture of one. chosen
-LEAST_PROBABILITY = 1e-7  # of the right digit, in a loss: Keras' own bound
 CHUNK = 500  # pictures augmented or scored at a time, so that they fit a processor's cache. chosen
 # By label, the probabilities that the network is to answer, (11, 10): 1 for the digit, or 0.1 for all ten where there is none.
 TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]).astype(np.float32)
+
+
+def recipe():
+    """Return the constants that decide, beside the settings, what a training learns: {"augmentation.ROTATION": 10.0, ...}."""
+    return constants_of(augmentation, letterforms, disturbances, not_digits, muon, sys.modules[__name__])
 
 
 def not_digits_beside(images):
@@ -290,9 +296,7 @@ def take_steps(model, upcoming, stop):
 def score(model, images, labels):
     """Return {"n", "correct", "accuracy", "loss"} of the pictures (N, 28, 28) uint8; the loss is the cross-entropy."""
     probabilities = np.concatenate([network.answer(model, images[i : i + CHUNK]) for i in range(0, len(images), CHUNK)])
-    correct = int(np.sum(probabilities.argmax(axis=1) == labels))
-    of_the_right_one = np.maximum(probabilities[np.arange(len(labels)), labels], LEAST_PROBABILITY)
-    return {"n": len(labels), "correct": correct, "accuracy": correct / len(labels), "loss": float(-np.log(of_the_right_one).mean())}
+    return {**report.rate(probabilities.argmax(axis=1) == labels), "loss": report.cross_entropy(probabilities, labels)}
 
 
 def _print_epoch(history, epochs, first):

@@ -10,7 +10,7 @@ from conftest import PROJECT
 SCRIPTS = ("train_model", "verify_all_digits", "predict_custom", "draw_digits")
 # The data's way: a module imports only what stands before it.
 MODULES = (
-    "config", "settings", "quiet", "files", "command_line", "report", "mnist_form", "dataset", "keeping", "letterforms", "disturbances", "augmentation", "not_digits",
+    "config", "quiet", "files", "settings", "command_line", "report", "mnist_form", "dataset", "keeping", "letterforms", "disturbances", "augmentation", "not_digits",
     "network", "muon", "training",
     "picture", "ink", "segmentation", "preprocessing", "reading",
     "model_files", "recognizer", "many", "own_pictures", "fine_tuning", "saving", "hand",
