@@ -61,9 +61,17 @@ def address_on_network():
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help=f"a .tflite, .h5 or .keras file (default: models/{DEFAULT_MODEL.name})")
-    parser.add_argument("--host", metavar="ADDRESS", default=HOST, help=f"the address to serve at (default: {HOST}, this machine alone)")
-    parser.add_argument("--port", type=command_line.port, metavar="N", default=PORT, help=f"the port to serve at (default: {PORT}); 0 for any free one")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
+    parser.add_argument(
+        "--host", metavar="ADDRESS", default=HOST, help=f"the address to serve at (default: {HOST}, this machine alone)"
+    )
+    parser.add_argument(
+        "--port",
+        type=command_line.port,
+        metavar="N",
+        default=PORT,
+        help=f"the port to serve at (default: {PORT}); 0 for any free one",
+    )
     return parser.parse_args(argv)
 
 

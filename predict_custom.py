@@ -111,13 +111,17 @@ def answer_files(json_path, csv_path):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("pictures", nargs="*", default=[str(IMAGE_PATH)], help=f"pictures, folders or patterns (default: {IMAGE_PATH})")
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help=f"a .tflite, .h5 or .keras file (default: models/{DEFAULT_MODEL.name})")
+    parser.add_argument(
+        "pictures", nargs="*", default=[str(IMAGE_PATH)], help=f"pictures, folders or patterns (default: {IMAGE_PATH})"
+    )
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
     parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figure (default: outputs)")
     parser.add_argument("--json", metavar="FILE", help="write the answers as JSON; - for standard output")
     parser.add_argument("--csv", metavar="FILE", help="write the answers as CSV; - for standard output")
     parser.add_argument("--save-crops", type=Path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files")
-    parser.add_argument("--label", metavar="TEXT", help="keep a copy of the one picture under custom_digits/TEXT/, to learn from; TEXT is what it shows, such as 7 or 42")
+    parser.add_argument(
+        "--label", metavar="TEXT", help="keep a copy under custom_digits/TEXT/; TEXT is what it shows, such as 42"
+    )
     arguments = parser.parse_args(argv)
     if arguments.json == arguments.csv == "-":
         parser.error("--json - and --csv - both want standard output: give one of them a file")
@@ -132,7 +136,9 @@ def main(argv=None) -> int:
     if arguments.label is not None:
         check_label(arguments.label)
         if len(paths) != 1:
-            raise UserError(f"--label is for one picture, and these are {len(paths):,}.\nExpected one, and the digits that it shows.")
+            raise UserError(
+                f"--label is for one picture, and these are {len(paths):,}.\nExpected one, and the digits that it shows."
+            )
     recognizer = Recognizer(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)
     if not quiet:

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import command_line, dataset, eight_bits, hand, model_files, saving
+from digits import command_line, dataset, model_files, personalization, quantization, saving
 from digits.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, OUTPUTS_DIR, UserError
 from digits.recognizer import Recognizer
 from digits.settings import check
@@ -72,7 +72,9 @@ def settings_from(arguments):
         "SEED": SEED,
     }
     if arguments.preset not in PRESETS:
-        raise UserError(f"PRESET is {arguments.preset!r}.\nExpected one of {', '.join(PRESETS)}. It stands at the top of train_model.py.")
+        raise UserError(
+            f"PRESET is {arguments.preset!r}.\nExpected one of {', '.join(PRESETS)}. It stands at the top of train_model.py."
+        )
     settings.update(PRESETS[arguments.preset])
     flags = {"EPOCHS": arguments.epochs, "BATCH_SIZE": arguments.batch_size, "SEED": arguments.seed}
     settings.update({name: value for name, value in flags.items() if value is not None})
@@ -109,7 +111,8 @@ def print_result(model_path, card, earlier_card):
     print(f"\nlearned in {card['seconds'] / 60:.1f} minutes")
     rows = [(f"{split}:", command_line.count_and_rate(card[split])) for split in ("validation", "test")]
     if earlier_card and "test" in earlier_card:
-        rows.append(("test, model before:", f"{command_line.count_and_rate(earlier_card['test'])}, kept in {model_path.parent / 'previous'}"))
+        before = command_line.count_and_rate(earlier_card["test"])
+        rows.append(("test, model before:", f"{before}, kept in {model_path.parent / 'previous'}"))
     command_line.print_table(rows)
 
 
@@ -129,18 +132,24 @@ def draw_result(model_path, card, splits, output_dir):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--preset", choices=PRESETS, help=f"a set of settings: best takes an hour or more, tiny has under 20,000 parameters (default: {PRESET})")
-    parser.add_argument("--data", type=Path, metavar="PATH", help="what to learn from: an .npz, or a folder of IDX files, MNIST's format (default: MNIST)")
-    parser.add_argument("--epochs", type=command_line.positive_integer, metavar="N", help=f"times through the training pictures (default: {EPOCHS}, or the preset's)")
-    parser.add_argument("--batch-size", type=command_line.positive_integer, metavar="N", help=f"pictures a step; fewer take less memory (default: {BATCH_SIZE})")
-    parser.add_argument("--seed", type=command_line.seed, metavar="N", help=f"start of all random numbers: the same seed gives the same model (default: {SEED})")
-    parser.add_argument("--model", type=command_line.h5_path, default=MODELS_DIR / f"{MODEL_NAME}.h5", metavar="FILE", help=f"the .h5 to write, or to go on from (default: models/{MODEL_NAME}.h5)")
+    parser.add_argument("--preset", choices=PRESETS, help=f"a set of settings; best learns for an hour (default: {PRESET})")
+    parser.add_argument(
+        "--data", type=Path, metavar="PATH", help="an .npz, or a folder of IDX files like MNIST's (default: MNIST)"
+    )
+    parser.add_argument("--epochs", type=command_line.positive_integer, metavar="N", help="times through the training pictures")
+    parser.add_argument(
+        "--batch-size", type=command_line.positive_integer, metavar="N", help="pictures a step; fewer take less memory"
+    )
+    parser.add_argument(
+        "--seed", type=command_line.seed, metavar="N", help=f"the same seed gives the same model (default: {SEED})"
+    )
+    default_model = MODELS_DIR / f"{MODEL_NAME}.h5"
+    parser.add_argument("--model", type=command_line.h5_path, default=default_model, metavar="FILE", help="the .h5 to write")
     parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figures (default: outputs)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--resume", action="store_true", help="go on with an interrupted training; give the same other flags")
-    what.add_argument(
-        "--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help="teach the saved model your hand, from a labelled folder such as custom_digits, or an .npz"
-    )
+    of_fine_tuning = "teach the saved model your hand: a labelled folder such as custom_digits, or an .npz"
+    what.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=of_fine_tuning)
     what.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
     arguments = parser.parse_args(argv)
     of_training = arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed, arguments.output_dir
@@ -159,9 +168,9 @@ def main(argv=None) -> int:
     """Load, look, learn, save and score, print, draw."""
     arguments = parse(argv)
     if arguments.fine_tune:
-        return hand.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
+        return personalization.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
     if arguments.quantize:
-        return eight_bits.quantize(arguments.model, arguments.data)
+        return quantization.quantize(arguments.model, arguments.data)
     settings = settings_from(arguments)
     data, model_path = load_data(arguments)
     if data.name == dataset.BUNDLED and arguments.epochs is None:
@@ -183,7 +192,9 @@ def main(argv=None) -> int:
     command_line.print_table([("layer", "output", "parameters"), *network.layer_table(model)])
     print()
 
-    checkpoint = training.Checkpoint(model_files.checkpoint_folder(model_path), settings | {"pictures": data.fingerprint()} | training.recipe())
+    checkpoint = training.Checkpoint(
+        model_files.checkpoint_folder(model_path), settings | {"pictures": data.fingerprint()} | training.recipe()
+    )
     if not arguments.resume and checkpoint.path.exists():
         print("An interrupted training is discarded; --resume would have gone on with it.", file=sys.stderr)
     try:
@@ -198,7 +209,10 @@ def main(argv=None) -> int:
     draw_result(model_path, card, splits, arguments.output_dir)
     floor = FLOORS.get(settings["PRESET"])
     if floor and data.is_mnist and card["test"]["accuracy"] < floor:
-        print(f"This is less than the {100 * floor:.1f} % that the preset is good for. More epochs help, or the settings as they were.")
+        print(
+            f"This is less than the {100 * floor:.1f} % that the preset is good for.\n"
+            "More epochs help, or the settings as they were."
+        )
     lock.release()
     return command_line.DONE
 

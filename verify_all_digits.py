@@ -12,7 +12,7 @@ It prints the accuracy as a count, with its 95 % interval, a table by digit and 
       loss               0.0130
       calibration error  0.31 %
       not sure           146
-      disputed labels    10 of the errors are on the {len(report.DISPUTED)} test labels that people dispute
+      disputed labels    10 of the errors are on the 15 labels that people dispute
 
       digit               accuracy  precision    recall       F1  support
       0                    99.80 %    99.69 %   99.80 %  99.75 %      980
@@ -121,7 +121,12 @@ def print_scores(scores, card):
         if card.get("data") == scores["dataset"] and on_card.get("correct") != scores["correct"]:
             rows.append(("the card differs", f"{on_card.get('correct'):,} / {on_card.get('n'):,}"))
         if scores["dataset"] == "MNIST":
-            rows.append(("disputed labels", f"{scores['disputed_errors']} of the errors are on the {len(report.DISPUTED)} test labels that people dispute"))
+            rows.append(
+                (
+                    "disputed labels",
+                    f"{scores['disputed_errors']} of the errors are on the {len(report.DISPUTED)} labels that people dispute",
+                )
+            )
     print()
     command_line.print_table(rows)
     print()
@@ -133,18 +138,21 @@ def print_scores(scores, card):
     wrong = [picture for picture in scores.get("pictures", []) if picture["text"] != picture["label"]]
     if wrong:
         print("\nread otherwise")
-        command_line.print_table(
-            [(command_line.printable(p["image"]), p["label"], p["text"] or "-", p["status"]) for p in wrong]
-        )
+        command_line.print_table([(command_line.printable(p["image"]), p["label"], p["text"] or "-", p["status"]) for p in wrong])
 
 
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--data", type=Path, metavar="PATH", help="an .npz with x_test and y_test, or a folder of IDX files, MNIST's format (default: MNIST)")
+    source.add_argument(
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="an .npz with x_test and y_test, or a folder of IDX files, MNIST's format (default: MNIST)",
+    )
     source.add_argument("--images", type=Path, metavar="FOLDER", help="a labelled folder of your own pictures")
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help=f"a .tflite, .h5 or .keras file (default: models/{DEFAULT_MODEL.name})")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
     parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figures (default: outputs)")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output")
     return parser.parse_args(argv)
@@ -173,12 +181,15 @@ def main(argv=None) -> int:
             print_scores(scores, recognizer.card)
         if any("pictures" in scores and scores["accuracy"] < LOW_ACCURACY for scores, _ in reports):
             print(
-                "\nThis is low. custom_errors.png shows what the network saw: look for parts that are missing, or ink that is none.\n"
+                "\nThis is low. custom_errors.png shows what the network saw: look for missing parts, or ink that is none.\n"
                 "What helps: one number a picture, in focus, evenly lit, the paper filling the picture."
             )
     if arguments.json:
         if len(reports) > 1:
-            print("The JSON holds the last report; for the first: verify_all_digits.py --images custom_digits --json FILE", file=sys.stderr)
+            print(
+                "The JSON holds the last report; for the first: verify_all_digits.py --images custom_digits --json FILE",
+                file=sys.stderr,
+            )
         write_json(sys.stdout if arguments.json == "-" else arguments.json, reports[-1][0])
     if output_dir:
         for _, draw in reports:

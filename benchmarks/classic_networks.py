@@ -162,7 +162,11 @@ def markdown(rows, networks, facts):
     """Return the table, the networks' layers and what the table was measured with as Markdown."""
     ruled = [rows[0], (":---", *["---:"] * (len(rows[0]) - 1)), *rows[1:]]
     lines = ["# Classic networks and ours", "", *(f"| {' | '.join(map(str, row))} |" for row in ruled)]
-    lines += ["", f"Seconds of training, compilation included; relative: divided by those of {REFERENCE}; until 99 %: of the test pictures, in seconds.", ""]
+    lines += [
+        "",
+        f"Seconds of training, compilation included; relative: divided by those of {REFERENCE}; until 99 %: of the test pictures, in seconds.",
+        "",
+    ]
     for name, recipe in RECIPES.items():
         if name in networks:
             training = f"batch {recipe.batch_size}, {recipe.validation_split:.0%} validation, {recipe.loss}"

@@ -135,7 +135,9 @@ def print_runs(runs):
     rows = [("hand", "splits", "read", "before", "after", "validation", "test", "replaced")]
     for name, those in runs.items():
         before, after = ([100 * run[when] / run["n"] for run in those] for when in ("before", "after"))
-        changes = [spread([run[part]["after"] - run[part]["before"] for run in those], "{:+.1f}") for part in ("validation", "test")]
+        changes = [
+            spread([run[part]["after"] - run[part]["before"] for run in those], "{:+.1f}") for part in ("validation", "test")
+        ]
         replaced = f"{sum(run['replaced'] for run in those)} of {len(those)}"
         rows.append((name, len(those), those[0]["n"], spread(before, "{:.1f}"), spread(after, "{:.1f}"), *changes, replaced))
     command_line.print_table(rows)
@@ -153,7 +155,9 @@ def parse(argv):
     parser = command_line.parser(__doc__)
     default = PROJECT.parent / "shared" / "own_digits"
     parser.add_argument("folder", nargs="?", type=Path, default=default, help="the pictures (default: ../shared/own_digits)")
-    parser.add_argument("--splits", type=command_line.positive_integer, default=SPLITS, help=f"of each writer's pictures (default: {SPLITS})")
+    parser.add_argument(
+        "--splits", type=command_line.positive_integer, default=SPLITS, help=f"of each writer's pictures (default: {SPLITS})"
+    )
     parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
     add_flags(parser, "fine_tuning")
     return parser.parse_args(argv)

@@ -111,7 +111,13 @@ def fuzz(folder, seconds):
     """Let Atheris fuzz for so long; it ends the process."""
     cv2.setNumThreads(1)
     PngImagePlugin.ChunkStream.crc = PngImagePlugin.ChunkStream.crc_skip
-    flags = [f"-max_total_time={seconds}", f"-timeout={HANGS}", f"-rss_limit_mb={2 * TOO_MUCH}", f"-max_len={LARGEST}", "-print_final_stats=1"]
+    flags = [
+        f"-max_total_time={seconds}",
+        f"-timeout={HANGS}",
+        f"-rss_limit_mb={2 * TOO_MUCH}",
+        f"-max_len={LARGEST}",
+        "-print_final_stats=1",
+    ]
     flags += [f"-artifact_prefix={folder / 'findings'}/", "-reload=0", "-report_slow_units=999"]
     atheris.Setup(["fuzz", *flags, str(folder / "corpus")], make_target(folder))
     atheris.Fuzz()
@@ -156,7 +162,9 @@ def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     parser.add_argument("--minutes", type=command_line.positive_integer, default=60)
-    parser.add_argument("--folder", type=Path, default=OUTPUTS_DIR / "fuzz", help="for corpus and findings (default: outputs/fuzz)")
+    parser.add_argument(
+        "--folder", type=Path, default=OUTPUTS_DIR / "fuzz", help="for corpus and findings (default: outputs/fuzz)"
+    )
     parser.add_argument("--try", dest="tried", nargs="+", type=Path, metavar="FILE", help="read these files and do no more")
     parser.add_argument("--seconds", type=command_line.positive_integer, help="fuzz in this process, as the others are started")
     parser.add_argument("--json", type=Path, default=RESULTS / "fuzz.json", metavar="FILE", help="where the numbers go")
@@ -184,10 +192,18 @@ def main(argv=None) -> int:
     for seconds, runs, places in watch(folder, arguments.minutes):
         if seconds >= 60 * (minute + 1):
             minute = int(seconds // 60)
-            counts = f"{places:,} places reached, {len(list(corpus.iterdir())):,} files in the corpus, {len(found(folder)):,} findings"
+            counts = (
+                f"{places:,} places reached, {len(list(corpus.iterdir())):,} files in the corpus, {len(found(folder)):,} findings"
+            )
             print(f"minute {minute}: {runs:,} runs, {runs / seconds:.0f} a second, {counts}", flush=True)
     findings = found(folder)
-    counts = {"minutes": seconds / 60, "runs": runs, "places": places, "corpus": len(list(corpus.iterdir())), "findings": findings}
+    counts = {
+        "minutes": seconds / 60,
+        "runs": runs,
+        "places": places,
+        "corpus": len(list(corpus.iterdir())),
+        "findings": findings,
+    }
     files.write_json(arguments.json, {**counts, **facts("fuzz", argv)})
     print(f"{runs:,} runs in {seconds / 60:.0f} minutes, findings: {', '.join(findings) or 'none'}")
     return command_line.SOME_FAILED if findings else command_line.DONE

@@ -52,7 +52,9 @@ SLOWEST = 10  # that are named
 def processes_of(process):
     """Return the folders in /proc of a process and of those that it started."""
     try:
-        children = [child for task in Path(f"/proc/{process}/task").iterdir() for child in (task / "children").read_text().split()]
+        children = [
+            child for task in Path(f"/proc/{process}/task").iterdir() for child in (task / "children").read_text().split()
+        ]
     except OSError:
         return []  # it has ended
     return [Path(f"/proc/{process}"), *(folder for child in children for folder in processes_of(child))]
@@ -124,12 +126,17 @@ def check(folder, scratch):
     slowest = sorted(zip(seconds.tolist(), names), reverse=True)
     late = [name for taken, name in slowest if taken > limit(name)]
     missing = set(expected) ^ {entry["image"] for entry in several} | set(expected) ^ {entry["image"] for entry in entries}
-    refused = [entry["image"] for entry in entries if os.path.basename(entry["image"]).startswith("over") and entry["status"] != "error"]
+    refused = [
+        entry["image"] for entry in entries if os.path.basename(entry["image"]).startswith("over") and entry["status"] != "error"
+    ]
     codes = (seen["code"], alone["code"])
     most, together = (max(seen[key], alone[key]) for key in ("process_MiB", "together_MiB"))
     counts = {status: sum(entry["status"] == status for entry in entries) for status in ("ok", "unsure", "empty", "error")}
     claims = {
-        "ends, without a traceback": (str(seen["hung"] + alone["hung"]), not any(run["hung"] or run["traceback"] for run in (seen, alone))),
+        "ends, without a traceback": (
+            str(seen["hung"] + alone["hung"]),
+            not any(run["hung"] or run["traceback"] for run in (seen, alone)),
+        ),
         "exit codes": (f"{codes[0]} and {codes[1]}", codes == (command_line.SOME_FAILED, command_line.SOME_FAILED)),
         "pictures": (f"{len(expected):,}", len(several) == len(entries) == len(seconds) == len(expected)),
         "each once in the JSON; not so": (f"{len(missing):,}", not missing),
@@ -138,15 +145,25 @@ def check(folder, scratch):
         "over 100 megapixels, but not refused": (f"{len(refused):,}", not refused),
         "MiB in a process": (f"{most:,.0f}", most <= MOST_MIB),
     }
-    numbers = {"pictures": len(expected), "statuses": counts, "process_MiB": round(most), "together_MiB": round(together), "late": late}
+    numbers = {
+        "pictures": len(expected),
+        "statuses": counts,
+        "process_MiB": round(most),
+        "together_MiB": round(together),
+        "late": late,
+    }
     return claims, {**numbers, "slowest": [[name, round(taken, 2)] for taken, name in slowest[:SLOWEST]]}
 
 
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--folder", type=Path, help="for the pictures; taken as they are where there are some (default: a temporary folder)")
-    parser.add_argument("--json", type=Path, default=RESULTS / "hostile_pictures.json", metavar="FILE", help="where the numbers go")
+    parser.add_argument(
+        "--folder", type=Path, help="for the pictures; taken as they are where there are some (default: a temporary folder)"
+    )
+    parser.add_argument(
+        "--json", type=Path, default=RESULTS / "hostile_pictures.json", metavar="FILE", help="where the numbers go"
+    )
     return parser.parse_args(argv)
 
 

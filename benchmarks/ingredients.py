@@ -157,16 +157,43 @@ def mean_and_spread(shares):
 
 def print_rows(rows):
     """Print the table. rows: {row: {seed: figures}}."""
-    table = [("", "seeds", "own digits", "by writer, less all", "unsure", "barred 7", "corrupted", "scikit-learn", "validation", "minutes")]
+    table = [
+        (
+            "",
+            "seeds",
+            "own digits",
+            "by writer, less all",
+            "unsure",
+            "barred 7",
+            "corrupted",
+            "scikit-learn",
+            "validation",
+            "minutes",
+        )
+    ]
     for name, by_seed in rows.items():
         runs = list(by_seed.values())
         right, n = np.sum([list(run["own_digits"].values()) for run in runs], axis=1).T
-        gain = "" if name == "all" or "all" not in rows else "{:+.2%} ± {:.2%}".format(*difference(runs, list(rows["all"].values())))
-        columns = [mean_and_spread([run[figure] for run in runs]) for figure in ("own_digits_unsure", "corrupted", "bundled", "validation")]
+        gain = (
+            "" if name == "all" or "all" not in rows else "{:+.2%} ± {:.2%}".format(*difference(runs, list(rows["all"].values())))
+        )
+        columns = [
+            mean_and_spread([run[figure] for run in runs])
+            for figure in ("own_digits_unsure", "corrupted", "bundled", "validation")
+        ]
         barred = np.mean([run["barred_sevens"] for run in runs], axis=0)
         minutes = np.mean([run["seconds"] for run in runs]) / 60
         table.append(
-            (name, len(runs), f"{np.mean(right):.1f} / {n[0]}", gain, columns[0], f"{barred[0]:.1f} / {barred[1]:.0f}", *columns[1:], f"{minutes:.1f}")
+            (
+                name,
+                len(runs),
+                f"{np.mean(right):.1f} / {n[0]}",
+                gain,
+                columns[0],
+                f"{barred[0]:.1f} / {barred[1]:.0f}",
+                *columns[1:],
+                f"{minutes:.1f}",
+            )
         )
     command_line.print_table(table)
 

@@ -44,7 +44,9 @@ def card_of(preset, seed, data_path):
         command += ["--resume"] if (model_path.parent / f"{MODEL_NAME}.checkpoint" / "state.npz").exists() else []
         code = subprocess.run(command, stdout=sys.stderr).returncode
         if code != command_line.DONE:
-            raise UserError(f"The training of {preset}, seed {seed}, ended with exit code {code}.\nExpected 0; it says above what helps.")
+            raise UserError(
+                f"The training of {preset}, seed {seed}, ended with exit code {code}.\nExpected 0; it says above what helps."
+            )
     return json.loads(card_path.read_bytes())
 
 

@@ -120,7 +120,11 @@ def shares(paths):
 
     reader = recognizer.Recognizer()
     reader.network = timed("network", reader.network)
-    steps = [(recognizer, "open_picture", "decode"), (preprocessing, "ink_of", "find ink"), (preprocessing, "prepare", "segment and crop")]
+    steps = [
+        (recognizer, "open_picture", "decode"),
+        (preprocessing, "ink_of", "find ink"),
+        (preprocessing, "prepare", "segment and crop"),
+    ]
     present = [getattr(module, name) for module, name, _ in steps]
     for module, name, step in steps:
         setattr(module, name, timed(step, getattr(module, name)))
@@ -169,15 +173,38 @@ def table(result):
     """Return the table's rows, the head first."""
     rows = [("", "ours", "peer", "ratio")]
     if one := result.get("start"):
-        rows.append(("one picture, cold start, seconds", f"{one['seconds']:.2f}", f"{one['keras_seconds']:.2f}", f"{one['keras_seconds'] / one['seconds']:.1f}"))
-        rows.append(("the same, MiB of memory", f"{one['MiB']:.0f}", f"{one['keras_MiB']:.0f}", f"{one['keras_MiB'] / one['MiB']:.1f}"))
+        rows.append(
+            (
+                "one picture, cold start, seconds",
+                f"{one['seconds']:.2f}",
+                f"{one['keras_seconds']:.2f}",
+                f"{one['keras_seconds'] / one['seconds']:.1f}",
+            )
+        )
+        rows.append(
+            ("the same, MiB of memory", f"{one['MiB']:.0f}", f"{one['keras_MiB']:.0f}", f"{one['keras_MiB'] / one['MiB']:.1f}")
+        )
     if many := result.get("folder"):
         rows.append((f"{many['pictures']:,} small pictures, a second", f"{many['a_second']:,.0f}", "", ""))
-        rows.append(("MiB for all of them; for a tenth", f"{many['MiB']:.0f}", f"{many['MiB_for_a_tenth']:.0f}", f"{many['MiB'] / many['MiB_for_a_tenth']:.2f}"))
+        rows.append(
+            (
+                "MiB for all of them; for a tenth",
+                f"{many['MiB']:.0f}",
+                f"{many['MiB_for_a_tenth']:.0f}",
+                f"{many['MiB'] / many['MiB_for_a_tenth']:.2f}",
+            )
+        )
         for step, milliseconds in many["milliseconds_on_one_core"].items():
             rows.append((f"- milliseconds a picture: {step}", f"{milliseconds:.2f}", "", ""))
     if photo := result.get("photos"):
-        rows.append(("12-megapixel JPEG, milliseconds; its decode alone", f"{photo['milliseconds']:.0f}", f"{photo['decode_milliseconds']:.0f}", f"{photo['milliseconds'] / photo['decode_milliseconds']:.2f}"))
+        rows.append(
+            (
+                "12-megapixel JPEG, milliseconds; its decode alone",
+                f"{photo['milliseconds']:.0f}",
+                f"{photo['decode_milliseconds']:.0f}",
+                f"{photo['milliseconds'] / photo['decode_milliseconds']:.2f}",
+            )
+        )
     if scored := result.get("verify"):
         rows.append(("verify_all_digits.py on MNIST, seconds", f"{scored['seconds']:.1f}", "", ""))
     return rows

@@ -110,7 +110,10 @@ def main(argv=None) -> int:
     parser.add_argument("--seconds", type=command_line.positive_integer, default=60, help="(default: 60)")
     arguments = parser.parse_args(argv)
     served = subprocess.Popen(
-        [sys.executable, PROJECT / "draw_digits.py", "--port", "0"], stdout=subprocess.PIPE, text=True, env={**os.environ, "BROWSER": "true"}
+        [sys.executable, PROJECT / "draw_digits.py", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "BROWSER": "true"},
     )
     try:
         served.stdout.readline()

@@ -28,15 +28,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-SEED = 2026              # chosen; each picture adds its own name, so that adding one changes no other
-SUPERSAMPLING = 4        # chosen; smooth pens are drawn this much larger, then reduced
-CURVE_STEPS = 24         # chosen; points between two control points of a stroke
-HAND_JITTER = 1.1        # chosen; percent of a digit's height by which a hand misses its aim
-SIZE_JITTER = 0.07       # chosen; share by which digits of one number differ in height
-DIGIT_SPACING = 20       # chosen; percent of a digit's height between neighbours
-JPEG_QUALITY = 80        # chosen; what phones and messengers use, roughly
-EXIF_ORIENTATION = 0x0112         # the tag's number in the Exif standard
-ROTATE_CLOCKWISE_TO_VIEW = 6      # its value for a phone that was held upright
+SEED = 2026  # chosen; each picture adds its own name, so that adding one changes no other
+SUPERSAMPLING = 4  # chosen; smooth pens are drawn this much larger, then reduced
+CURVE_STEPS = 24  # chosen; points between two control points of a stroke
+HAND_JITTER = 1.1  # chosen; percent of a digit's height by which a hand misses its aim
+SIZE_JITTER = 0.07  # chosen; share by which digits of one number differ in height
+DIGIT_SPACING = 20  # chosen; percent of a digit's height between neighbours
+JPEG_QUALITY = 80  # chosen; what phones and messengers use, roughly
+EXIF_ORIENTATION = 0x0112  # the tag's number in the Exif standard
+ROTATE_CLOCKWISE_TO_VIEW = 6  # its value for a phone that was held upright
 
 # Each hand: its strokes, in the order of writing. A stroke passes smoothly through its points "x,y",
 # in percent of the digit's height, y downwards; at "/" the pen turns a sharp corner without lifting.
@@ -59,14 +59,13 @@ HANDS = {
     "6 round": ["50,8 36,2 19,14 7,39 4,68 11,90 27,98 44,91 52,74 46,57 31,51 16,59 6,75"],
     "7 barred": ["4,6 28,6 56,3 / 40,36 29,66 23,98", "14,53 32,50 52,47"],
     "7 plain": ["3,8 28,6 54,4 / 38,38 27,68 20,98"],
-    "8 as S and back": ["49,15 40,4 28,2 15,9 13,23 24,37 39,51 49,67 46,87 30,98 12,92 6,77 15,60 "
-                        "31,46 45,32 50,18 43,7"],
+    "8 as S and back": ["49,15 40,4 28,2 15,9 13,23 24,37 39,51 49,67 46,87 30,98 12,92 6,77 15,60 31,46 45,32 50,18 43,7"],
     "8 of two rings": ["28,46 10,36 9,14 28,2 46,12 46,34 28,46", "28,46 7,58 4,82 27,98 51,84 49,59 26,46"],
     "9 curled tail": ["50,15 34,2 14,10 6,30 16,47 34,45 47,30 51,9 / 55,40 51,76 37,96 17,98 6,85"],
     "9 straight": ["48,17 33,2 12,11 6,33 20,48 40,38 50,12 / 47,55 43,98"],
 }
 
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)    # colours are red, green, blue, 0 to 255
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)  # colours are red, green, blue, 0 to 255
 BLUE_INK = (32, 52, 138)
 GRAPHITE = (120, 120, 122)
 CHALK, BOARD = (232, 234, 226), (46, 88, 68)
@@ -91,8 +90,12 @@ def catmull_rom(points):
     start, end = points[:-1, None], points[1:, None]
     start_slope, end_slope = (end - before[:, None]) / 2, (after[:, None] - start) / 2
     t = np.linspace(0, 1, CURVE_STEPS)[None, :, None]
-    curve = (start * (1 + 2 * t) * (1 - t) ** 2 + start_slope * t * (1 - t) ** 2
-             + end * t ** 2 * (3 - 2 * t) + end_slope * t ** 2 * (t - 1))
+    curve = (
+        start * (1 + 2 * t) * (1 - t) ** 2
+        + start_slope * t * (1 - t) ** 2
+        + end * t**2 * (3 - 2 * t)
+        + end_slope * t**2 * (t - 1)
+    )
     return curve.reshape(-1, 2)
 
 
@@ -151,6 +154,7 @@ def lay_on(ground, ink, colour):
 
 # The finishes: each makes a picture from ink (height, width), 0 to 1, and a generator.
 
+
 def plain(paper, colour):
     """Finish: even ink on an even ground."""
     return lambda ink, generator: lay_on(paper, ink, colour)
@@ -158,9 +162,11 @@ def plain(paper, colour):
 
 def transparent(colour):
     """Finish: ink on nothing; as drawing programs do, fully transparent pixels are black underneath."""
+
     def finish(ink, generator):
         alpha = np.rint(ink * 255).astype(np.uint8)
         return Image.fromarray(np.dstack([(alpha > 0)[..., None] * np.uint8(colour), alpha]))
+
     return finish
 
 
@@ -183,8 +189,8 @@ def notebook(ink, generator):
     page = np.full((height, width, 3), NOTEBOOK_PAPER)
     spacing, baseline = height // 5, np.flatnonzero(ink.max(axis=1) > 0.5)[-1] + 2
     for row in range(baseline % spacing, height, spacing):
-        page[row:row + 2] = RULE
-    page[:, width // 9:width // 9 + 2] = MARGIN
+        page[row : row + 2] = RULE
+    page[:, width // 9 : width // 9 + 2] = MARGIN
     return lay_on(page, ink, BLUE_INK)
 
 
@@ -202,6 +208,7 @@ def photo(paper, absorbs):
 
     absorbs: the share of red, green and blue light that the ink takes away.
     """
+
     def finish(ink, generator):
         angle = generator.uniform(0, 2 * np.pi)
         shadow = ramp(ink.shape, angle + generator.uniform(-0.9, 0.9)) - generator.uniform(0.5, 0.75)
@@ -210,18 +217,20 @@ def photo(paper, absorbs):
         scene = paper * light[..., None] * (1 - ink[..., None] * absorbs)
         scene = cv2.GaussianBlur(scene, (0, 0), 1.2) + 4 * noise(ink.shape, 0.7, generator)[..., None]
         return Image.fromarray(np.clip(np.rint(scene), 0, 255).astype(np.uint8))
+
     return finish
 
 
 @dataclass(frozen=True)
 class Kind:
     """A way to write: size (width, height), height of a digit and width of the pen in pixels, finish."""
+
     size: tuple
     digit_height: int
     pen: float
     finish: Callable
-    centre: tuple = (0.5, 0.5)     # of the writing, as shares of width and height
-    smooth: bool = True            # False: hard pixels and even width, as with a mouse
+    centre: tuple = (0.5, 0.5)  # of the writing, as shares of width and height
+    smooth: bool = True  # False: hard pixels and even width, as with a mouse
 
 
 PAINT = Kind((320, 320), 220, 14, plain(WHITE, BLACK), smooth=False)
@@ -244,12 +253,13 @@ PHOTO_GREY = Kind((640, 800), 280, 14, photo((196, 197, 200), (0.56, 0.56, 0.54)
 @dataclass(frozen=True)
 class Sample:
     """One picture; its label, which is also its folder, is what its hands write."""
+
     name: str
     kind: Kind
     hands: list
-    slant: float = 4.0          # degrees to the right
-    uneven: float = 0.0         # percent of a digit's height
-    sideways: bool = False      # stored turned, upright only for who heeds the EXIF orientation
+    slant: float = 4.0  # degrees to the right
+    uneven: float = 0.0  # percent of a digit's height
+    sideways: bool = False  # stored turned, upright only for who heeds the EXIF orientation
 
     @property
     def file(self):
@@ -304,7 +314,7 @@ def save(sample, folder):
     path.parent.mkdir(parents=True, exist_ok=True)
     picture, exif = draw(sample), Image.Exif()
     if sample.sideways:
-        picture = picture.transpose(Image.Transpose.ROTATE_90)     # counter-clockwise
+        picture = picture.transpose(Image.Transpose.ROTATE_90)  # counter-clockwise
         exif[EXIF_ORIENTATION] = ROTATE_CLOCKWISE_TO_VIEW
     picture.save(path, quality=JPEG_QUALITY, exif=exif, optimize=True)
     return path.stat().st_size
@@ -313,16 +323,23 @@ def save(sample, folder):
 def main(argv=None) -> int:
     """Draw all samples and print one line each -> exit code: 0, or 2 when the folder cannot be written."""
     parser = argparse.ArgumentParser(description="Draw the sample pictures from our own pen strokes.")
-    parser.add_argument("--output-dir", type=Path, default=Path(__file__).resolve().parent,
-                        help="where the labelled folders go (default: beside this script)")
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        default=Path(__file__).resolve().parent,
+        help="where the labelled folders go (default: beside this script)",
+    )
     folder = parser.parse_args(argv).output_dir
     total = 0
     for sample in SAMPLES:
         try:
             size = save(sample, folder)
         except OSError as error:
-            print(f"Cannot write {sample.file}: {error}. Expected a folder that can be written: "
-                  "name another with --output-dir FOLDER.", file=sys.stderr)
+            print(
+                f"Cannot write {sample.file}: {error}. Expected a folder that can be written: "
+                "name another with --output-dir FOLDER.",
+                file=sys.stderr,
+            )
             return 2
         total += size
         print(f"{sample.file:38} {size / 1000:5.1f} kB")

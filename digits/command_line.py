@@ -34,7 +34,11 @@ def exit_codes(main):
             print("\nInterrupted.", file=sys.stderr)
             return INTERRUPTED
         except MemoryError:
-            print("\nThere is not enough memory.\nExpected some more: close other programs; train_model.py takes less with --batch-size 32.", file=sys.stderr)
+            print(
+                "\nThere is not enough memory.\n"
+                "Expected some more: close other programs; train_model.py takes less with --batch-size 32.",
+                file=sys.stderr,
+            )
             return NOTHING_TRIED
         except BrokenPipeError:  # the reader of our output, such as head, has seen enough: we were stopped by another
             _abandon_stdout()

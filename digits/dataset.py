@@ -308,7 +308,8 @@ def splits_of(data, fraction, seed):
     training, validation = split_validation(data.y_train, fraction, seed)
     if len(training) == 0 or len(validation) == 0:
         raise UserError(
-            f"{len(data.y_train)} training pictures can't be split: {len(training)} to learn from, {len(validation)} to validate on.\n"
+            f"{len(data.y_train)} training pictures can't be split: "
+            f"{len(training)} to learn from, {len(validation)} to validate on.\n"
             "Expected some of both: more pictures of each digit help, or another VALIDATION_SPLIT."
         )
     return {

@@ -55,9 +55,7 @@ def learn(model, training, own, settings):
     """
     steps = ROUNDS * STEPS
     warm_up = round(WARM_UP * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warm_up, warmup_target=LEARNING_RATE, warmup_steps=warm_up
-    )
+    rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warm_up, warmup_target=LEARNING_RATE, warmup_steps=warm_up)
     model.compile(Muon(rate), "categorical_crossentropy", metrics=[DigitAccuracy(name="accuracy")])
     rounds = (batches(pictures_of_round(training, own, settings, number), BATCH_SIZE) for number in range(ROUNDS))
     with StopBetweenBatches() as stop, made_ahead(itertools.chain.from_iterable(rounds), STEPS, stop) as upcoming:

@@ -18,7 +18,9 @@ def check_label(label):
     A label becomes the name of a folder, so nothing else may pass: no dots, no slashes.
     """
     if not (label.isascii() and label.isdigit() and len(label) <= LONGEST_LABEL):
-        raise UserError(f"A picture can't be kept as {label!r}.\nExpected the digits that it shows, left to right, such as 7 or 42.")
+        raise UserError(
+            f"A picture can't be kept as {label!r}.\nExpected the digits that it shows, left to right, such as 7 or 42."
+        )
     return label
 
 

@@ -231,7 +231,7 @@ def _read_card(model_path):
 
 
 def _parsed(path):
-    """Return what a card holds. Raises OSError, ValueError or RecursionError where it can't be read or is too large for a card."""
+    """Return what a card holds. Raises OSError, ValueError or RecursionError where it can't be read or is too large."""
     with open(path, "rb") as file:
         text = file.read(LARGEST_CARD + 1)
     if len(text) > LARGEST_CARD:

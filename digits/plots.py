@@ -83,7 +83,10 @@ def dataset_overview(name, splits, learned):
     axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
 
     for axes, (images, labels), title in zip(
-        bottom.subplots(1, 2), (next(iter(splits.values())), learned), ("ten of each", "as an epoch shows them; below, what is no digit"), strict=True
+        bottom.subplots(1, 2),
+        (next(iter(splits.values())), learned),
+        ("ten of each", "as an epoch shows them; below, what is no digit"),
+        strict=True,
     ):
         # One picture of all of them: axes for each take seconds.
         sheet = np.full((NUM_CLASSES + 1, 10, IMAGE_SIZE + GAP, IMAGE_SIZE + GAP), 255, np.uint8)
@@ -91,7 +94,9 @@ def dataset_overview(name, splits, learned):
             chosen = images[labels == label][:10]
             sheet[label, : len(chosen), GAP // 2 : -GAP // 2, GAP // 2 : -GAP // 2] = chosen
         axes.imshow(np.block([list(row) for row in sheet]), cmap="gray", vmin=0, vmax=255)
-        axes.set(xticks=[], yticks=(np.arange(NUM_CLASSES) + 0.5) * (IMAGE_SIZE + GAP), yticklabels=range(NUM_CLASSES), title=title)
+        axes.set(
+            xticks=[], yticks=(np.arange(NUM_CLASSES) + 0.5) * (IMAGE_SIZE + GAP), yticklabels=range(NUM_CLASSES), title=title
+        )
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
     return figure
@@ -108,7 +113,14 @@ def training_history(history):
             values = [min(epoch[key], 0.99999) if measure == "accuracy" else epoch[key] for epoch in history]
             axes.plot(epochs, values, marker="o", markersize=3, label=label)
         value = history[best][f"val_{measure}"]
-        axes.plot(best + 1, min(value, 0.99999) if measure == "accuracy" else value, "*", markersize=14, color=WRONG, label=f"best on validation: epoch {best + 1}, {value:.4f}")
+        axes.plot(
+            best + 1,
+            min(value, 0.99999) if measure == "accuracy" else value,
+            "*",
+            markersize=14,
+            color=WRONG,
+            label=f"best on validation: epoch {best + 1}, {value:.4f}",
+        )
         axes.set(xlabel="epoch", title=measure, yscale="logit" if measure == "accuracy" else "log")
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:.4g}")
         axes.yaxis.set_minor_formatter(lambda y, _: "")
@@ -209,7 +221,13 @@ def confidence(title, labels, probabilities):
     calibration.scatter(points[:, 0], points[:, 1], s=20 + 25 * np.log10(points[:, 2]), color=NEUTRAL)
     for mean, share, count in points:
         calibration.annotate(f"{int(count):,}", (mean, share), textcoords="offset points", xytext=(6, -10), fontsize=7)
-    calibration.set(xlabel="confidence", ylabel="share right", title="reliability: how many answers were how sure", xlim=(0, 1.12), ylim=(0, 1.05))
+    calibration.set(
+        xlabel="confidence",
+        ylabel="share right",
+        title="reliability: how many answers were how sure",
+        xlim=(0, 1.12),
+        ylim=(0, 1.05),
+    )
     return figure
 
 

@@ -1,10 +1,10 @@
 """Any picture -> digit crops in MNIST's form.
 
-    picture.open_picture       file or Pillow image -> upright RGB pixels
-    ink.find_ink               pixels -> how strongly each one is inked
-    segmentation.find_digits   ink -> candidates for digits, some of them whole and cut: reading.best_path takes the best
-    digit_crop                 one digit's ink -> (28, 28) uint8, the way MNIST was made
-    prepare                    the last three
+picture.open_picture       file or Pillow image -> upright RGB pixels
+ink.find_ink               pixels -> how strongly each one is inked
+segmentation.find_digits   ink -> candidates for digits, some of them whole and cut: reading.best_path takes the best
+digit_crop                 one digit's ink -> (28, 28) uint8, the way MNIST was made
+prepare                    the last three
 """
 
 from typing import NamedTuple

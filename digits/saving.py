@@ -98,7 +98,10 @@ def whole_set(model_path):
 
 def _tells_how_it_learned(card, model_path):
     """Say whether a card holds what learning on needs, in the form in which save writes it."""
-    if not {"settings", "pictures", "temperature", "threshold", "data", "history"} <= set(card) or model_path.name not in card["sha256"]:
+    if (
+        not {"settings", "pictures", "temperature", "threshold", "data", "history"} <= set(card)
+        or model_path.name not in card["sha256"]
+    ):
         return False
     try:
         return are_sound(card["settings"]) and all(0 <= epoch["seconds"] < 10**9 for epoch in card["history"])

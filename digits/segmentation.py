@@ -190,9 +190,7 @@ def _without_margins(pieces, labels):
     if usual < SPECK * tallest and tallest > height / 2:
         return pieces
     return free + [
-        piece
-        for piece in at_border
-        if AT_BORDER <= piece.height / usual <= 1 / AT_BORDER and crossing[piece.label] == 1
+        piece for piece in at_border if AT_BORDER <= piece.height / usual <= 1 / AT_BORDER and crossing[piece.label] == 1
     ]
 
 
@@ -357,7 +355,7 @@ def _cuts(strokes):
     for slant in CUT_SLANTS:
         room = int(np.ceil(abs(slant) * CUT_HEIGHT / 2))
         shear = np.array([[1, slant, room - slant * CUT_HEIGHT / 2], [0, 1, 0]])
-        met.append(cv2.warpAffine(small, shear, (size[0] + 2 * room, CUT_HEIGHT)).mean(axis=0)[room:-room or None])
+        met.append(cv2.warpAffine(small, shear, (size[0] + 2 * room, CUT_HEIGHT)).mean(axis=0)[room : -room or None])
     sharpest = int(np.argmax([np.sum(ink**2) for ink in met]))
 
     apart = int(np.ceil(CUTS_APART * CUT_HEIGHT))

@@ -46,13 +46,18 @@ def are_sound(settings):
 def constants_of(*modules):
     """Return the constants at the top of modules, {"augmentation.ROTATION": 10.0, ...}: numbers, ranges and shares.
 
-    What they take from config and files is left out: it is no choice of the training. The keys of a dict of functions are the functions' names.
+    What they take from config and files is left out: it is no choice of the training. Functions that are keys of a dict
+    are named.
     """
     constants = {}
     for module in modules:
         for name, value in vars(module).items():
             if isinstance(value, dict):
                 value = {getattr(key, "__name__", key): share for key, share in value.items()}
-            if name.isupper() and isinstance(value, (int, float, tuple, dict)) and not (hasattr(config, name) or hasattr(files, name)):
+            if (
+                name.isupper()
+                and isinstance(value, (int, float, tuple, dict))
+                and not (hasattr(config, name) or hasattr(files, name))
+            ):
                 constants[f"{module.__name__.rpartition('.')[2]}.{name}"] = value
     return constants

@@ -123,6 +123,7 @@ def test_a_round_has_its_share_of_ones_own():
     training = np.random.default_rng(0).integers(0, 255, (500, 28, 28), np.uint8), np.full(500, 3, np.uint8)
     own = np.full((7, 28, 28), 200, np.uint8), np.full(7, 8, np.uint8)
     settings = {"SEED": 1, "EPOCHS": 5, "AUGMENT": True}
+
     def whole_round(number):
         return tuple(map(np.concatenate, zip(*fine_tuning.pictures_of_round(training, own, settings, number))))
 
@@ -131,7 +132,9 @@ def test_a_round_has_its_share_of_ones_own():
     assert images.shape == (total, 28, 28), "a batch would be smaller, or a step more"
     digits = np.sum(labels != NOT_A_DIGIT)
     assert np.mean(labels == NOT_A_DIGIT) == pytest.approx(0.1 / 1.1, abs=0.001)
-    assert np.sum(labels == 8) == round(fine_tuning.OWN_SHARE * digits) and np.sum(labels == 3) == digits - round(fine_tuning.OWN_SHARE * digits)
+    assert np.sum(labels == 8) == round(fine_tuning.OWN_SHARE * digits) and np.sum(labels == 3) == digits - round(
+        fine_tuning.OWN_SHARE * digits
+    )
     again, _ = whole_round(0)
     other, _ = whole_round(1)
     assert np.array_equal(images, again) and not np.array_equal(images, other)
@@ -232,7 +235,9 @@ def test_what_gets_worse_is_left_as_it_was(models, small_data, tmp_path, monkeyp
         threes = arrays["x_train"][arrays["y_train"] == 3]
     np.savez(tmp_path / "wrong.npz", x_train=threes, y_train=np.full(len(threes), 8, np.uint8))
     before = contents(models)
-    code = train_model.main(["--fine-tune", str(tmp_path / "wrong.npz"), "--data", str(small_data), "--model", str(models / "m.h5")])
+    code = train_model.main(
+        ["--fine-tune", str(tmp_path / "wrong.npz"), "--data", str(small_data), "--model", str(models / "m.h5")]
+    )
     assert code == 0
     said = capsys.readouterr().out
     assert "stays as it was" in said and "forgotten" in said

@@ -13,8 +13,8 @@ MODULES = (
     "config", "quiet", "files", "settings", "command_line", "report", "mnist_form", "dataset", "keeping", "letterforms", "disturbances", "augmentation", "not_digits",
     "network", "muon", "training",
     "picture", "ink", "segmentation", "preprocessing", "reading",
-    "model_files", "recognizer", "many", "own_pictures", "fine_tuning", "saving", "hand",
-    "eight_bits", "plots", "server",
+    "model_files", "recognizer", "many", "own_pictures", "fine_tuning", "saving", "personalization",
+    "quantization", "plots", "server",
 )  # fmt: skip
 HEAVY = {
     "keras": {"network", "muon", "training", "fine_tuning"},

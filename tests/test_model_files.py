@@ -90,7 +90,10 @@ def test_nothing_of_an_abandoned_staging_reaches_the_next_one(model):
 def test_a_set_that_can_not_be_put_together_leaves_nothing(failure, model):
     stage(model, "old")
     model_files.install(model)
-    with pytest.raises(UserError if isinstance(failure, OSError) else type(failure)) as raised, model_files.staged(model) as staging:
+    with (
+        pytest.raises(UserError if isinstance(failure, OSError) else type(failure)) as raised,
+        model_files.staged(model) as staging,
+    ):
         (staging / model.name).write_text("half")
         raise failure
     if isinstance(failure, OSError):
@@ -240,7 +243,11 @@ def test_an_unreadable_card_is_refused(content, model):
 
 @pytest.mark.parametrize(
     "content",
-    ['{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", '{"a": ' + "9" * 10_000 + "}", '{"a": "' + "x" * model_files.LARGEST_CARD + '"}'],
+    [
+        '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"a": ' + "9" * 10_000 + "}",
+        '{"a": "' + "x" * model_files.LARGEST_CARD + '"}',
+    ],
     ids=["deep", "a number of 10,000 digits", "large"],
 )
 def test_a_card_that_is_none_is_refused_before_it_takes_memory(content, model):

@@ -93,6 +93,8 @@ def test_a_model_with_code_in_it_is_refused_without_running_it(tmp_path):
 def test_the_seed_decides_the_first_weights():
     first, again, other = (network.build(4, 6, 0, 0.5, seed=seed).get_weights()[0] for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
 def own_h5(path):
     """Write a small model that could be used, and return the name of its kernel in the file."""
     import h5py
@@ -148,7 +150,10 @@ def test_a_keras_file_that_unpacks_to_too_much_is_refused_before(member, tmp_pat
     keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(tmp_path / "whole.keras")
     monkeypatch.setattr(network, "LARGEST", 1_000_000)
     monkeypatch.setattr(keras.models, "load_model", lambda *_, **__: pytest.fail("it was unpacked"))
-    with zipfile.ZipFile(tmp_path / "whole.keras") as whole, zipfile.ZipFile(tmp_path / "m.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        zipfile.ZipFile(tmp_path / "whole.keras") as whole,
+        zipfile.ZipFile(tmp_path / "m.keras", "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for name in {*whole.namelist(), member}:
             archive.writestr(name, bytes(1_000_001) if name == member else whole.read(name))
     with pytest.raises(UserError):
@@ -204,7 +209,9 @@ except OSError as error:
 def test_a_disk_that_fills_below_the_h5_is_an_error_and_no_crash(room, tmp_path):
     # HDF5 that can't write what it holds back ends the process with a segmentation fault.
     pytest.importorskip("resource", reason="Windows limits no file's size")
-    result = subprocess.run([sys.executable, "-c", SAVE_ON_A_SMALL_DISK, tmp_path, str(room)], cwd=PROJECT, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", SAVE_ON_A_SMALL_DISK, tmp_path, str(room)], cwd=PROJECT, capture_output=True, text=True
+    )
     assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
     assert result.stdout.startswith("OSError:")
     assert list(tmp_path.iterdir()) == []

@@ -225,7 +225,10 @@ def test_a_bad_upload_gets_a_sentence_and_the_page_stays_up(open_page, kept, tmp
     (tmp_path / name).write_bytes(content)
     page = open_page()
     page.set_input_files("#file", tmp_path / name)
-    page.wait_for_function("says => document.getElementById('answer').className === 'error' && document.getElementById('status').textContent.includes(says)", arg=says)
+    page.wait_for_function(
+        "says => document.getElementById('answer').className === 'error' && document.getElementById('status').textContent.includes(says)",
+        arg=says,
+    )
     page.click("#clear")
     draw(page, SEVEN_STROKES)
     wait_for(page, "7")
@@ -299,7 +302,9 @@ def test_a_camera_that_comes_too_late_is_switched_off(open_page):
 
 def test_dark_mode_is_dark(open_page):
     light, dark = (
-        open_page(color_scheme=scheme).evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+        open_page(color_scheme=scheme).evaluate(
+            "() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+        )
         for scheme in ("light", "dark")
     )
     assert sum(light) > 600 and sum(dark) < 150
@@ -383,7 +388,8 @@ def test_thumbnails_are_small_and_upright(port):
 
 
 @pytest.mark.parametrize(
-    ("query", "status"), [("label=seven&suffix=.jpg", 400), ("label=7&suffix=.exe", 400), ("label=..&suffix=.jpg", 400), ("label=7", 422)]
+    ("query", "status"),
+    [("label=seven&suffix=.jpg", 400), ("label=7&suffix=.exe", 400), ("label=..&suffix=.jpg", 400), ("label=7", 422)],
 )
 def test_only_digits_and_pictures_are_kept(port, kept, query, status):
     before = sorted(kept.rglob("*"))
@@ -408,7 +414,9 @@ def test_the_script_says_where_it_is_and_ends_with_ctrl_c():
     # Somebody goes away in the middle of an upload, somebody else hangs.
     for going in (True, False):
         upload = socket.create_connection(("127.0.0.1", port))
-        upload.sendall(f"POST /read HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nContent-Length: 999\r\n\r\nx".encode())
+        upload.sendall(
+            f"POST /read HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nContent-Length: 999\r\n\r\nx".encode()
+        )
         if going:
             upload.close()
     time.sleep(0.5)

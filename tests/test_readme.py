@@ -14,7 +14,14 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line and not line.startswith("#")]
 # These install packages, test or train for minutes. .ci/run runs the first two as they stand.
-LONG = ("python3 -m venv", "python -m pytest", "python train_model.py", "python draw_digits.py", "python benchmarks/", "git clone")
+LONG = (
+    "python3 -m venv",
+    "python -m pytest",
+    "python train_model.py",
+    "python draw_digits.py",
+    "python benchmarks/",
+    "git clone",
+)
 QUICK = [command for command in COMMANDS if not command.startswith(LONG)]
 
 

@@ -151,8 +151,6 @@ READINGS = [  # (label, entry)
 ]
 
 
-
-
 @pytest.fixture
 def readings():
     return report.score_readings([label for label, _ in READINGS], [entry for _, entry in READINGS])

@@ -269,7 +269,14 @@ def test_what_can_not_be_kept_under_its_label(run_script, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_any_file_name_is_read_and_reported(run_script, tmp_path):
-    names = [b"two words.jpg", b"line\nbreak.jpg", b'quo"te.jpg', "emoji\N{GRINNING FACE}.jpg".encode(), b"not\xffutf8.jpg", b"$x$.jpg"]
+    names = [
+        b"two words.jpg",
+        b"line\nbreak.jpg",
+        b'quo"te.jpg',
+        "emoji\N{GRINNING FACE}.jpg".encode(),
+        b"not\xffutf8.jpg",
+        b"$x$.jpg",
+    ]
     for name in names:
         shutil.copy(os.fsencode(SEVEN), os.fsencode(tmp_path) + b"/" + name)
     result = subprocess.run(

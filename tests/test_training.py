@@ -212,7 +212,9 @@ def test_batches_hold_all_in_order_and_are_full_but_the_last(sizes):
     ends = np.cumsum(sizes)
     chunks = ((np.arange(end - size, end), np.arange(end - size, end) % 10) for size, end in zip(sizes, ends))
     pictures, labels = zip(*batches(chunks, 100))
-    assert np.array_equal(np.concatenate(pictures), np.arange(ends[-1])) and np.array_equal(np.concatenate(labels), np.arange(ends[-1]) % 10)
+    assert np.array_equal(np.concatenate(pictures), np.arange(ends[-1])) and np.array_equal(
+        np.concatenate(labels), np.arange(ends[-1]) % 10
+    )
     assert {len(batch) for batch in pictures[:-1]} <= {100} and 0 < len(pictures[-1]) <= 100
 
 

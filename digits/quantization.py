@@ -37,7 +37,11 @@ def quantize(model_path, data_path):
                 scores[name][split] = report.rate(recognizer.classify(images)[0].argmax(axis=1) == labels)
         print(f"\ndata: {data.name}")
         rows = [
-            (name, *(count_and_rate(scores[name][split]) for split in ("validation", "test")), f"{path.stat().st_size / 1000:,.0f} kB")
+            (
+                name,
+                *(count_and_rate(scores[name][split]) for split in ("validation", "test")),
+                f"{path.stat().st_size / 1000:,.0f} kB",
+            )
             for name, path in paths.items()
         ]
         command_line.print_table([("", "validation", "test", "size"), *rows])
@@ -45,7 +49,8 @@ def quantize(model_path, data_path):
         if lost > MOST_LOST * len(splits["validation"][1]):
             raise UserError(
                 f"The 8-bit model reads {lost} validation pictures fewer than the float one, so it was not saved.\n"
-                f"Expected at most {100 * MOST_LOST:.1f} % of them. The float one is small, too: {model_path.with_suffix('.tflite')}"
+                f"Expected at most {100 * MOST_LOST:.1f} % of them. "
+                f"The float one is small, too: {model_path.with_suffix('.tflite')}"
             )
         same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")
         small_card = {name: card[name] for name in same if name in card}

@@ -58,7 +58,10 @@ def fine_tune(model_path, pictures_path, data_path):
         print()
         command_line.print_table(rows)
         if objections:
-            print(f"\nThe model stays as it was: {'; '.join(objections)}.\nMore pictures help, ten or more of each digit that is misread.")
+            print(
+                f"\nThe model stays as it was: {'; '.join(objections)}.\n"
+                "More pictures help, ten or more of each digit that is misread."
+            )
             lock.release()
             return command_line.DONE
         facts = {
@@ -76,7 +79,10 @@ def fine_tune(model_path, pictures_path, data_path):
     except KeyboardInterrupt:
         print("\nInterrupted. The model is as it was.", file=sys.stderr)
         return command_line.INTERRUPTED
-    print(f"\nsaved: {model_path} and its .tflite and .json\nThe model before is kept. To bring it back:\n  {command_to_bring_back(model_path)}")
+    print(
+        f"\nsaved: {model_path} and its .tflite and .json\n"
+        f"The model before is kept. To bring it back:\n  {command_to_bring_back(model_path)}"
+    )
     lock.release()
     return command_line.DONE
 
