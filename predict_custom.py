@@ -108,6 +108,15 @@ def answer_files(json_path, csv_path):
         yield lambda entry: [write(entry) for write in targets]
 
 
+def progress_bar(count):
+    """Return (a function that wraps what a loop goes through, a print that leaves the bar alone); one picture needs no bar."""
+    if count == 1:
+        return iter, print
+    from tqdm import tqdm  # here: a quick answer does without
+
+    return functools.partial(tqdm, total=count, unit=" pictures", leave=False, disable=None), tqdm.write
+
+
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
@@ -146,12 +155,7 @@ def main(argv=None) -> int:
 
     width = min(60, max(len(command_line.printable(path)) for path in paths))
     draws = arguments.output_dir or not (arguments.json or arguments.csv)
-    progress, write = lambda readings: readings, print
-    if len(paths) > 1:
-        from tqdm import tqdm  # here: a quick answer does without
-
-        progress, write = functools.partial(tqdm, total=len(paths), unit=" pictures", leave=False, disable=None), tqdm.write
-
+    progress, write = progress_bar(len(paths))
     shown, done, failed = [], 0, 0
     with answer_files(arguments.json, arguments.csv) as write_answer:
         try:

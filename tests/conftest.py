@@ -12,6 +12,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
+QUICK_JAX = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # in the environment: XLA compiles in seconds what runs for seconds
 SHIPPED_MODEL = PROJECT / "models" / "digit_recognition_model.tflite"
 
 

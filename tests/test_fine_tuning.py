@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import PROJECT, SHIPPED_MODEL, heed_ctrl_c
+from conftest import PROJECT, QUICK_JAX, SHIPPED_MODEL, heed_ctrl_c
 
 from digits.config import UserError
 
@@ -260,7 +260,7 @@ needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="
 @needs_jax
 def test_a_hand_is_learned_on_jax(models, mirrored, small_data, run_script):
     flags = ("--fine-tune", mirrored, "--data", small_data, "--model", models / "m.h5")
-    result = run_script("train_model.py", *flags, KERAS_BACKEND="jax")
+    result = run_script("train_model.py", *flags, KERAS_BACKEND="jax", **QUICK_JAX)
     assert result.returncode == 0, result.stderr
     assert json.loads((models / "m.json").read_text())["fine_tuning"]["held_out"]["after"]["accuracy"] >= 0.8
 

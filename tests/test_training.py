@@ -13,7 +13,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from conftest import PROJECT, heed_ctrl_c
+from conftest import PROJECT, QUICK_JAX, heed_ctrl_c
 
 EPOCHS = 3
 FLAGS = ("--epochs", str(EPOCHS), "--batch-size", "100")  # 1,080 pictures to learn from: the last batch is smaller
@@ -90,14 +90,14 @@ def test_on_jax_without_tensorflow_the_training_is_kept_until_there_is_one(small
     earlier = tmp_path / "m.tflite"
     earlier.write_bytes(b"the earlier model")
     flags = ("--epochs", "1", *_places(small_data, tmp_path))
-    without = run_script("train_model.py", *flags, KERAS_BACKEND="jax", PYTHONPATH=tmp_path / "none")
+    without = run_script("train_model.py", *flags, KERAS_BACKEND="jax", **QUICK_JAX, PYTHONPATH=tmp_path / "none")
     assert without.returncode == 2
     assert "there is none here" in without.stderr and "--resume" in without.stderr
     assert "Traceback" not in without.stderr
     assert earlier.read_bytes() == b"the earlier model" and not (tmp_path / "m.h5").exists()
     earlier.unlink()
 
-    resumed = run_script("train_model.py", *flags, "--resume", KERAS_BACKEND="jax")
+    resumed = run_script("train_model.py", *flags, "--resume", KERAS_BACKEND="jax", **QUICK_JAX)
     assert resumed.returncode == 0, resumed.stderr
     assert "epoch 1 / 1" not in resumed.stdout, "it was trained again"
     verified = run_script("verify_all_digits.py", "--data", small_data, "--model", tmp_path / "m.tflite", "--json", "-")
