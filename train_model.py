@@ -145,20 +145,19 @@ def parse(argv):
     )
     default_model = MODELS_DIR / f"{MODEL_NAME}.h5"
     parser.add_argument("--model", type=command_line.h5_path, default=default_model, metavar="FILE", help="the .h5 to write")
-    parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figures (default: outputs)")
+    parser.add_argument("--output-dir", type=Path, default=OUTPUTS_DIR, metavar="FOLDER", help="folder for a training's figures")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--resume", action="store_true", help="go on with an interrupted training; give the same other flags")
     of_fine_tuning = "teach the saved model your hand: a labelled folder such as custom_digits, or an .npz"
     what.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=of_fine_tuning)
     what.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
     arguments = parser.parse_args(argv)
-    of_training = arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed, arguments.output_dir
-    if (arguments.fine_tune or arguments.quantize) and any(value is not None for value in of_training):
+    of_training = arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed
+    if (arguments.fine_tune or arguments.quantize) and of_training != (None, None, None, None):
         parser.error(
-            "--fine-tune and --quantize take the settings of the saved model and draw no figures: "
-            "leave --preset, --epochs, --batch-size, --seed and --output-dir away"
+            "--fine-tune and --quantize take the settings of the saved model: "
+            "leave --preset, --epochs, --batch-size and --seed away"
         )
-    arguments.output_dir = arguments.output_dir or OUTPUTS_DIR
     arguments.preset = arguments.preset or PRESET
     return arguments
 

@@ -43,6 +43,7 @@ LEAST_CUT = 12  # pixels; lower ink is not cut: touching digits so small can't b
 CUT_HEIGHT = 48  # pixels; ink is reduced to this height before cuts are looked for. chosen
 CUT_SLANTS = np.arange(-0.3, 0.91, 0.15)  # pixels to the left for each one down; most people lean to the right. chosen
 CUTS_APART = 0.12  # of the height: about a stroke's width. chosen
+MOST_CUTS = 60  # as ten digits in one stroke have; ink with more is a texture, and takes seconds. Own_digits: 13. chosen
 LOWEST_PART = 0.5  # of the height before the cut: a lower part is not offered. chosen
 SCRAP = 0.35  # of the height: smaller than this, what a cut takes off a stroke's end goes back to the stroke. chosen
 WIDEST_PART = 1.8  # width by height: a wider part is not offered. chosen
@@ -365,6 +366,8 @@ def _cuts(strokes):
         if offered[column]:
             chosen.append(column)
             offered[max(column - apart + 1, 0) : column + apart] = False
+    if len(chosen) > MOST_CUTS:
+        return []
     rows, columns = np.mgrid[: strokes.shape[0], : strokes.shape[1]]
     slanted = columns + CUT_SLANTS[sharpest] * (rows - y - height / 2)
     cuts = [_without_scraps(inked, slanted < x + column / scale, SCRAP * height) for column in sorted(chosen)]

@@ -73,6 +73,16 @@ def test_narrow_ink_is_not_cut():
     assert len(find_digits(ink)) == 1
 
 
+@pytest.mark.parametrize(("teeth", "is_cut"), [(12, True), (150, False)])
+def test_ink_too_wide_for_a_number_is_not_cut(teeth, is_cut):
+    # A texture such as a comb could be cut at a hundred places, and the parts between any two of them are thousands.
+    ink = np.zeros((80, 20 * teeth + 40), np.uint8)
+    ink[60:66, 10 : 20 * teeth + 10] = 255
+    for tooth in range(teeth):
+        cv2.line(ink, (15 + 20 * tooth, 12), (15 + 20 * tooth, 62), 255, 5)
+    assert (len(find_digits(ink)) > 1) == is_cut
+
+
 def test_rows_are_read_in_order_though_they_slope_bend_and_have_gaps():
     ink = paper(800, 1200)
     lefts = [40, 110, 190, 700, 800, 1100]  # two gaps within a row
