@@ -40,17 +40,16 @@ PARTS = {  # what is killed: its flags, and its share of the kills
     "fine-tuning": (("--fine-tune", "{own}"), 0.3),
     "saving": (("--epochs", "1", "--batch-size", "50", "--seed", "8"), 0.3),
 }
-FIRST = ("--epochs", "12", "--batch-size", "50")  # of the model before: one that can learn a hand
+FIRST = ("--epochs", "4", "--batch-size", "50")  # of the model before: one that learning on makes better
 EXPECTED = {"m.h5", "m.tflite", "m.json", "m.lock", "previous"}  # the lock's file may stay; who holds it does not
 
 
 def write_data(folder):
-    """Write small.npz, to learn from, and own.npz, somebody's mirrored sevens."""
+    """Write small.npz, to learn from, and own.npz, more of the same hands: so learning them loses nothing, and is kept."""
     data = dataset.bundled_digits()
     images, labels = data.x_train[:1200], data.y_train[:1200]
     np.savez(folder / "small.npz", x_train=images, y_train=labels, x_test=data.x_test, y_test=data.y_test)
-    sevens = images[labels == 7][:40, :, ::-1]
-    np.savez(folder / "own.npz", x_train=sevens, y_train=np.full(len(sevens), 7, np.uint8))
+    np.savez(folder / "own.npz", x_train=data.x_train[1200:1400], y_train=data.y_train[1200:1400])
     return data.x_test, data.y_test
 
 

@@ -301,7 +301,10 @@ def _rows(digits):
         if len(after):
             neighbour = after[np.argmin(across[after] + np.abs(down[after]))]
             slopes.append(down[neighbour] / across[neighbour])
-    level = np.median(slopes) * middles[:, 0] if slopes else np.zeros(len(digits))
+    slopes.sort()
+    # The flatter one of two in the middle: a digit below another has a neighbour up the slope, in the row above.
+    slope = min(slopes[(len(slopes) - 1) // 2], slopes[len(slopes) // 2], key=abs) if slopes else 0.0
+    level = slope * middles[:, 0]
     tops, bottoms = bounds[:, 1] - level, bounds[:, 3] - level
 
     rows = []

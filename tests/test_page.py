@@ -319,6 +319,24 @@ def test_on_a_phone_the_answer_is_in_sight(open_page):
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390, "it scrolls sideways"
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_drawing_stays_where_it_is_whatever_is_read(open_page, width):
+    page = open_page(viewport={"width": width, "height": 900})
+    before = page.locator("#drawing").bounding_box()
+    assert page.evaluate("() => document.querySelector('header').scrollHeight <= document.querySelector('header').clientHeight")
+    for text, status, message in (
+        ("73|7", "unsure", ""),
+        ("12345678901234567890|12345678901234567890", "unsure", ""),
+        ("", "error", "it is not a picture that can be read (in none of the known formats), or it has too many pixels"),
+    ):
+        page.evaluate("([text, status, message]) => show({ text, status, message, digits: [] })", [text, status, message])
+        assert page.locator("#drawing").bounding_box() == before
+        assert page.evaluate(
+            "() => { const header = document.querySelector('header');"
+            " return header.scrollWidth <= header.clientWidth && header.scrollHeight <= header.clientHeight }"
+        ), f"{text}{message} is cut off"
+
+
 def test_it_works_by_keyboard_and_speaks(open_page):
     page = open_page()
     for _ in range(30):

@@ -94,6 +94,13 @@ def test_rows_are_read_in_order_though_they_slope_bend_and_have_gaps():
     assert [candidate.box[0] + 1 for candidate in found] == pytest.approx(lefts * 3, abs=2)
 
 
+def test_a_digit_below_two_others_is_a_row_of_its_own():
+    ink = paper(400, 600)
+    for left, top in ((60, 40), (240, 40), (60, 219)):
+        bar(ink, left, top, height=120)
+    assert [candidate.row for candidate in whole(ink)] == [0, 0, 1]
+
+
 def test_large_and_small_digits_make_one_row():
     ink = paper()
     for i, height in enumerate((110, 70, 120, 65)):

@@ -88,7 +88,8 @@ const SAID = {
 function show(answer) {
   const sentence = SAID[answer.status] ?? sentenceOf(answer.message);
   $("answer").className = answer.status;
-  $("text").textContent = answer.text.replaceAll("|", "\n");
+  $("text").textContent = answer.text.replaceAll("|", " | "); // on one line, however much is read: the drawing must not move
+  $("text").style.fontSize = `min(2.4rem, ${(135 / Math.max($("text").textContent.length, 1)).toFixed(1)}cqw)`;
   $("status").textContent = sentence;
   if (!stroke && !stream) announce(`${answer.text.replaceAll("|", ", then ")} ${sentence}`.trim());
   showBoxes(answer);
