@@ -184,7 +184,11 @@ def main(argv=None) -> int:
         figure_path = (arguments.output_dir or OUTPUTS_DIR) / "custom_predictions.png"
         plots.save(plots.custom_predictions(shown, left_out=len(paths) - len(shown)), figure_path)
         if not quiet:
-            print(f"\nfigure: {figure_path}")
+            print(f"\nfigure: {command_line.printable(figure_path)}")
+    if not quiet:
+        for name, path in (("JSON", arguments.json), ("CSV", arguments.csv), ("crops", arguments.save_crops)):
+            if path:
+                print(f"{name}: {command_line.printable(path)}")
     return command_line.SOME_FAILED if failed else command_line.DONE
 
 

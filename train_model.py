@@ -19,6 +19,8 @@ made the shipped model (two x86 cores, no GPU, beside other work):
     learned in 77.1 minutes
       validation:          5,971 / 5,999 (99.53 %)
       test:                9,966 / 10,000 (99.66 %)
+
+    figures: outputs
 """
 
 import shlex
@@ -114,6 +116,8 @@ def print_result(model_path, card, earlier_card):
         before = command_line.count_and_rate(earlier_card["test"])
         rows.append(("test, model before:", f"{before}, kept in {model_path.parent / 'previous'}"))
     command_line.print_table(rows)
+    if earlier_card and card["test"]["correct"] < earlier_card.get("test", card["test"])["correct"]:
+        print(f"\nThe model before reads more. To bring it back:\n  {model_files.command_to_bring_back(model_path)}")
 
 
 def draw_result(model_path, card, splits, output_dir):
@@ -206,6 +210,7 @@ def main(argv=None) -> int:
     checkpoint.remove()
     print_result(model_path, card, earlier_card)
     draw_result(model_path, card, splits, arguments.output_dir)
+    print(f"\nfigures: {arguments.output_dir}")
     floor = FLOORS.get(settings["PRESET"])
     if floor and data.is_mnist and card["test"]["accuracy"] < floor:
         print(

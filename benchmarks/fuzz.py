@@ -12,7 +12,7 @@ happened in a .txt beside it. Sums of PNG's chunks are not checked, else hardly 
 It prints a line a minute, writes benchmarks/results/fuzz.json, and exits with code 1 when it found something. Beside other
 work, to which it gave way:
 
-    minute 6: 1,180 runs, 3 a second, 1,854 places reached, 494 files in the corpus, 0 findings
+    minute 47: 29,609 runs, 10 a second, 1,808 places reached, 939 files in the corpus, 1 findings
 """
 
 import contextlib

@@ -13,8 +13,10 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -151,6 +153,17 @@ def set_in_place(model_path):
     return [*(Path(model_path).with_name(name) for name in sums), card_path(model_path)]
 
 
+def command_to_bring_back(model_path):
+    """Return a command, as it can be pasted into a shell, that copies the set in models/previous/ back into place."""
+    folder = model_path.absolute().parent
+    earlier = [str(previous_folder(model_path).absolute() / file.name) for file in set_in_place(model_path)]
+    if os.name == "nt":  # both of its shells know copy, with one name or pattern
+        return subprocess.list2cmdline(
+            ["copy", str(previous_folder(model_path).absolute() / f"{model_path.stem}.*"), str(folder)]
+        )
+    return shlex.join(["cp", *earlier, str(folder)])
+
+
 def _is_whole(folder, name, elsewhere=None):
     """Say whether the folder holds a card and the files that it names; files already moved may lie elsewhere."""
     try:
@@ -186,17 +199,19 @@ def resolve(model_path):
             logger.warning("%s is half saved: using the earlier one, %s.", path, previous)
             path = previous
         else:
+            earlier = f", take the earlier set in {previous_folder(path)}" if _is_whole(previous.parent, path.stem) else ""
             raise UserError(
                 f"{path} does not match its card {card_path(path).name}: one of them was changed or replaced.\n"
-                f"Expected the file that the card was written for. Train anew ({TRAIN_COMMAND}),\n"
-                f"bring back the earlier set from {previous_folder(path)}, or remove the card to read the file without it."
+                f"Expected the file that the card was written for. Bring the shipped model back (git checkout models){earlier},\n"
+                f"train anew ({TRAIN_COMMAND}), or remove the card to read the file without it."
             )
     if not path.is_file():
-        found = "It is a folder" if path.is_dir() else "There is none"
+        found = " It is a folder." if path.is_dir() else ""
         bundled = path.with_name(f"{BUNDLED_MODEL_NAME}.tflite")
         instead = f"\nUntil then there is a weaker one: --model {bundled}" if bundled.exists() else ""
         raise UserError(
-            f"No model at {path}. {found}.\nExpected a .tflite, .h5 or .keras file. To make one: {TRAIN_COMMAND}{instead}"
+            f"No model at {path}.{found}\nExpected a .tflite, .h5 or .keras file. "
+            f"The shipped one comes back with: git checkout models\nTo make one: {TRAIN_COMMAND}{instead}"
         )
     card = _read_card(path) if card_path(path).exists() else None
     if card and "quantized_from" in card and _what_is_quantized(path) not in (card["quantized_from"], None):

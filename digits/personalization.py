@@ -1,8 +1,5 @@
 """Teach a saved model somebody's hand: from their pictures to a new model in place, or to a reason why not."""
 
-import os
-import shlex
-import subprocess
 import sys
 import time
 
@@ -81,15 +78,7 @@ def fine_tune(model_path, pictures_path, data_path):
         return command_line.INTERRUPTED
     print(
         f"\nsaved: {model_path} and its .tflite and .json\n"
-        f"The model before is kept. To bring it back:\n  {command_to_bring_back(model_path)}"
+        f"The model before is kept. To bring it back:\n  {model_files.command_to_bring_back(model_path)}"
     )
     lock.release()
     return command_line.DONE
-
-
-def command_to_bring_back(model_path):
-    """Return a command, as it can be pasted into a shell, that copies the set in models/previous/ back into place."""
-    earlier = [model_files.previous_folder(model_path) / file.name for file in model_files.set_in_place(model_path)]
-    code = "import shutil, sys; [shutil.copy(file, sys.argv[1]) for file in sys.argv[2:]]"  # every system has this copy
-    words = ["python", "-c", code, str(model_path.absolute().parent), *(str(file.absolute()) for file in earlier)]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -106,13 +106,14 @@ def training_history(history):
     """Return accuracy and loss by epoch. history: [{"accuracy", "loss", "val_accuracy", "val_loss"}]."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     epochs = np.arange(1, len(history) + 1)
-    best = int(np.argmin([epoch["val_loss"] for epoch in history]))
     # Logit and log scales: most of the course lies between 99 and 100 %. An accuracy of 1 would be infinitely far up.
     for axes, measure in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         for key, label in ((measure, "training"), (f"val_{measure}", "validation")):
             values = [min(epoch[key], 0.99999) if measure == "accuracy" else epoch[key] for epoch in history]
             axes.plot(epochs, values, marker="o", markersize=3, label=label)
-        value = history[best][f"val_{measure}"]
+        validation = [epoch[f"val_{measure}"] for epoch in history]
+        best = int(np.argmax(validation) if measure == "accuracy" else np.argmin(validation))
+        value = validation[best]
         axes.plot(
             best + 1,
             min(value, 0.99999) if measure == "accuracy" else value,
