@@ -114,7 +114,7 @@ def print_table(rows):
 
 def count_and_rate(score):
     """Return "9,961 / 10,000 (99.61 %)"."""
-    return f"{score['correct']:,} / {score['n']:,} ({100 * score['accuracy']:.2f} %)"
+    return f"{score['correct']:,} / {score['n']:,} ({percent(score['accuracy'])})"
 
 
 def percent(share, decimals=2):

@@ -12,7 +12,7 @@ import numpy as np
 
 from digits.config import IMAGE_SIZE
 
-# All chosen, as are the few numbers within the functions; benchmarks/ingredients.py trains without groups of disturbances.
+# All chosen, as are the few numbers within the functions; benchmarks/ingredients.py can train without groups of disturbances.
 # Pairs are ranges, from which each picture draws a number; of whole pixels the upper end is never drawn.
 NODES = 5  # control points a side of a smooth random field
 TEXTURE = (0.2, 0.8)  # share of the ink that a pencil leaves out where the paper is roughest

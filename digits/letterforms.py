@@ -12,7 +12,7 @@ import numpy as np
 
 from digits.config import IMAGE_SIZE
 
-# All chosen, as are the few numbers within the functions; benchmarks/ingredients.py trains with SHARE 0. Pairs are ranges.
+# All chosen, as are the few numbers within the functions; benchmarks/ingredients.py can train with SHARE 0. Pairs are ranges.
 SHARE = 0.5  # of the ones, fours, sevens and nines; the others stay as they are
 INKED = 80  # of 255: a row with a pixel above this belongs to the digit
 SUPERSAMPLING = 8  # strokes are drawn so many times larger, then reduced: as finely anti-aliased as MNIST's

@@ -11,7 +11,7 @@ import numpy as np
 from digits.config import IMAGE_SIZE
 from digits.mnist_form import fit_into_box, place_by_mass
 
-# All chosen, as are the few numbers within the functions; benchmarks/ingredients.py trains without these pictures.
+# All chosen, as are the few numbers within the functions; benchmarks/ingredients.py can train without these pictures.
 NOT_A_DIGIT = 10  # the label of such a picture: one past the digits
 CANVAS = 80  # pixels; strokes are drawn at this size, then reduced as MNIST's digits were
 STROKE_WIDTH = (4, 13)  # whole pixels on the canvas, the last excluded: 1 to 3 in the 20x20 box

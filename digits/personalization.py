@@ -63,6 +63,7 @@ def fine_tune(model_path, pictures_path, data_path):
             return command_line.DONE
         facts = {
             "fine_tuned_from": earlier_card["sha256"][model_path.name],
+            "recipe": earlier_card.get("recipe"),  # that of the training, not of the code as it is now
             "fine_tuning": {
                 "data": own.name,
                 "pictures": {"learned": len(learned), "held_out": len(held_out), "left_out": sum(own.left_out.values())},

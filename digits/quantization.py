@@ -9,7 +9,7 @@ from digits.config import UserError
 from digits.recognizer import Recognizer
 
 EXAMPLES = 1000  # training pictures by which the ranges of the network's numbers are measured. chosen
-MOST_LOST = 0.001  # share of the validation pictures that an 8-bit model may read wrong more than the float one: 0.1 points
+MOST_LOST = 0.001  # share of the validation pictures that an 8-bit model may read wrong beyond the float one. chosen
 
 
 def quantize(model_path, data_path):

@@ -162,8 +162,8 @@ def count_rate_and_interval(report):
     """Return "9,963 / 10,000 (99.63 %, 95 % interval 99.49 to 99.73 %)"."""
     low, high = report["interval95"]
     return (
-        f"{report['correct']:,} / {report['n']:,} ({100 * report['accuracy']:.2f} %, "
-        f"95 % interval {100 * low:.2f} to {100 * high:.2f} %)"
+        f"{report['correct']:,} / {report['n']:,} ({percent(report['accuracy'])}, "
+        f"95 % interval {100 * low:.2f} to {percent(high)})"
     )
 
 

@@ -206,7 +206,7 @@ def test_a_hand_is_learned_and_the_command_brings_the_model_back(models, mirrore
     assert set(after) == set(before) and all(after[name] != before[name] for name in before)
     assert contents(models / "previous") == before
     assert card["fine_tuned_from"] == earlier["sha256"]["m.h5"]
-    assert card["settings"] == earlier["settings"] and card["history"] == earlier["history"]
+    assert all(card[name] == earlier[name] for name in ("settings", "history", "recipe"))
     facts = card["fine_tuning"]
     pictures, held_out = facts["pictures"], facts["held_out"]
     assert pictures["learned"] + pictures["held_out"] == 40 and pictures["left_out"] == 0 and 4 <= pictures["held_out"] <= 16

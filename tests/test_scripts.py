@@ -63,8 +63,10 @@ def test_the_card_tells_all_about_the_model(trained):
     card = json.loads((trained[1] / "models" / "m.json").read_text())
     assert set(card) >= {
         "data", "preset", "settings", "seed", "versions", "parameters", "labels", "input", "output", "temperature",
-        "threshold", "validation", "test", "history", "sha256",
+        "threshold", "validation", "test", "history", "sha256", "recipe", "calibration", "score",
     }  # fmt: skip
+    shipped = json.loads((PROJECT / "models" / "digit_recognition_model.json").read_bytes())
+    assert set(shipped) == set(card), "the shipped card is not what a training writes"
     assert card["settings"]["EPOCHS"] == 3
     assert len(card["history"]) == 3
     assert card["labels"] == list(range(10))

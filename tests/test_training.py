@@ -279,3 +279,16 @@ def test_settings_out_of_range_are_refused(name, value, monkeypatch):
     monkeypatch.setattr(train_model, name, value)
     with pytest.raises(UserError, match=f"{name} is {value!r}"):
         train_model.settings_from(train_model.parse([]))
+
+
+def test_two_models_are_compared_by_the_same_validation_pictures():
+    import train_model
+
+    def card(correct, seed=1, data="MNIST"):
+        score = {"n": 10, "correct": correct, "accuracy": correct / 10}
+        return {"data": data, "seed": seed, "settings": {"VALIDATION_SPLIT": 0.1}, "validation": score, "test": score}
+
+    assert train_model.reads_more(card(9), card(8))
+    assert not train_model.reads_more(card(8), card(8))
+    assert not train_model.reads_more(card(9, seed=2), card(8)) and not train_model.reads_more(card(9, data="mine"), card(8))
+    assert not train_model.reads_more({"data": "MNIST", "settings": "changed"}, card(8))
