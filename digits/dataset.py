@@ -53,7 +53,7 @@ MIRROR_MD5 = {
     "y_test": "ec29112dd5afa0611ce80d1b7f02629c",
 }
 CONNECT_TIMEOUT = 4  # seconds without an answer until a server counts as out of reach; chosen
-MAX_PICTURES = 500_000  # 392 MB, to learn from and as many to test; a header that declares more is taken for a lie
+MAX_PICTURES = 500_000  # 392 MB, to learn from and as many to test; a header that declares more is taken for a lie. chosen
 PICTURE_SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff",
     ".heic", ".heif", ".ppm", ".pgm", ".pbm",

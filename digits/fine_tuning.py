@@ -10,6 +10,7 @@ import itertools
 import keras
 import numpy as np
 
+from digits.config import MOST_LOST
 from digits.muon import Muon
 from digits.training import NOT_DIGITS, DigitAccuracy, StopBetweenBatches, batches, made_ahead, pictures_of_epoch, take_steps
 
@@ -22,7 +23,6 @@ OWN_SHARE = 0.06
 LEARNING_RATE = 0.001  # the highest; it falls to zero. chosen
 WARM_UP = 0.1  # share of the steps in which it rises. chosen
 SHARES = (1.0, 0.75, 0.5)  # of the weights' way, tried in this order until one passes the guard; less teaches little. chosen
-MOST_LOST = 0.001  # share of MNIST's validation pictures that may be lost: 0.1 points. chosen
 
 
 def pictures_of_round(training, own, settings, number):

@@ -192,7 +192,7 @@ def resolve(model_path):
     path = Path(model_path)
     _finish_interrupted_save(path)
     if card_path(path).exists() and not _matches_card(path):
-        time.sleep(0.5)  # a training may be moving its files at this very moment
+        time.sleep(0.5)  # seconds, chosen: a training may be moving its files at this very moment
     if card_path(path).exists() and not _matches_card(path):
         previous = previous_folder(path) / path.name
         if staging_folder(path).exists() and _is_whole(previous.parent, path.stem):

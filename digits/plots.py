@@ -21,6 +21,7 @@ from digits.report import reliability
 
 RIGHT, WRONG, NEUTRAL, UNSURE, BOX = "#2a7f3e", "#c0392b", "#34495e", "#b9770e", "#e67e22"
 CELL = 1.05  # inches a picture in a sheet
+HIGHEST = 0.99999  # accuracy that a logit scale shows; 1 would be infinitely far up. chosen
 GAP = 8  # pixels between the pictures of the overview, even
 CROPS_SHOWN = 4  # digits of a number that are shown as the network saw them
 ERRORS_SHOWN = 60  # misread pictures beside what the network saw; it says how many it leaves out
@@ -106,17 +107,17 @@ def training_history(history):
     """Return accuracy and loss by epoch. history: [{"accuracy", "loss", "val_accuracy", "val_loss"}]."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     epochs = np.arange(1, len(history) + 1)
-    # Logit and log scales: most of the course lies between 99 and 100 %. An accuracy of 1 would be infinitely far up.
+    # Logit and log scales: most of the course lies between 99 and 100 %.
     for axes, measure in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         for key, label in ((measure, "training"), (f"val_{measure}", "validation")):
-            values = [min(epoch[key], 0.99999) if measure == "accuracy" else epoch[key] for epoch in history]
+            values = [min(epoch[key], HIGHEST) if measure == "accuracy" else epoch[key] for epoch in history]
             axes.plot(epochs, values, marker="o", markersize=3, label=label)
         validation = [epoch[f"val_{measure}"] for epoch in history]
         best = int(np.argmax(validation) if measure == "accuracy" else np.argmin(validation))
         value = validation[best]
         axes.plot(
             best + 1,
-            min(value, 0.99999) if measure == "accuracy" else value,
+            min(value, HIGHEST) if measure == "accuracy" else value,
             "*",
             markersize=14,
             color=WRONG,

@@ -5,11 +5,10 @@ import shlex
 
 from digits import command_line, model_files, report, saving
 from digits.command_line import count_and_rate
-from digits.config import UserError
+from digits.config import MOST_LOST, UserError
 from digits.recognizer import Recognizer
 
 EXAMPLES = 1000  # training pictures by which the ranges of the network's numbers are measured. chosen
-MOST_LOST = 0.001  # share of the validation pictures that an 8-bit model may read wrong beyond the float one. chosen
 
 
 def quantize(model_path, data_path):

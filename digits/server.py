@@ -26,7 +26,7 @@ from digits.recognizer import Recognizer
 
 PAGE = Path(__file__).parent / "page"
 FILES = {"": "index.html", "style.css": "style.css", "page.js": "page.js", "icon.svg": "icon.svg"}  # by address
-LARGEST = 25_000_000  # bytes of a picture that is sent; a phone's photographs have 2 to 12 million
+LARGEST = 25_000_000  # bytes of a picture that is sent; a phone's photographs have 2 to 12 million. chosen
 HEADERS = {
     # The browser itself sees to it that the page loads nothing from elsewhere and sends nothing there.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
