@@ -118,7 +118,7 @@ def print_scores(scores, card):
         rows.append(("not in the table", f"{scores['not_in_confusion']:,} (more than one digit, or not read as one)"))
     else:
         on_card = card.get("test", {})
-        if card.get("data") == scores["dataset"] and on_card.get("correct") != scores["correct"]:
+        if on_card and card.get("data") == scores["dataset"] and on_card.get("correct") != scores["correct"]:
             rows.append(("the card differs", f"{on_card.get('correct'):,} / {on_card.get('n'):,}"))
         if scores["dataset"] == "MNIST":
             rows.append(

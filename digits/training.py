@@ -29,7 +29,7 @@ WARM_UP = 0.2  # share of the first phase's steps in which the learning rate ris
 FIRST_RATE = 0.05  # share of the highest learning rate with which it begins. chosen
 # The second phase, the last epochs: milder augmentation, and a learning rate that begins once more.
 SECOND_PHASE_SHARE = 2 / 7  # of the epochs. chosen
-SECOND_PHASE_PROBABILITY_SCALE = 0.4  # times as many pictures are varied and disturbed. chosen on validation pictures
+SECOND_PHASE_PROBABILITY_SCALE = 0.4  # times as many pictures are varied and disturbed. chosen
 SECOND_PHASE_RATE = 0.4  # share of the highest learning rate with which it begins. chosen
 NOT_DIGITS = 0.1  # pictures of no digit in an epoch, for each picture of one. chosen
 CHUNK = 500  # pictures augmented or scored at a time, so that they fit a processor's cache. chosen

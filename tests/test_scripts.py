@@ -155,6 +155,15 @@ def test_verify_reports_mnist_and_draws_its_figures(mnist_folder, run_script, tm
         assert min(png_size(tmp_path / f"{figure}.png")) > 300
 
 
+def test_a_card_without_scores_is_no_trouble(capsys):
+    import verify_all_digits
+    from digits import report
+
+    scores = report.score_arrays(np.arange(10), np.eye(10), np.ones(10, bool), is_mnist=False)
+    verify_all_digits.print_scores({"dataset": "MNIST", "model": "m", "parameters": None, **scores}, {"data": "MNIST"})
+    assert "10 / 10" in capsys.readouterr().out
+
+
 def test_verify_scores_a_labelled_folder(run_script, tmp_path):
     folder = tmp_path / "own"
     for name, label in (("a.jpg", "7"), ("b.jpg", "1")):  # the second is the same 7 under a wrong label
