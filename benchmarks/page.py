@@ -17,11 +17,8 @@ digits at many places. Then the camera, fed one of our own pictures. It writes b
 
 import io
 import math
-import os
-import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -29,9 +26,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from record import RESULTS, facts  # first of ours: it puts the project on the path
+from serving import served_page
 
 from digits import command_line, files
-from digits.config import CUSTOM_DIGITS_DIR, PROJECT
+from digits.config import CUSTOM_DIGITS_DIR
 
 DRAWINGS = 20
 SECONDS = 2  # of a stroke, and of the camera
@@ -131,30 +129,19 @@ def main(argv=None) -> int:
     parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="where the pictures of the page go")
     arguments = parser.parse_args(argv)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    served = subprocess.Popen(
-        [sys.executable, PROJECT / "draw_digits.py", "--port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "BROWSER": "true"},
-    )
-    try:
-        served.stdout.readline()
-        address = re.search(r"http://\S+", served.stdout.readline())[0]
-        with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-            flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--use-fake-ui-for-media-stream"]
-            flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera_file(folder)}"]
-            browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-            if arguments.screenshots:
-                take_screenshots(browser, address, arguments.screenshots)
-                return command_line.DONE
-            page = browser.new_page(viewport={"width": 1100, "height": 900})
-            page.goto(address)
-            page.wait_for_selector("#examples button")
-            result = measure(page)
-            result["chromium"] = browser.version
-            browser.close()
-    finally:
-        served.terminate()
+    with served_page() as (_, address), tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--use-fake-ui-for-media-stream"]
+        flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera_file(folder)}"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        if arguments.screenshots:
+            take_screenshots(browser, address, arguments.screenshots)
+            return command_line.DONE
+        page = browser.new_page(viewport={"width": 1100, "height": 900})
+        page.goto(address)
+        page.wait_for_selector("#examples button")
+        result = measure(page)
+        result["chromium"] = browser.version
+        browser.close()
     files.write_json(RESULTS / "page.json", {**result, **facts("page", argv)})
     command_line.print_table(
         [

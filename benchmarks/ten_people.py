@@ -18,20 +18,19 @@ It writes benchmarks/results/ten_people.json, exits with 1 if a claim does not h
 
 import http.client
 import json
-import os
 import random
 import re
 import statistics
-import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
 from record import RESULTS, facts  # first of ours: it puts the project on the path
+from serving import served_page
 
 from digits import command_line, files
-from digits.config import CUSTOM_DIGITS_DIR, PROJECT
+from digits.config import CUSTOM_DIGITS_DIR
 from digits.dataset import pictures_in
 
 PEOPLE = 10
@@ -109,18 +108,8 @@ def main(argv=None) -> int:
     parser = command_line.parser(__doc__)
     parser.add_argument("--seconds", type=command_line.positive_integer, default=60, help="(default: 60)")
     arguments = parser.parse_args(argv)
-    served = subprocess.Popen(
-        [sys.executable, PROJECT / "draw_digits.py", "--port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "BROWSER": "true"},
-    )
-    try:
-        served.stdout.readline()
-        port = int(re.search(r"http://[^:]+:(\d+)", served.stdout.readline())[1])
-        result = measure(served, port, arguments.seconds)
-    finally:
-        served.terminate()
+    with served_page() as (served, address):
+        result = measure(served, int(address.rpartition(":")[2]), arguments.seconds)
     files.write_json(RESULTS / "ten_people.json", {**result, **facts("ten_people", argv)})
     command_line.print_table(
         [

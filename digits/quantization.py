@@ -51,7 +51,8 @@ def quantize(model_path, data_path):
                 f"Expected at most {100 * MOST_LOST:.1f} % of them. "
                 f"The float one is small, too: {model_path.with_suffix('.tflite')}"
             )
-        same = ("data", "settings", "parameters", "labels", "input", "output", "temperature", "threshold")
+        of_use = ("labels", "input", "output", "calibration", "score", "temperature", "threshold")
+        same = ("data", "settings", "recipe", "parameters", *of_use)
         small_card = {name: card[name] for name in same if name in card}
         small_card |= {"quantized_from": card["sha256"][model_path.name], **scores["int8"]}
         model_files.put_in_place(staging, small_path, small_card)
