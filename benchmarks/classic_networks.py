@@ -14,6 +14,7 @@ The seconds are those of the training, compilation and validation included; "rel
 """
 
 import json
+import os
 import shlex
 import statistics
 import subprocess
@@ -66,6 +67,8 @@ REFERENCE = "keras-example"  # the network whose seconds the others' are divided
 
 def build(recipe, seed):
     """Return the recipe's untrained network: (N, 28, 28, 1) float32, 0 to 1 -> probabilities (N, 10)."""
+    # As many threads as TensorFlow chooses by itself: one less is right for our training alone, which makes pictures beside.
+    os.environ["TF_NUM_INTRAOP_THREADS"] = "0"
     from digits.network import keras, layers  # here: Keras takes seconds; from there: it starts without a word
 
     kinds = {
@@ -125,7 +128,8 @@ def run_ours(name, data_path, seed):
         flags += ["--data", data_path] if data_path else []
         script, *settings = OURS[name]
         command = [sys.executable, PROJECT / script, *settings, *flags]
-        code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
+        environment = {name: value for name, value in os.environ.items() if name != "TF_NUM_INTRAOP_THREADS"}
+        code = subprocess.run(command, stdout=subprocess.DEVNULL, env=environment).returncode
         if code != command_line.DONE:
             raise UserError(f"{shlex.join(OURS[name])} ended with exit code {code}.\nExpected 0; it says above what helps.")
         card = json.loads(model_path.with_suffix(".json").read_text(encoding="ascii"))

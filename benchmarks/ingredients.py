@@ -9,7 +9,8 @@ Each training has train_model.py's settings at the default preset's length, and 
 No network here learns from the pictures that people made, so every writer is left out of every training; the spread over
 writers is that of their own accuracies' differences from the row "all". MNIST is scored on validation pictures, never on
 its test pictures: rows are there to choose by. Each training is written to benchmarks/results/ingredients.json as it ends, and
-one that is there already with the same settings is not made again: so they can be gathered over days.
+one that is there already with the same settings is not made again: so they can be gathered over days, and by several of these
+commands at a time, each with rows and a core of its own (taskset -c 0 python ...).
 """
 
 import json
@@ -198,6 +199,12 @@ def print_rows(rows):
     command_line.print_table(table)
 
 
+def read(path, settings):
+    """Return what is noted so far with these settings: {row: {seed: figures}}."""
+    written = json.loads(path.read_bytes()) if path.exists() else {}
+    return written["rows"] if written.get("settings") == settings else {}
+
+
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
@@ -219,11 +226,9 @@ def main(argv=None) -> int:
     data, items = dataset.load(arguments.data), find_items(arguments.own_digits)
     path = RESULTS / "ingredients.json"
     settings = {name: value for name, value in train_model.settings_from(train_model.parse([])).items() if name != "SEED"}
-    written = json.loads(path.read_bytes()) if path.exists() else {}
-    rows = written["rows"] if written.get("settings") == settings else {}
     for seed in arguments.seeds:  # the rows take turns, so that all have as many seeds whenever it is stopped
         for name in arguments.rows or ROWS:
-            if str(seed) in rows.get(name, {}):
+            if str(seed) in read(path, settings).get(name, {}):
                 continue
             print(f"\n{name}, seed {seed}", file=sys.stderr)
             present = [(module, constant, getattr(module, constant)) for module, constant, _ in ROWS[name]]
@@ -231,10 +236,13 @@ def main(argv=None) -> int:
                 setattr(module, constant, value)
             with tempfile.TemporaryDirectory() as folder:
                 recognizer, validation, seconds = train(data, seed, Path(folder))
-                rows.setdefault(name, {})[str(seed)] = {**score(recognizer, validation, items), "seconds": seconds}
+                figures = {**score(recognizer, validation, items), "seconds": seconds}
+            rows = read(path, settings)  # again, for another command may have added to it
+            rows.setdefault(name, {})[str(seed)] = figures
             for module, constant, value in present:
                 setattr(module, constant, value)
             files.write_json(path, {**facts("ingredients", argv), "settings": settings, "rows": rows})
+    rows = read(path, settings)
     print_rows({name: rows[name] for name in ROWS if name in rows})
     return command_line.DONE
 

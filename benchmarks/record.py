@@ -11,6 +11,7 @@ from pathlib import Path
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT_FOLDER))  # where the package digits lies
 
+from digits.config import CORES  # noqa: E402
 from digits.recognizer import DEFAULT_MODEL  # noqa: E402
 
 RESULTS = PROJECT_FOLDER / "benchmarks" / "results"
@@ -23,11 +24,11 @@ def add_flags(parser, name):
 
 
 def facts(name, argv):
-    """Return {fact: value} of a run: its command, the machine, the versions, the day."""
+    """Return {fact: value} of a run: its command, the machine and the cores that the run might use, the versions, the day."""
     typed = sys.argv[1:] if argv is None else [str(word) for word in argv]
     return {
         "command": shlex.join(["python", f"benchmarks/{name}.py", *typed]),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {platform.machine()}, {CORES} of {os.cpu_count()} cores",
         "python": platform.python_version(),
         **{package: version(package) for package in ("numpy", "opencv-python-headless", "pillow")},
         "date": datetime.date.today().isoformat(),

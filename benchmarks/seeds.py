@@ -5,7 +5,9 @@
     python benchmarks/seeds.py best --seeds 42 43     these seeds
 
 Each run writes its model to models/seeds/PRESET-SEED/ and, as it ends, a line to benchmarks/results/seeds.json; a run that is
-there with the same settings is not made again, and one that was interrupted goes on. So seeds can be gathered over days.
+there with the same settings is not made again, and one that was interrupted goes on. So seeds can be gathered over days; and
+by several of these commands at a time, each with seeds and a core of its own (taskset -c 0 python ...), which takes longer
+for each training and less for all.
 Which seed's model to use is the matter of its validation score, never of its test score: the last column says it.
 
     preset   parameters  epochs  seeds  test                      lowest   validation          minutes  best on validation
@@ -48,6 +50,11 @@ def card_of(preset, seed, data_path):
                 f"The training of {preset}, seed {seed}, ended with exit code {code}.\nExpected 0; it says above what helps."
             )
     return json.loads(card_path.read_bytes())
+
+
+def read(path):
+    """Return what is noted so far: {preset: {seed: card's part}}."""
+    return json.loads(path.read_bytes()) if path.exists() else {}
 
 
 def table(runs):
@@ -93,17 +100,17 @@ def main(argv=None) -> int:
     """Train and note each run that is not there yet, print the table."""
     arguments = parse(argv)
     path = RESULTS / "seeds.json"
-    runs = json.loads(path.read_bytes()) if path.exists() else {}
     for seed in arguments.seeds:  # the presets take turns, so that all have as many seeds whenever it is stopped
         for preset in arguments.presets or PRESETS:
-            by_seed = runs.setdefault(preset, {})
-            if by_seed.get(str(seed), {}).get("settings") == settings_of(preset, seed):
+            if read(path).get(preset, {}).get(str(seed), {}).get("settings") == settings_of(preset, seed):
                 continue
             print(f"\n{preset}, seed {seed}", file=sys.stderr)
             card = card_of(preset, seed, arguments.data)
             numbers = {name: card[name] for name in ("parameters", "settings", "validation", "test", "seconds", "versions")}
-            by_seed[str(seed)] = {**facts("seeds", argv), **numbers}
+            runs = read(path)  # again, for another command may have added to it
+            runs.setdefault(preset, {})[str(seed)] = {**facts("seeds", argv), **numbers}
             files.write_json(path, runs)
+    runs = read(path)
     command_line.print_table(table({preset: runs[preset] for preset in PRESETS if runs.get(preset)}))
     return command_line.DONE
 

@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import cv2
 
+from digits.config import CORES
 from digits.recognizer import Recognizer, failed_reading
 
 FEWEST = 64  # pictures; fewer are read before the processes have started. chosen
@@ -21,17 +22,12 @@ AHEAD = 4  # chunks a process that may be under way: the folder grows, the memor
 _recognizer = None  # in a process that reads for another
 
 
-def cores():
-    """Return how many of the processor's cores this program may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
 def examine_all(recognizer, paths, thumbnails):
     """Yield the Reading of each path, in order. Those after the first so many thumbnails come without one.
 
     A picture that brings down the process that reads it, as a broken decoder may, is an error and costs no other picture.
     """
-    if len(paths) < FEWEST or cores() == 1:
+    if len(paths) < FEWEST or CORES == 1:
         yield from map(recognizer.examine, paths)
         return
     chunks = collections.deque(
@@ -40,11 +36,11 @@ def examine_all(recognizer, paths, thumbnails):
     )
     while chunks:
         try:
-            with _processes(recognizer, cores()) as pool:
-                yield from _in_order(pool, chunks, AHEAD * cores())
+            with _processes(recognizer, CORES) as pool:
+                yield from _in_order(pool, chunks, AHEAD * CORES)
         except BrokenProcessPool:
             # One of those under way did it.
-            yield from _one_by_one(recognizer, [chunks.popleft() for _ in range(min(AHEAD * cores(), len(chunks)))])
+            yield from _one_by_one(recognizer, [chunks.popleft() for _ in range(min(AHEAD * CORES, len(chunks)))])
 
 
 def _in_order(pool, chunks, ahead):

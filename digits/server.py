@@ -17,8 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
-from digits import many
-from digits.config import CUSTOM_DIGITS_DIR, PROJECT, UserError
+from digits.config import CORES, CUSTOM_DIGITS_DIR, PROJECT, UserError
 from digits.dataset import pictures_in
 from digits.keeping import keep
 from digits.picture import open_picture
@@ -155,10 +154,9 @@ class Readers:
     """As many recognisers as cores, each for one picture at a time."""
 
     def __init__(self, model_path, card):
-        cores = many.cores()
-        self.threads = concurrent.futures.ThreadPoolExecutor(cores)
+        self.threads = concurrent.futures.ThreadPoolExecutor(CORES)
         self.idle = queue.SimpleQueue()
-        for _ in range(cores):
+        for _ in range(CORES):
             self.idle.put(Recognizer(model_path, card))
         cv2.setNumThreads(1)
 

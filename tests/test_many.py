@@ -13,13 +13,12 @@ import pytest
 from PIL import Image
 
 from conftest import PROJECT, heed_ctrl_c
+from digits.config import CORES
 from digits.many import CHUNK, FEWEST, examine_all
 from digits.recognizer import Recognizer
 
 SAMPLES = sorted((PROJECT / "custom_digits").glob("*/*.png"))
-several_cores = pytest.mark.skipif(
-    len(os.sched_getaffinity(0)) < 2 if hasattr(os, "sched_getaffinity") else False, reason="one core alone"
-)
+several_cores = pytest.mark.skipif(CORES < 2, reason="one core alone")
 posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 
 
