@@ -59,6 +59,7 @@ RECIPES = {
 OURS = {
     "ours": ("train_model.py", "--preset", "default"),
     "ours, one epoch": ("train_model.py", "--preset", "default", "--epochs", "1"),
+    "ours, tiny, two epochs": ("train_model.py", "--preset", "tiny", "--epochs", "2"),
 }
 NETWORKS = (*RECIPES, *OURS)
 GOAL = 0.99  # of the test pictures: when this was first reached is measured, after the training, from each epoch's weights
@@ -120,7 +121,7 @@ def keras_callback(at_end_of_epoch):
 def run_ours(name, data_path, seed):
     """Run the user's command in a folder of its own and return the same numbers from the card that it writes.
 
-    When a training of several epochs reached the goal is not known: the script keeps the last weights alone.
+    When a training first reached the goal is not known, for the script keeps the last weights alone: its end counts.
     """
     with tempfile.TemporaryDirectory() as folder:
         model_path = Path(folder) / "ours.h5"
@@ -135,7 +136,7 @@ def run_ours(name, data_path, seed):
         card = json.loads(model_path.with_suffix(".json").read_text(encoding="ascii"))
     score = {figure: card["test"][figure] for figure in ("correct", "n")}
     epochs, seconds = len(card["history"]), card["seconds"]
-    score["seconds_to_goal"] = seconds if epochs == 1 and score["correct"] >= GOAL * score["n"] else None
+    score["seconds_to_goal"] = seconds if score["correct"] >= GOAL * score["n"] else None
     return {"parameters": card["parameters"], "epochs": epochs, **score, "seconds": seconds}
 
 
@@ -168,7 +169,7 @@ def markdown(rows, networks, facts):
     lines = ["# Classic networks and ours", "", *(f"| {' | '.join(map(str, row))} |" for row in ruled)]
     lines += [
         "",
-        f"Seconds of training, compilation included; relative: divided by those of {REFERENCE}; until 99 %: of the test pictures, in seconds.",
+        f"Seconds of training, compilation included; relative: divided by those of {REFERENCE}; until 99 %: of the test pictures, in seconds; of ours the whole training.",
         "",
     ]
     for name, recipe in RECIPES.items():
