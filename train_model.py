@@ -55,8 +55,8 @@ PRESETS = {  # chosen: as large as the classic CNN at the most, and below 20,000
 BUNDLED_EPOCHS = 60  # the bundled digits are few, so they are seen more often. chosen
 NETWORK_SETTINGS = ("CONV1_FILTERS", "CONV2_FILTERS", "DENSE_UNITS", "DROPOUT_RATE")
 OVERVIEW = 1000  # training pictures of which dataset_overview.png shows some as an epoch does
-# Of MNIST's test pictures; a run that reaches less says so. Chosen below the lowest of five and of three seeds, 99.48 and 99.63 %.
-FLOORS = {"default": 0.993, "best": 0.995}
+# Of MNIST's test pictures; a run that reaches less says so. Chosen below each one's lowest seed: 99.48, 99.63 and 99.39 %.
+FLOORS = {"default": 0.993, "best": 0.995, "tiny": 0.99}
 
 
 def settings_from(arguments):

@@ -1,6 +1,6 @@
 """Train four classic MNIST networks by their own recipes, and ours by the user's own command, in one run.
 
-    python benchmarks/classic_networks.py                             ten to fifteen minutes on two CPU cores
+    python benchmarks/classic_networks.py                             about twenty minutes on two CPU cores
     python benchmarks/classic_networks.py --seeds 3                   each three times: mean ± standard deviation
     python benchmarks/classic_networks.py --only keras-example ours   a part of them, of which these lines are
 
@@ -30,6 +30,10 @@ from record import facts  # first of ours: it puts the project on the path
 
 from digits import command_line, dataset, files
 from digits.config import IMAGE_SIZE, NUM_CLASSES, PROJECT, UserError
+
+
+# Here as many threads as TensorFlow chooses by itself: digits/network.py takes one less, for what makes pictures beside it.
+os.environ["TF_NUM_INTRAOP_THREADS"] = "0"
 
 
 class Recipe(NamedTuple):
@@ -68,8 +72,6 @@ REFERENCE = "keras-example"  # the network whose seconds the others' are divided
 
 def build(recipe, seed):
     """Return the recipe's untrained network: (N, 28, 28, 1) float32, 0 to 1 -> probabilities (N, 10)."""
-    # As many threads as TensorFlow chooses by itself: one less is right for our training alone, which makes pictures beside.
-    os.environ["TF_NUM_INTRAOP_THREADS"] = "0"
     from digits.network import keras, layers  # here: Keras takes seconds; from there: it starts without a word
 
     kinds = {
@@ -129,7 +131,7 @@ def run_ours(name, data_path, seed):
         flags += ["--data", data_path] if data_path else []
         script, *settings = OURS[name]
         command = [sys.executable, PROJECT / script, *settings, *flags]
-        environment = {name: value for name, value in os.environ.items() if name != "TF_NUM_INTRAOP_THREADS"}
+        environment = {variable: value for variable, value in os.environ.items() if variable != "TF_NUM_INTRAOP_THREADS"}
         code = subprocess.run(command, stdout=subprocess.DEVNULL, env=environment).returncode
         if code != command_line.DONE:
             raise UserError(f"{shlex.join(OURS[name])} ended with exit code {code}.\nExpected 0; it says above what helps.")
@@ -169,7 +171,8 @@ def markdown(rows, networks, facts):
     lines = ["# Classic networks and ours", "", *(f"| {' | '.join(map(str, row))} |" for row in ruled)]
     lines += [
         "",
-        f"Seconds of training, compilation included; relative: divided by those of {REFERENCE}; until 99 %: of the test pictures, in seconds; of ours the whole training.",
+        f"Seconds of training, compilation included; relative: divided by those of {REFERENCE}; until 99 %: of the test "
+        "pictures, in seconds; of ours the whole training.",
         "",
     ]
     for name, recipe in RECIPES.items():

@@ -1,6 +1,6 @@
 """What each ingredient of the training gives: the default preset learns without it, and reads what people wrote.
 
-    python benchmarks/ingredients.py                      all rows with three seeds, about four minutes a training on two cores
+    python benchmarks/ingredients.py                      all rows with three seeds, about five minutes a training on one core
     python benchmarks/ingredients.py "all" "Adam"         these rows
     python benchmarks/ingredients.py --seeds 42           this seed
     python benchmarks/ingredients.py --own-digits FOLDER  default: ../shared/own_digits
@@ -25,7 +25,7 @@ from record import RESULTS, facts  # first: it puts the project on the path
 import train_model
 from corruptions import CORRUPTIONS
 from digits import augmentation, command_line, dataset, disturbances, files, letterforms, network, saving, training
-from digits.config import PROJECT
+from digits.config import PROJECT, UserError
 from digits.recognizer import Recognizer
 from own_digits import find_items
 
@@ -200,9 +200,13 @@ def print_rows(rows):
 
 
 def read(path, settings):
-    """Return what is noted so far with these settings: {row: {seed: figures}}."""
-    written = json.loads(path.read_bytes()) if path.exists() else {}
-    return written["rows"] if written.get("settings") == settings else {}
+    """Return what is noted so far: {row: {seed: figures}}. Raises UserError where that was with other settings."""
+    written = json.loads(path.read_bytes()) if path.exists() else {"settings": settings, "rows": {}}
+    if written["settings"] != settings:
+        raise UserError(
+            f"{path} holds rows of other settings.\nExpected the same ones. Move it away, and the rows are made anew."
+        )
+    return written["rows"]
 
 
 def parse(argv):
@@ -236,12 +240,12 @@ def main(argv=None) -> int:
                 setattr(module, constant, value)
             with tempfile.TemporaryDirectory() as folder:
                 recognizer, validation, seconds = train(data, seed, Path(folder))
-                figures = {**score(recognizer, validation, items), "seconds": seconds}
+                figures = {**score(recognizer, validation, items), "seconds": seconds, **facts("ingredients", argv)}
             rows = read(path, settings)  # again, for another command may have added to it
             rows.setdefault(name, {})[str(seed)] = figures
             for module, constant, value in present:
                 setattr(module, constant, value)
-            files.write_json(path, {**facts("ingredients", argv), "settings": settings, "rows": rows})
+            files.write_json(path, {"settings": settings, "rows": rows})
     rows = read(path, settings)
     print_rows({name: rows[name] for name in ROWS if name in rows})
     return command_line.DONE

@@ -66,7 +66,7 @@ def table(runs):
         correct = [run["test"]["correct"] for run in those]
         share = statistics.mean(run["test"]["accuracy"] for run in those)
         validation = [100 * run["validation"]["accuracy"] for run in those]
-        chosen = max(by_seed, key=lambda seed: by_seed[seed]["validation"]["correct"])
+        chosen = max(sorted(by_seed), key=lambda seed: by_seed[seed]["validation"]["correct"])  # of equals the first
         rows.append(
             (
                 preset, f"{those[0]['parameters']:,}", those[0]["settings"]["EPOCHS"], len(those),

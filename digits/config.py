@@ -15,8 +15,8 @@ BUNDLED_MODEL_NAME = "bundled_digits_model"  # learned without MNIST; never stan
 IMAGE_SIZE = 28  # pixels: MNIST's frame
 DIGIT_SIZE = 20  # pixels: the box inside the frame into which MNIST fits a digit (LeCun et al. 1998)
 NUM_CLASSES = 10
-# Of the processor's, those that this program may use.
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+# The processor's cores that this program may use.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 MOST_LOST = 0.001  # share of the validation pictures that a changed model may read fewer of: 0.1 points. chosen
 
 
