@@ -36,7 +36,7 @@ from digits.settings import check
 
 # ---- settings: change them here; flags change some of them for one run -----------------------------------------
 PRESET = "default"  # "default", "best" or "tiny"; PRESETS says what the other two set differently
-EPOCHS = 12  # times through the training pictures, 1 or more. chosen: as long as Keras' example takes
+EPOCHS = 12  # times through the training pictures, 1 or more. chosen: takes no longer than Keras' example
 BATCH_SIZE = 128  # pictures a step, 1 or more. chosen
 VALIDATION_SPLIT = 0.1  # share of the training pictures kept for validation, above 0 and below 1. chosen
 LEARNING_RATE = 0.01  # the highest; it rises to this and falls to zero. chosen
