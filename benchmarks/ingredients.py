@@ -16,7 +16,6 @@ commands at a time, each with rows and a core of its own (taskset -c 0 python ..
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -94,18 +93,16 @@ PICTURES = 2000  # validation pictures under each corruption; a mean over 17 of 
 
 
 def train(data, seed, folder):
-    """Return a Recognizer of a network trained with train_model.py's settings as they are now, and the seconds it took."""
+    """Return (Recognizer, validation pictures and labels) of a network trained with train_model.py's settings as they are now."""
     settings = train_model.settings_from(train_model.parse(["--seed", str(seed)]))
     splits = dataset.splits_of(data, settings["VALIDATION_SPLIT"], settings["SEED"])
     model = network.build(*(settings[name] for name in train_model.NETWORK_SETTINGS), settings["SEED"])
     checkpoint = training.Checkpoint(folder / "checkpoint", settings)
-    started = time.monotonic()
     training.fit(model, splits["training"], splits["validation"], settings, checkpoint, resume=False)
     model.optimizer.finalize_variable_values(model.trainable_variables)  # the average, where one was kept
-    seconds = time.monotonic() - started
     network.save(model, folder / "m.h5", folder / "m.tflite")
     card = saving.fit_confidence(folder / "m.tflite", splits["validation"], settings["SEED"])
-    return Recognizer(folder / "m.tflite", card=card), splits["validation"], seconds
+    return Recognizer(folder / "m.tflite", card=card), splits["validation"]
 
 
 def score(recognizer, validation, items):
@@ -158,20 +155,7 @@ def mean_and_spread(shares):
 
 def print_rows(rows):
     """Print the table. rows: {row: {seed: figures}}."""
-    table = [
-        (
-            "",
-            "seeds",
-            "own digits",
-            "by writer, less all",
-            "unsure",
-            "barred 7",
-            "corrupted",
-            "scikit-learn",
-            "validation",
-            "minutes",
-        )
-    ]
+    table = [("", "seeds", "own digits", "by writer, less all", "unsure", "barred 7", "corrupted", "scikit-learn", "validation")]
     for name, by_seed in rows.items():
         runs = list(by_seed.values())
         right, n = np.sum([list(run["own_digits"].values()) for run in runs], axis=1).T
@@ -183,19 +167,8 @@ def print_rows(rows):
             for figure in ("own_digits_unsure", "corrupted", "bundled", "validation")
         ]
         barred = np.mean([run["barred_sevens"] for run in runs], axis=0)
-        minutes = np.mean([run["seconds"] for run in runs]) / 60
-        table.append(
-            (
-                name,
-                len(runs),
-                f"{np.mean(right):.1f} / {n[0]}",
-                gain,
-                columns[0],
-                f"{barred[0]:.1f} / {barred[1]:.0f}",
-                *columns[1:],
-                f"{minutes:.1f}",
-            )
-        )
+        barred = f"{barred[0]:.1f} / {barred[1]:.0f}"
+        table.append((name, len(runs), f"{np.mean(right):.1f} / {n[0]}", gain, columns[0], barred, *columns[1:]))
     command_line.print_table(table)
 
 
@@ -239,8 +212,8 @@ def main(argv=None) -> int:
             for module, constant, value in ROWS[name]:
                 setattr(module, constant, value)
             with tempfile.TemporaryDirectory() as folder:
-                recognizer, validation, seconds = train(data, seed, Path(folder))
-                figures = {**score(recognizer, validation, items), "seconds": seconds, **facts("ingredients", argv)}
+                recognizer, validation = train(data, seed, Path(folder))
+                figures = {**score(recognizer, validation, items), **facts("ingredients", argv)}
             rows = read(path, settings)  # again, for another command may have added to it
             rows.setdefault(name, {})[str(seed)] = figures
             for module, constant, value in present:
