@@ -10,7 +10,7 @@ Each line gives the picture, what was read, and for each digit its confidence an
 
     model: models/digit_recognition_model.tflite
     custom_digits/42/phone.jpg                42        4 99.9 % (or 9 0.0 %)  2 99.9 % (or 7 0.0 %)
-    custom_digits/1/hooked_ballpen_photo.jpg  1         1 98.4 % (or 7 1.4 %)
+    custom_digits/1/hooked_ballpen_photo.jpg  1         1 97.9 % (or 7 1.8 %)
     absent.png                                error     there is no such file
 
 outputs/custom_predictions.png shows the first 24 pictures with the digits boxed, what the network saw, and the
