@@ -1,11 +1,12 @@
 """What each ingredient of the training gives: the default preset learns without it, and reads what people wrote.
 
-    python benchmarks/ingredients.py                      all rows with three seeds, about five minutes a training on one core
+    python benchmarks/ingredients.py                      all rows with three seeds, five to ten minutes a training on one core
     python benchmarks/ingredients.py "all" "Adam"         these rows
     python benchmarks/ingredients.py --seeds 42           this seed
     python benchmarks/ingredients.py --own-digits FOLDER  default: ../shared/own_digits
 
-Each training has train_model.py's settings at the default preset's length, and one thing left out or done otherwise.
+The row "all" is the default preset as seeds.py trains it. Each other row is trained with the same settings, and one thing left
+out or done otherwise.
 No network here learns from the pictures that people made, so every writer is left out of every training; the spread over
 writers is that of their own accuracies' differences from the row "all". MNIST is scored on validation pictures, never on
 its test pictures: rows are there to choose by. Each training is written to benchmarks/results/ingredients.json as it ends, and
@@ -27,6 +28,7 @@ from digits import augmentation, command_line, dataset, disturbances, files, let
 from digits.config import PROJECT, UserError
 from digits.recognizer import Recognizer
 from own_digits import find_items
+from seeds import model_of
 
 
 def without(*left_out):
@@ -40,7 +42,10 @@ def adam(rate):
 
 
 class Averaging(training.Muon):
-    """The optimizer with an average of the weights in their place at the end (Polyak and Juditsky 1992), about the last epoch's."""
+    """The optimizer with an average of the weights in their place at the end (after Polyak and Juditsky 1992).
+
+    The average is exponential, about the last 500 steps', an epoch's; batch normalization keeps its own statistics.
+    """
 
     def __init__(self, rate):
         super().__init__(rate)
@@ -64,7 +69,7 @@ def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, se
 
 
 def plain_at_the_end(images, labels, settings, epoch, pictures_of_epoch=training.pictures_of_epoch):
-    """Return what training.pictures_of_epoch does, but in the last epoch the pictures as they are."""
+    """Return what training.pictures_of_epoch does, but in the last epoch the pictures as they are, and none of no digit."""
     last = epoch == settings["EPOCHS"] - 1
     return pictures_of_epoch(images, labels, settings | {"AUGMENT": False} if last else settings, epoch)
 
@@ -81,28 +86,26 @@ ROWS = {
     "no stray ink": [(disturbances, "DISTURBANCES", without("stray_lines", "neighbours", "blots"))],
     "no disturbances": [(disturbances, "DISTURBANCES", {})],
     "no pictures of no digit": [(training, "NOT_DIGITS", 0.0)],
-    "no augmentation": [(train_model, "AUGMENT", False)],
-    "last epoch without it": [(training, "pictures_of_epoch", plain_at_the_end)],
+    "no augmentation": [(train_model, "AUGMENT", False)],  # nor pictures of no digit
+    "last epoch plain": [(training, "pictures_of_epoch", plain_at_the_end)],
     "no second phase": [(training, "SECOND_PHASE_SHARE", 0.0)],
     "averaged weights": [(training, "Muon", Averaging)],
-    "Adam": [(training, "Muon", adam), (train_model, "LEARNING_RATE", 0.005)],
+    "Adam": [(training, "Muon", adam), (train_model, "LEARNING_RATE", 0.005)],  # the rate that it had here before Muon
     "two at full size": [(network, "build", two_at_full_size)],
 }
 SEEDS = [42, 43, 44]
-PICTURES = 2000  # validation pictures under each corruption; a mean over 17 of them is sure to 0.1 points
+PICTURES = 2000  # validation pictures under each corruption; a mean over 17 of them is sure to 0.3 points
 
 
-def train(data, seed, folder):
-    """Return (Recognizer, validation pictures and labels) of a network trained with train_model.py's settings as they are now."""
-    settings = train_model.settings_from(train_model.parse(["--seed", str(seed)]))
-    splits = dataset.splits_of(data, settings["VALIDATION_SPLIT"], settings["SEED"])
+def train(splits, settings, folder):
+    """Return a Recognizer of a network trained with these settings, its files in this folder."""
     model = network.build(*(settings[name] for name in train_model.NETWORK_SETTINGS), settings["SEED"])
     checkpoint = training.Checkpoint(folder / "checkpoint", settings)
     training.fit(model, splits["training"], splits["validation"], settings, checkpoint, resume=False)
     model.optimizer.finalize_variable_values(model.trainable_variables)  # the average, where one was kept
     network.save(model, folder / "m.h5", folder / "m.tflite")
     card = saving.fit_confidence(folder / "m.tflite", splits["validation"], settings["SEED"])
-    return Recognizer(folder / "m.tflite", card=card), splits["validation"]
+    return Recognizer(folder / "m.tflite", card=card)
 
 
 def score(recognizer, validation, items):
@@ -140,9 +143,13 @@ def by_writer(runs):
     return {writer: np.mean([np.divide(*run["own_digits"][writer]) for run in runs]) for writer in runs[0]["own_digits"]}
 
 
-def difference(runs, everything):
-    """Return the mean over writers of a row's accuracy less that of the row "all", and its standard error."""
-    ours, theirs = by_writer(runs), by_writer(everything)
+def difference(by_seed, everything):
+    """Return the mean over writers of a row's accuracy less that of the row "all" with the same seeds, and its standard error.
+
+    by_seed, everything: {seed: figures}; the standard error is that between writers, not between seeds.
+    """
+    both = by_seed.keys() & everything.keys()
+    ours, theirs = (by_writer([runs[seed] for seed in both]) for runs in (by_seed, everything))
     gains = [ours[writer] - theirs[writer] for writer in theirs]
     return float(np.mean(gains)), float(np.std(gains, ddof=1) / np.sqrt(len(gains)))
 
@@ -159,9 +166,8 @@ def print_rows(rows):
     for name, by_seed in rows.items():
         runs = list(by_seed.values())
         right, n = np.sum([list(run["own_digits"].values()) for run in runs], axis=1).T
-        gain = (
-            "" if name == "all" or "all" not in rows else "{:+.2%} ± {:.2%}".format(*difference(runs, list(rows["all"].values())))
-        )
+        compared = name != "all" and by_seed.keys() & rows.get("all", {}).keys()
+        gain = "{:+.2%} ± {:.2%}".format(*difference(by_seed, rows["all"])) if compared else ""
         columns = [
             mean_and_spread([run[figure] for run in runs])
             for figure in ("own_digits_unsure", "corrupted", "bundled", "validation")
@@ -203,6 +209,7 @@ def main(argv=None) -> int:
     data, items = dataset.load(arguments.data), find_items(arguments.own_digits)
     path = RESULTS / "ingredients.json"
     settings = {name: value for name, value in train_model.settings_from(train_model.parse([])).items() if name != "SEED"}
+    settings = json.loads(json.dumps(settings | training.recipe()))
     for seed in arguments.seeds:  # the rows take turns, so that all have as many seeds whenever it is stopped
         for name in arguments.rows or ROWS:
             if str(seed) in read(path, settings).get(name, {}):
@@ -211,9 +218,14 @@ def main(argv=None) -> int:
             present = [(module, constant, getattr(module, constant)) for module, constant, _ in ROWS[name]]
             for module, constant, value in ROWS[name]:
                 setattr(module, constant, value)
+            of_training = train_model.settings_from(train_model.parse(["--seed", str(seed)]))
+            splits = dataset.splits_of(data, of_training["VALIDATION_SPLIT"], seed)
             with tempfile.TemporaryDirectory() as folder:
-                recognizer, validation = train(data, seed, Path(folder))
-                figures = {**score(recognizer, validation, items), **facts("ingredients", argv)}
+                if ROWS[name]:
+                    recognizer = train(splits, of_training, Path(folder))
+                else:
+                    recognizer = Recognizer(model_of("default", seed, arguments.data).with_suffix(".tflite"))
+                figures = {**score(recognizer, splits["validation"], items), **facts("ingredients", argv)}
             rows = read(path, settings)  # again, for another command may have added to it
             rows.setdefault(name, {})[str(seed)] = figures
             for module, constant, value in present:

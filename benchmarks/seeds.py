@@ -8,7 +8,8 @@ Each run writes its model to models/seeds/PRESET-SEED/ and, as it ends, a line t
 there with the same settings is not made again, and one that was interrupted goes on. So seeds can be gathered over days; and
 by several of these commands at a time, each with seeds and a core of its own (taskset -c 0 python ...), which takes longer
 for each training and less for all.
-Which seed's model to use is the matter of its validation score, never of its test score: the last column says it.
+Which seed's model to use is the matter of its validation score, never of its test score: the last column says it. Each seed
+keeps other pictures for validation, so a lead of a few pictures may be theirs and not the model's.
 
     preset   parameters  epochs  seeds  test                      lowest   validation          minutes  best on validation
     best        223,658      56      5  9,965.8 ± 1.8 (99.66 %)   9,963  99.58 ± 0.05 %     81.4  seed 46
@@ -37,8 +38,8 @@ def settings_of(preset, seed):
     return train_model.settings_from(train_model.parse(["--preset", preset, "--seed", str(seed)]))
 
 
-def card_of(preset, seed, data_path):
-    """Return the card of this preset and seed; train it, or go on with it, where it is not there yet."""
+def model_of(preset, seed, data_path):
+    """Return the path of the .h5 of this preset and seed; train it, or go on with it, where it is not there yet."""
     model_path = MODELS_DIR / "seeds" / f"{preset}-{seed}" / f"{MODEL_NAME}.h5"
     card_path = model_path.with_suffix(".json")
     if not card_path.exists() or json.loads(card_path.read_bytes())["settings"] != settings_of(preset, seed):
@@ -50,7 +51,7 @@ def card_of(preset, seed, data_path):
             raise UserError(
                 f"The training of {preset}, seed {seed}, ended with exit code {code}.\nExpected 0; it says above what helps."
             )
-    return json.loads(card_path.read_bytes())
+    return model_path
 
 
 def read(path):
@@ -106,7 +107,7 @@ def main(argv=None) -> int:
             if read(path).get(preset, {}).get(str(seed), {}).get("settings") == settings_of(preset, seed):
                 continue
             print(f"\n{preset}, seed {seed}", file=sys.stderr)
-            card = card_of(preset, seed, arguments.data)
+            card = json.loads(model_of(preset, seed, arguments.data).with_suffix(".json").read_bytes())
             numbers = {name: card[name] for name in ("parameters", "settings", "validation", "test", "seconds", "versions")}
             runs = read(path)  # again, for another command may have added to it
             runs.setdefault(preset, {})[str(seed)] = {**facts("seeds", argv), **numbers}
