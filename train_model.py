@@ -1,6 +1,6 @@
 """Learn handwritten digits from MNIST and save the model.
 
-    python train_model.py                    four to six minutes on two CPU cores
+    python train_model.py                    four to five minutes on two CPU cores
     python train_model.py --preset best      an hour or more: the preset of the model that is shipped
     python train_model.py --epochs 2         a first try
     python train_model.py --resume           go on after a break, to the very same weights

@@ -23,7 +23,7 @@ It writes benchmarks/results/hostile_pictures.json, exits with code 1 where a cl
     over 100 megapixels, but not refused    0          yes
     MiB in a process                        922        yes
     the slowest                  seconds
-    100 MP F TIFF.png               4.41
+    100 MP I;16 PNG.png             4.55
 """
 
 import json

@@ -42,6 +42,7 @@ CONSTANTS = {
 }
 FACTORS = (0.75, 1.33)
 TEMPERATURES = np.geomspace(0.5, 2.5, 17)  # the likeliest for the other writers' single digits is taken; steps of 10 %
+# (the lowest, where none of them is misread: then the calibration error with writers left out tells nothing).
 # The threshold is taken below which as large a share of the other writers' pictures lies as lies below the present one of all.
 PROCESSES = 2
 
