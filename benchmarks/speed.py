@@ -12,17 +12,17 @@ verify  verify_all_digits.py on MNIST, figures included
 Medians of RUNS runs, ours and the peer's in turn. It writes benchmarks/results/speed.json, and prints:
 
                                                          ours  peer  ratio
-      one picture, cold start, seconds                   0.45  8.83   19.7
-      the same, MiB of memory                             103   809    7.8
-      10,000 small pictures, a second                     419
+      one picture, cold start, seconds                   0.52  8.71   16.8
+      the same, MiB of memory                             103   808    7.8
+      10,000 small pictures, a second                     437
       MiB for all of them; for a tenth                    109   109   1.00
-      - milliseconds a picture: decode                   0.45
-      - milliseconds a picture: find ink                 1.14
-      - milliseconds a picture: segment and crop         1.09
-      - milliseconds a picture: network                  0.73
-      - milliseconds a picture: all                      3.75
-      12-megapixel JPEG, milliseconds; its decode alone   151    82   1.85
-      verify_all_digits.py on MNIST, seconds             14.6
+      - milliseconds a picture: decode                   0.57
+      - milliseconds a picture: find ink                 1.43
+      - milliseconds a picture: segment and crop         1.29
+      - milliseconds a picture: network                  0.87
+      - milliseconds a picture: all                      4.54
+      12-megapixel JPEG, milliseconds; its decode alone   191   116   1.64
+      verify_all_digits.py on MNIST, seconds             15.9
 """
 
 import json
