@@ -8,11 +8,11 @@ and the answers a second while the stroke lasts two seconds. The same with a scr
 digits at many places. Then the camera, fed one of our own pictures. It writes benchmarks/results/page.json, and prints:
 
                                               median
-      pen down to first answer, milliseconds      94
-      the slowest of twenty                      403
+      pen down to first answer, milliseconds      75
+      the slowest of twenty                      534
       readings a second during a stroke           13
       the same of a scribble                       7
-      the camera's readings a second               9
+      the camera's readings a second               7
 """
 
 import io
