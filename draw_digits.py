@@ -2,63 +2,43 @@
 
     python draw_digits.py                     opens http://127.0.0.1:8000 in your browser; Ctrl-C ends it
     python draw_digits.py --port 8001         where 8000 is taken
-    python draw_digits.py --host 0.0.0.0      also for the phones on your network: whoever is on it can use the page
+    python draw_digits.py --host 0.0.0.0      also for the phones on your network: everybody on it can use the page
 
-Nothing leaves this machine, and nothing is kept unless you press Keep: that puts the picture under custom_digits/, from
+Nothing leaves this machine, and nothing is kept unless you press Keep: that puts the image under custom_digits/, from
 where train_model.py --fine-tune custom_digits learns your hand. It prints:
 
     model: models/digit_recognition_model.tflite
     page:  http://127.0.0.1:8000   (Ctrl-C ends it)
 """
 
+import argparse
 import ipaddress
 import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
 
-from digits import command_line
-from digits.config import UserError
-from digits.recognizer import DEFAULT_MODEL, Recognizer
-from digits.server import application
+from digits.cli import command_line
+from digits.common import formatting
+from digits.common.errors import UserError
+from digits.model.classifier import DEFAULT_MODEL
+from digits.web.reader_pool import ReaderPool
+from digits.web.server import create_app
 
 # ---- settings ------------------------------------------------------------------------------------------------------
-HOST = "127.0.0.1"  # this machine alone; "0.0.0.0": whoever reaches it over the network
+HOST = "127.0.0.1"  # this machine alone; "0.0.0.0": every device on the network can open the page
 PORT = 8000  # 0 to 65535; 0 takes any that is free
 
-
-def listen(host, port):
-    """Return a listening socket. Raises UserError where the address can't be had."""
-    try:
-        if ":" in host:
-            both = host == "::" and socket.has_dualstack_ipv6()  # everywhere is everywhere, by either kind of address
-            listening = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)
-        else:
-            listening = socket.create_server((host or HOST, port))
-    except (OSError, OverflowError) as error:
-        raise UserError(
-            f"The page can't be served at {host}, port {port}: {getattr(error, 'strerror', None) or error}.\n"
-            "Expected an address of this machine and a free port, such as --port 8001."
-        ) from error
-    # Else an answer's second half waits 40 ms for the browser to confirm the first (Nagle's algorithm, RFC 896).
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listening
+SHUTDOWN_TIMEOUT = 1  # whole seconds: requests under way may take this long after Ctrl-C; an image takes less
+NETWORK_NOTE = """Everybody on this network can open the page, see what is in custom_digits/ and keep images there.
+Browsers allow a live camera only for https and localhost: on a phone, take a photograph instead."""
 
 
-def address_on_network():
-    """Return this machine's address as phones on the network reach it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("10.255.255.255", 1))  # sends nothing; it only asks which way a packet would go
-            return probe.getsockname()[0]
-        except OSError:
-            return "ADDRESS-OF-THIS-MACHINE"
-
-
-def parse(argv):
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
@@ -75,29 +55,61 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises UserError where the address can't be used."""
+    try:
+        if ":" in host:
+            both = host == "::" and socket.has_dualstack_ipv6()  # "::" means every address, so those of IPv4 too
+            listening = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)
+        else:
+            listening = socket.create_server((host or HOST, port))
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"The page can't be served at {host}, port {port}: {getattr(error, 'strerror', None) or error}.\n"
+            "Expected an address of this machine and a free port, such as --port 8001."
+        ) from error
+    # Else an answer's second half waits 40 ms for the browser to confirm the first (Nagle's algorithm, RFC 896).
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def local_address(host: str, port: int) -> str:
+    """Return the page's address for a browser on this machine. host: the socket's own address, in numbers."""
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:
+        return f"http://127.0.0.1:{port}"
+    return f"http://[{host}]:{port}" if address.version == 6 else f"http://{host}:{port}"
+
+
+def network_address(host: str, port: int) -> str:
+    """Return the page's address for phones on the network. host: the socket's own address, in numbers."""
+    if not ipaddress.ip_address(host).is_unspecified:
+        return local_address(host, port)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("10.255.255.255", 1))  # sends nothing: it only asks from which address a packet would leave
+            return f"http://{probe.getsockname()[0]}:{port}"
+        except OSError:
+            return f"http://ADDRESS-OF-THIS-MACHINE:{port}"
+
+
 @command_line.exit_codes
-def main(argv=None) -> int:
-    """Listen, say where, serve until Ctrl-C."""
-    arguments = parse(argv)
-    recognizer = Recognizer(arguments.model)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Listen, print where, serve until Ctrl-C."""
+    arguments = parse_arguments(argv)
+    readers = ReaderPool(arguments.model)
     with listen(arguments.host, arguments.port) as listening:
-        host, port = listening.getsockname()[:2]  # in numbers, whatever name was given
-        everywhere = ipaddress.ip_address(host).is_unspecified
-        shown = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
-        print(f"model: {command_line.printable(recognizer.model_path)}")
-        print(f"page:  http://{shown}:{port}   (Ctrl-C ends it)", flush=True)
+        host, port = listening.getsockname()[:2]
+        address = local_address(host, port)
+        print(f"model: {formatting.printable(readers.model_path)}")
+        print(f"page:  {address}   (Ctrl-C ends it)", flush=True)
         if not ipaddress.ip_address(host).is_loopback:
-            print(f"phone: http://{address_on_network() if everywhere else shown}:{port}", flush=True)
-            print(
-                "Whoever is on this network can open the page, see what is in custom_digits/ and keep pictures there.\n"
-                "Browsers give a camera's live picture to https and localhost alone: a phone takes photographs instead.",
-                file=sys.stderr,
-            )
-        configuration = uvicorn.Config(
-            application(recognizer.model_path, recognizer.card), log_level="critical", timeout_graceful_shutdown=1
-        )
-        threading.Timer(0.5, webbrowser.open, [f"http://{shown}:{port}"]).start()
-        uvicorn.Server(configuration).run(sockets=[listening])
+            print(f"phone: {network_address(host, port)}", flush=True)
+            print(NETWORK_NOTE, file=sys.stderr)
+        # In a thread, because a text browser runs until it is closed. The socket listens already, so this is not too early.
+        threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        config = uvicorn.Config(create_app(readers), log_level="critical", timeout_graceful_shutdown=SHUTDOWN_TIMEOUT)
+        uvicorn.Server(config).run(sockets=[listening])
     return command_line.DONE
 
 

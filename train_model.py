@@ -1,10 +1,10 @@
 """Learn handwritten digits from MNIST and save the model.
 
     python train_model.py                    four to five minutes on two CPU cores
-    python train_model.py --preset best      an hour or more: the preset of the model that is shipped
-    python train_model.py --epochs 2         a first try
-    python train_model.py --resume           go on after a break, to the very same weights
-    python train_model.py --fine-tune custom_digits   learn your hand from your own pictures: a minute
+    python train_model.py --preset best      an hour or more: the preset of the shipped model
+    python train_model.py --epochs 2         a first attempt
+    python train_model.py --resume           go on with an interrupted training, to the same weights
+    python train_model.py --fine-tune custom_digits   learn your handwriting from your own images: a minute
     python train_model.py --quantize         also save it with 8-bit numbers, a quarter of the size
 
 It writes models/digit_recognition_model.h5, the same as .tflite for fast starts and phones, and .json (the model's
@@ -23,129 +23,173 @@ made the shipped model (--preset best --seed 46, on one of two x86 cores, no GPU
     figures: outputs
 """
 
+import argparse
+import dataclasses
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from digits import command_line, dataset, model_files, personalization, quantization, saving
-from digits.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, OUTPUTS_DIR, UserError
-from digits.recognizer import Recognizer
-from digits.settings import check
+from digits.cli import command_line, fine_tune, quantize
+from digits.cli.bring_back import command_to_bring_back
+from digits.common import formatting
+from digits.common.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, OUTPUTS_DIR
+from digits.common.errors import UserError
+from digits.data import dataset
+from digits.data.array_files import ARRAYS
+from digits.data.dataset import Dataset, Split, Splits
+from digits.data.mnist import MnistNotFound
+from digits.model import store
+from digits.model.card import EpochRecord, ModelCard
+from digits.model.classifier import Classifier
+from digits.training import saving
+from digits.training.settings import TrainingSettings
 
 # ---- settings: change them here; flags change some of them for one run -----------------------------------------
+# Those of the network, the learning rate and the epochs were set by hand, together, and measured as a whole:
+# benchmarks/results/seeds.json.
 PRESET = "default"  # "default", "best" or "tiny"; PRESETS says what the other two set differently
-EPOCHS = 12  # times through the training pictures, 1 or more. chosen: takes no longer than Keras' example
-BATCH_SIZE = 128  # pictures a step, 1 or more. chosen
-VALIDATION_SPLIT = 0.1  # share of the training pictures kept for validation, above 0 and below 1. chosen
-LEARNING_RATE = 0.01  # the highest; it rises to this and falls to zero. chosen
-CONV1_FILTERS = 16  # channels of the first stage, 1 or more. chosen
-CONV2_FILTERS = 32  # channels of the second stage, 1 or more; the third stage has twice as many. chosen
-DENSE_UNITS = 0  # width of the last hidden layer, 0 for none. chosen
-DROPOUT_RATE = 0.3  # share of the features hidden from the output while learning, 0 to below 1. chosen
-AUGMENT = True  # True: new variants of the pictures in each epoch; False: the pictures as they are
+EPOCHS = 12  # passes over the training images, 1 or more; 12 take no longer than the 15 of Keras' MNIST example
+BATCH_SIZE = 128  # images a step, 1 or more; that of Keras' MNIST example
+VALIDATION_SPLIT = 0.1  # fraction of the training images kept for validation, above 0 and below 1; that of Keras' example
+LEARNING_RATE = 0.01  # the highest, above 0; it rises to this and falls to zero
+CONV1_FILTERS = 16  # channels of the first stage, 1 or more
+CONV2_FILTERS = 32  # channels of the second stage, 1 or more; the third stage has twice as many
+DENSE_UNITS = 0  # width of the last hidden layer, 0 for none
+DROPOUT_RATE = 0.3  # fraction of the features hidden from the output while learning, 0 to below 1
+AUGMENT = True  # True: new variants of the images in each epoch, and outliers; False: the images as they are
 SEED = 42  # 0 to 4294967295; the same seed gives the same model on the same processor, byte for byte
 
-PRESETS = {  # chosen: as large as the classic CNN at the most, and below 20,000 parameters
+PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
-    "best": {"EPOCHS": 56, "CONV1_FILTERS": 32, "CONV2_FILTERS": 80},
-    "tiny": {"EPOCHS": 28, "CONV1_FILTERS": 10, "CONV2_FILTERS": 20},
+    "best": {"EPOCHS": 56, "CONV1_FILTERS": 32, "CONV2_FILTERS": 80},  # at most as large as the classic CNN of 225,034 parameters
+    "tiny": {"EPOCHS": 28, "CONV1_FILTERS": 10, "CONV2_FILTERS": 20},  # below 20,000 parameters
 }
-BUNDLED_EPOCHS = 60  # the bundled digits are few, so they are seen more often. chosen
-NETWORK_SETTINGS = ("CONV1_FILTERS", "CONV2_FILTERS", "DENSE_UNITS", "DROPOUT_RATE")
-OVERVIEW = 1000  # training pictures of which dataset_overview.png shows some as an epoch does
-# Of MNIST's test pictures; a run that reaches less says so. Chosen below each one's lowest seed: 99.48, 99.63 and 99.39 %.
+BUNDLED_EPOCHS = 60  # the 1,400 bundled digits are a fortieth of MNIST, so they take less time even when seen five times as often
+OVERVIEW_IMAGES = 1000  # training images of which dataset_overview.png shows some as an epoch does
+# Of MNIST's test images; a run that reads fewer says so. Below each preset's worst seed: 99.48, 99.63 and 99.39 % (seeds.json).
 FLOORS = {"default": 0.993, "best": 0.995, "tiny": 0.99}
 
 
-def settings_from(arguments):
-    """Return the effective settings: the constants above, then the preset's, then the flags."""
-    settings = {
-        "PRESET": arguments.preset,
-        "EPOCHS": EPOCHS,
-        "BATCH_SIZE": BATCH_SIZE,
-        "VALIDATION_SPLIT": VALIDATION_SPLIT,
-        "LEARNING_RATE": LEARNING_RATE,
-        "CONV1_FILTERS": CONV1_FILTERS,
-        "CONV2_FILTERS": CONV2_FILTERS,
-        "DENSE_UNITS": DENSE_UNITS,
-        "DROPOUT_RATE": DROPOUT_RATE,
-        "AUGMENT": AUGMENT,
-        "SEED": SEED,
-    }
+def settings_from(arguments: argparse.Namespace) -> TrainingSettings:
+    """Return the effective settings: the constants above, then the preset's, then the flags. Raises UserError."""
     if arguments.preset not in PRESETS:
         raise UserError(
             f"PRESET is {arguments.preset!r}.\nExpected one of {', '.join(PRESETS)}. It stands at the top of train_model.py."
         )
-    settings.update(PRESETS[arguments.preset])
-    flags = {"EPOCHS": arguments.epochs, "BATCH_SIZE": arguments.batch_size, "SEED": arguments.seed}
-    settings.update({name: value for name, value in flags.items() if value is not None})
-    check(settings)
-    return settings
+    names = [field.name.upper() for field in dataclasses.fields(TrainingSettings)]
+    values = {name: globals()[name] for name in names} | PRESETS[arguments.preset]
+    flags = {"PRESET": arguments.preset, "EPOCHS": arguments.epochs, "BATCH_SIZE": arguments.batch_size, "SEED": arguments.seed}
+    values |= {name: value for name, value in flags.items() if value is not None}
+    return TrainingSettings.from_json(values)
 
 
-def load_data(arguments):
-    """Return (Dataset, path of the model to write); the bundled digits and their own model where MNIST can't be had."""
+def load_data(arguments: argparse.Namespace) -> tuple[Dataset, Path]:
+    """Return the data and the path of the model to write; where MNIST can't be had, the bundled digits and their own model."""
     try:
         return dataset.load(arguments.data), arguments.model
-    except dataset.NoData as problem:
+    except MnistNotFound as problem:
         print(f"{problem}\n\nUntil then: learning the 1,797 small digits that scikit-learn brings along.", file=sys.stderr)
         return dataset.bundled_digits(), arguments.model.with_name(f"{BUNDLED_MODEL_NAME}.h5")
 
 
-def print_data(data, splits):
-    """Print the arrays' shapes, and the pictures per digit and split."""
+def print_data(data: Dataset, splits: Splits) -> None:
+    """Print the arrays' shapes, and the number of images by digit and split."""
     print(f"\ndata: {data.name}")
-    command_line.print_table([(name, getattr(data, name).shape, getattr(data, name).dtype) for name in dataset.ARRAYS])
-    rows = [("", *range(NUM_CLASSES), "all")]
-    for split, (_, labels) in splits.items():
-        counts = np.bincount(labels, minlength=NUM_CLASSES)
-        rows.append((split, *(f"{count:,}" for count in counts), f"{len(labels):,}"))
-    print("\npictures")
+    command_line.print_table([(name, getattr(data, name).shape, getattr(data, name).dtype) for name in ARRAYS])
+    rows: list[tuple] = [("", *range(NUM_CLASSES), "all")]
+    for name, split in splits._asdict().items():
+        counts = np.bincount(split.labels, minlength=NUM_CLASSES)
+        rows.append((name, *(f"{count:,}" for count in counts), f"{len(split.labels):,}"))
+    print("\nimages")
     command_line.print_table(rows)
 
 
-def print_result(model_path, card, earlier_card):
+def train(
+    data: Dataset, splits: Splits, settings: TrainingSettings, model_path: Path, resume: bool, output_dir: Path
+) -> ModelCard:
+    """Draw what is learned from, train, save; return the new model's card. Raises KeyboardInterrupt after Ctrl-C."""
+    from digits.evaluation.figures.style import save
+    from digits.evaluation.figures.training import dataset_overview
+    from digits.model import network  # here: Keras takes seconds, and --help and mistakes are answered without it
+    from digits.training import batches, loop, recipe
+    from digits.training.checkpoint import Checkpoint
+
+    images, labels = (part[:OVERVIEW_IMAGES] for part in splits.training)
+    learned = Split(*next(batches.augmented_epoch(images, labels, settings, epoch=0)))
+    save(dataset_overview(data.name, splits, learned), output_dir / "dataset_overview.png")
+    model = network.build(
+        settings.conv1_filters, settings.conv2_filters, settings.dense_units, settings.dropout_rate, settings.seed
+    )
+    print("\nnetwork")
+    command_line.print_table([("layer", "output", "parameters"), *network.layer_table(model)])
+    print()
+
+    def print_epoch(number: int, record: EpochRecord, seconds_left: float) -> None:
+        epochs = settings.epochs
+        print(
+            f"epoch {number:{len(str(epochs))}} / {epochs}   accuracy {100 * record.accuracy:5.2f} %   "
+            f"validation {100 * record.val_accuracy:5.2f} %   {record.seconds:4.0f} s"
+            + (f"   about {seconds_left / 60:.1f} minutes to go" if number < epochs else ""),
+            flush=True,
+        )
+
+    identity = settings.to_json() | {"pictures": data.fingerprint()} | recipe.training_recipe()
+    checkpoint = Checkpoint(store.checkpoint_folder(model_path), identity)
+    if not resume and checkpoint.path.exists():
+        print("An interrupted training is discarded; --resume would have gone on with it.", file=sys.stderr)
+    history = loop.fit(model, splits.training, splits.validation, settings, checkpoint, resume, print_epoch)
+    card = saving.save(model, model_path, data, splits, settings, history)
+    checkpoint.remove()
+    return card
+
+
+def print_result(model_path: Path, card: ModelCard, earlier_card: ModelCard | None) -> None:
     """Print what was saved and what it scores, beside the model that it replaces."""
     print("\nsaved")
-    names = (model_path.name, *(model_path.with_suffix(suffix).name for suffix in (".tflite", ".json")))
-    command_line.print_table([(name, f"{(model_path.parent / name).stat().st_size / 1000:,.0f} kB") for name in names])
-    print(f"\nlearned in {card['seconds'] / 60:.1f} minutes")
-    rows = [(f"{split}:", command_line.count_and_rate(card[split])) for split in ("validation", "test")]
-    if earlier_card and "test" in earlier_card:
-        before = command_line.count_and_rate(earlier_card["test"])
-        rows.append(("test, model before:", f"{before}, kept in {model_path.parent / 'previous'}"))
+    paths = [model_path.with_suffix(suffix) for suffix in (".h5", ".tflite", ".json")]
+    command_line.print_table([(path.name, f"{path.stat().st_size / 1000:,.0f} kB") for path in paths])
+    print(f"\nlearned in {(card.seconds or 0) / 60:.1f} minutes")
+    rows = [(f"{name}:", formatting.count_and_rate(getattr(card, name))) for name in ("validation", "test")]
+    if earlier_card and earlier_card.test:
+        before = formatting.count_and_rate(earlier_card.test)
+        rows.append(("test, model before:", f"{before}, kept in {store.previous_folder(model_path)}"))
     command_line.print_table(rows)
     if earlier_card and reads_more(earlier_card, card):
-        command = model_files.command_to_bring_back(model_path)
-        print(f"\nThe model before reads more of the validation pictures. To bring it back:\n  {command}")
+        command = command_to_bring_back(model_path)
+        print(f"\nThe model before reads more of the validation images. To bring it back:\n  {command}")
 
 
-def reads_more(earlier_card, card):
-    """Say whether the earlier model reads more validation pictures: only these choose, and only where both had the same ones."""
-    try:
-        choices = [(one["data"], one["settings"]["VALIDATION_SPLIT"], one["seed"]) for one in (earlier_card, card)]
-        return choices[0] == choices[1] and earlier_card["validation"]["correct"] > card["validation"]["correct"]
-    except (KeyError, TypeError):  # somebody's own card
+def reads_more(earlier_card: ModelCard, card: ModelCard) -> bool:
+    """Say whether the earlier model reads more validation images: only these decide, and only where both had the same ones."""
+    origins = [(one.data, (one.settings or {}).get("VALIDATION_SPLIT"), one.seed) for one in (earlier_card, card)]
+    if origins[0] != origins[1] or not earlier_card.validation or not card.validation:
         return False
+    return earlier_card.validation.correct > card.validation.correct
 
 
-def draw_result(model_path, card, splits, output_dir):
+def draw_result(model_path: Path, card: ModelCard, settings: TrainingSettings, splits: Splits, output_dir: Path) -> None:
     """Draw training_history.png and sample_predictions.png."""
-    from digits import plots
+    from digits.evaluation.figures.scores import one_of_each_digit, predictions_at
+    from digits.evaluation.figures.style import save
+    from digits.evaluation.figures.training import training_history
+    from digits.training.schedule import second_phase_epochs
 
-    plots.save(plots.training_history(card["history"]), output_dir / "training_history.png")
-    images, labels = splits["test"]
+    first_phase = settings.epochs - second_phase_epochs(settings.epochs)
+    save(training_history(card.history or (), settings.augment, first_phase), output_dir / "training_history.png")
+    images, labels = splits.test
     samples = [int(np.flatnonzero(labels == digit)[0]) for digit in np.unique(labels)]
-    probabilities, _, _ = Recognizer(model_path.with_suffix(".tflite")).classify(images[samples])
-    shown = plots.records(images[samples], labels[samples], probabilities, range(len(samples)))
-    title = f"the first test picture of each digit ({card['data']})"
-    plots.save(plots.digits_with_bars(title, shown), output_dir / "sample_predictions.png")
+    probabilities = Classifier(model_path.with_suffix(".tflite")).classify(images[samples]).probabilities
+    predictions = predictions_at(images[samples], labels[samples], probabilities, range(len(samples)))
+    title = f"{card.data}: the first test image of each digit"
+    save(one_of_each_digit(title, predictions), output_dir / "sample_predictions.png")
 
 
-def parse(argv):
-    """Return the flags' values."""
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the values of the flags."""
     parser = command_line.parser(__doc__)
     parser.add_argument(
         "--preset", choices=PRESETS, help=f"a set of settings; best learns for an hour or more (default: {PRESET})"
@@ -153,9 +197,9 @@ def parse(argv):
     parser.add_argument(
         "--data", type=Path, metavar="PATH", help="an .npz, or a folder of IDX files like MNIST's (default: MNIST)"
     )
-    parser.add_argument("--epochs", type=command_line.positive_integer, metavar="N", help="times through the training pictures")
+    parser.add_argument("--epochs", type=command_line.positive_integer, metavar="N", help="passes over the training images")
     parser.add_argument(
-        "--batch-size", type=command_line.positive_integer, metavar="N", help="pictures a step; fewer take less memory"
+        "--batch-size", type=command_line.positive_integer, metavar="N", help="images a step; fewer take less memory"
     )
     parser.add_argument(
         "--seed", type=command_line.seed, metavar="N", help=f"the same seed gives the same model (default: {SEED})"
@@ -163,14 +207,14 @@ def parse(argv):
     default_model = MODELS_DIR / f"{MODEL_NAME}.h5"
     parser.add_argument("--model", type=command_line.h5_path, default=default_model, metavar="FILE", help="the .h5 to write")
     parser.add_argument("--output-dir", type=Path, default=OUTPUTS_DIR, metavar="FOLDER", help="folder for a training's figures")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--resume", action="store_true", help="go on with an interrupted training; give the same other flags")
-    of_fine_tuning = "teach the saved model your hand: a labelled folder such as custom_digits, or an .npz"
-    what.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=of_fine_tuning)
-    what.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--resume", action="store_true", help="go on with an interrupted training; give the same other flags")
+    fine_tune_help = "teach the saved model your handwriting: a labelled folder such as custom_digits, or an .npz"
+    mode.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=fine_tune_help)
+    mode.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
     arguments = parser.parse_args(argv)
-    of_training = arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed
-    if (arguments.fine_tune or arguments.quantize) and of_training != (None, None, None, None):
+    settings = (arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed)
+    if (arguments.fine_tune or arguments.quantize) and settings != (None, None, None, None):
         parser.error(
             "--fine-tune and --quantize take the settings of the saved model: "
             "leave --preset, --epochs, --batch-size and --seed away"
@@ -180,57 +224,38 @@ def parse(argv):
 
 
 @command_line.exit_codes
-def main(argv=None) -> int:
-    """Load, look, learn, save and score, print, draw."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Load the data, train, save and score, print, draw."""
     arguments = parse(argv)
     if arguments.fine_tune:
-        return personalization.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
+        return fine_tune.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
     if arguments.quantize:
-        return quantization.quantize(arguments.model, arguments.data)
+        return quantize.quantize(arguments.model, arguments.data)
     settings = settings_from(arguments)
     data, model_path = load_data(arguments)
     if data.name == dataset.BUNDLED and arguments.epochs is None:
-        settings["EPOCHS"] = BUNDLED_EPOCHS
-    lock = model_files.lock(model_path)
-    earlier_card = model_files.card_in_place(model_path)
-    splits = dataset.splits_of(data, settings["VALIDATION_SPLIT"], settings["SEED"])
-    print_data(data, splits)
-    print("\nsettings")
-    command_line.print_table(settings.items())
-
-    from digits import network, plots, training  # here: Keras takes seconds, and --help and mistakes need none of it
-
-    images, labels = (part[:OVERVIEW] for part in splits["training"])
-    learned = next(training.pictures_of_epoch(images, labels, settings, epoch=0))
-    plots.save(plots.dataset_overview(data.name, splits, learned), arguments.output_dir / "dataset_overview.png")
-    model = network.build(*(settings[name] for name in NETWORK_SETTINGS), settings["SEED"])
-    print("\nnetwork")
-    command_line.print_table([("layer", "output", "parameters"), *network.layer_table(model)])
-    print()
-
-    checkpoint = training.Checkpoint(
-        model_files.checkpoint_folder(model_path), settings | {"pictures": data.fingerprint()} | training.recipe()
-    )
-    if not arguments.resume and checkpoint.path.exists():
-        print("An interrupted training is discarded; --resume would have gone on with it.", file=sys.stderr)
-    try:
-        history = training.fit(model, splits["training"], splits["validation"], settings, checkpoint, arguments.resume)
-        card = saving.save(model, model_path, data, splits, settings, history)
-    except KeyboardInterrupt:
-        command = shlex.join(["python", *sys.argv] + ([] if arguments.resume else ["--resume"]))
-        print(f"\nInterrupted. The finished epochs are kept; to go on:\n  {command}", file=sys.stderr)
-        return command_line.INTERRUPTED
-    checkpoint.remove()
-    print_result(model_path, card, earlier_card)
-    draw_result(model_path, card, splits, arguments.output_dir)
+        settings = dataclasses.replace(settings, epochs=BUNDLED_EPOCHS)
+    with store.lock(model_path):
+        earlier_card = store.recover_and_load_card(model_path)
+        splits = dataset.split(data, settings.validation_split, settings.seed)
+        print_data(data, splits)
+        print("\nsettings")
+        command_line.print_table(settings.to_json().items())
+        try:
+            card = train(data, splits, settings, model_path, arguments.resume, arguments.output_dir)
+        except KeyboardInterrupt:
+            command = shlex.join(["python", *sys.argv] + ([] if arguments.resume else ["--resume"]))
+            print(f"\nInterrupted. The finished epochs are kept; to go on:\n  {command}", file=sys.stderr)
+            return command_line.INTERRUPTED
+        print_result(model_path, card, earlier_card)
+        draw_result(model_path, card, settings, splits, arguments.output_dir)
     print(f"\nfigures: {arguments.output_dir}")
-    floor = FLOORS.get(settings["PRESET"])
-    if floor and data.is_mnist and card["test"]["accuracy"] < floor:
+    floor = FLOORS.get(settings.preset)
+    if floor and data.is_mnist and card.test and card.test.accuracy < floor:
         print(
             f"This is less than the {100 * floor:.1f} % that the preset is good for.\n"
             "More epochs help, or the settings as they were."
         )
-    lock.release()
     return command_line.DONE
 
 

@@ -1,21 +1,21 @@
-"""Score a saved model: on MNIST's test pictures, or on a labelled folder of your own.
+"""Score a saved model: on MNIST's test images, or on a labelled folder of your own.
 
-    python verify_all_digits.py                          MNIST's 10,000 test pictures
+    python verify_all_digits.py                          MNIST's 10,000 test images
     python verify_all_digits.py --images custom_digits   your own: custom_digits/7/x.png, custom_digits/42/y.jpg
     python verify_all_digits.py --json scores.json       for programs; - is standard output
 
 It prints the accuracy as a count, with its 95 % interval, a table by digit and the most frequent confusions:
 
       model              models/digit_recognition_model.tflite (223,658 parameters)
-      pictures           10,000, MNIST
+      images             10,000, MNIST
       accuracy           9,968 / 10,000 (99.68 %, 95 % interval 99.55 to 99.77 %)
       loss               0.0108
       calibration error  0.20 %
       not sure           168
       disputed labels    9 of the errors are on the 15 labels that people dispute
 
-      digit               accuracy  precision    recall       F1  support
-      0                   100.00 %    99.69 %  100.00 %  99.85 %      980
+      digit             accuracy  precision    recall       F1  support
+      0                 100.00 %    99.69 %  100.00 %  99.85 %      980
       ...
 
 It draws all_digits_predictions, all_digits_examples, confusion_matrix_all_digits, confidence_all_digits and
@@ -23,125 +23,134 @@ most_confident_errors in outputs/; with --images custom_digits_report, confusion
 --json no figure is drawn unless --output-dir is given.
 """
 
-import functools
+import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from digits import command_line, dataset, report
-from digits.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR
-from digits.files import write_json
-from digits.many import examine_all
-from digits.recognizer import DEFAULT_MODEL, Recognizer
+from digits.cli import command_line
+from digits.cli.print_report import print_report
+from digits.common.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR
+from digits.common.files import write_json
+from digits.common.formatting import counted, printable
+from digits.data import dataset
+from digits.data.dataset import Dataset
+from digits.data.labelled_folder import labelled_images
+from digits.data.mnist import MnistNotFound
+from digits.evaluation.report import Report, report_on_digits, report_on_readings
+from digits.model.classifier import DEFAULT_MODEL, Classifier
+from digits.reading.parallel import read_all
+from digits.reading.reader import Reader
+from digits.reading.results import Reading
 
-SEED = 0  # of the choice of examples in the figures
-LOW_ACCURACY = 0.9  # of people's own pictures; below it the advice is printed. chosen
-
-
-def verify_arrays(recognizer, data):
-    """Score the test pictures of a Dataset. Returns (report, a function that draws its figures into a folder)."""
-    probabilities, _, sure = recognizer.classify(data.x_test)
-    scores = {**about(recognizer, data.name), **report.score_arrays(data.y_test, probabilities, sure, data.is_mnist)}
-    return scores, functools.partial(draw_arrays, data, probabilities, scores)
-
-
-def draw_arrays(data, probabilities, scores, output_dir):
-    """Draw the five figures about single digits."""
-    from digits import plots  # here: Matplotlib takes a second, and --json - draws nothing
-
-    images, labels = data.x_test, data.y_test
-    right = probabilities.argmax(axis=1) == labels
-    generator = np.random.default_rng(SEED)
-    rows = [plots.records(images, labels, probabilities, row) for row in plots.ten_of_each(labels, right, generator)]
-    one_of_each = [row[-1] for row in rows if row]
-    wrong = np.flatnonzero(~right)
-    most_confident = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:20]
-    count = f"{len(wrong):,} errors in {len(labels):,} ({data.name})"
-    figures = {
-        "all_digits_predictions": plots.digits_with_bars(f"one of each digit ({data.name})", one_of_each),
-        "all_digits_examples": plots.examples(f"ten of each digit, up to four of its errors first; {count}", rows),
-        "confusion_matrix_all_digits": plots.confusion(data.name, scores["confusion"]),
-        "confidence_all_digits": plots.confidence(f"confidence; {count}", labels, probabilities),
-        "most_confident_errors": plots.confident_errors(
-            f"the most confident of {count}", plots.records(images, labels, probabilities, most_confident)
-        ),
-    }
-    for name, figure in figures.items():
-        plots.save(figure, output_dir / f"{name}.png")
+SEED = 0  # of the random choice of images in all_digits_examples and all_digits_predictions
+LOW_ACCURACY = 0.9  # of a folder; below it advice is printed, for the shipped model reads over 99 % of people's own images
 
 
-def verify_folder(recognizer, folder, drawn):
-    """Score the labelled pictures of a folder, from the files on. drawn: whether figures will be. Returns as verify_arrays."""
-    pictures, unlabelled = dataset.labelled_pictures(folder)
+class ScoredDataset(NamedTuple):
+    """A data set whose test images were scored. probabilities: (N, 10) float32, of those images."""
+
+    data: Dataset
+    probabilities: np.ndarray
+    report: Report
+
+    def draw(self, output_dir: Path) -> None:
+        """Draw the five figures about single digits."""
+        from digits.evaluation.figures import scores  # here: Matplotlib takes a second, and --json - draws nothing
+        from digits.evaluation.figures.style import save
+
+        name, labels = self.data.name, self.data.y_test
+        correct = self.probabilities.argmax(axis=1) == labels
+        errors = np.flatnonzero(~correct)
+        errors = errors[np.argsort(-self.probabilities[errors].max(axis=1), kind="stable")]
+
+        def predictions(indices):
+            return scores.predictions_at(self.data.x_test, labels, self.probabilities, indices)
+
+        rows = [predictions(row) for row in scores.example_indices(labels, correct, np.random.default_rng(SEED))]
+        last_of_each = [row[-1] for row in rows if row]
+        count = f"{name}, {counted(len(errors), 'error')} in {counted(len(labels), 'image')}"
+        figures = {
+            "all_digits_predictions": scores.one_of_each_digit(f"{name}: one image of each digit", last_of_each),
+            "all_digits_examples": scores.examples(f"{count}: ten images of each digit, up to four errors first", rows),
+            "confusion_matrix_all_digits": scores.confusion(name, self.report.confusion),
+            "confidence_all_digits": scores.confidence(f"{count}: confidence and calibration", labels, self.probabilities),
+            "most_confident_errors": scores.confident_errors(f"{count}: the most confident errors", predictions(errors)),
+        }
+        for file_name, figure in figures.items():
+            save(figure, output_dir / f"{file_name}.png")
+
+
+class ScoredFolder(NamedTuple):
+    """A labelled folder that was scored: the images' labels and what was read, in the same order."""
+
+    folder: Path
+    labels: list[str]
+    readings: list[Reading]
+    report: Report
+
+    def draw(self, output_dir: Path) -> None:
+        """Draw the three figures about a folder."""
+        from digits.evaluation.figures import readings, scores
+        from digits.evaluation.figures.style import save
+
+        name, score = printable(self.folder), self.report.score
+        title = f"{name}: {score.correct:,} of {counted(score.n, 'image')} read as labelled"
+        save(readings.labelled_sheet(title, self.labels, self.readings), output_dir / "custom_digits_report.png")
+        save(scores.confusion(f"{name}, single digits", self.report.confusion), output_dir / "confusion_matrix_custom.png")
+        errors = readings.errors_with_crops(f"{name}: images not read as labelled", self.labels, self.readings)
+        save(errors, output_dir / "custom_errors.png")
+
+
+def score_dataset(classifier: Classifier, data: Dataset) -> ScoredDataset:
+    """Score the test images of a data set, as they are."""
+    classification = classifier.classify(data.x_test)
+    report = report_on_digits(
+        data.y_test,
+        classification,
+        dataset=data.name,
+        model=str(classifier.model_path),
+        parameters=classifier.card.parameters,
+        is_mnist=data.is_mnist,
+    )
+    return ScoredDataset(data, classification.probabilities, report)
+
+
+def score_folder(reader: Reader, folder: Path, with_thumbnails: bool) -> ScoredFolder:
+    """Read and score the labelled images of a folder. with_thumbnails: whether figures will be drawn."""
+    images, unlabelled = labelled_images(folder)
     if unlabelled:
-        left_aside = command_line.counted(unlabelled, "picture")
-        print(f"{command_line.printable(folder)}: {left_aside} without a label left aside", file=sys.stderr)
-    labels = [label for _, label in pictures]
-    reading = examine_all(recognizer, [path for path, _ in pictures], thumbnails=len(pictures) if drawn else 0)
-    readings = list(tqdm(reading, total=len(pictures), unit=" pictures", leave=False, disable=None))
-    scores = {**about(recognizer, str(folder)), **report.score_readings(labels, [reading.entry for reading in readings])}
-    return scores, functools.partial(draw_folder, folder, labels, readings, scores)
+        print(f"{printable(folder)}: {counted(unlabelled, 'image')} without a label left aside", file=sys.stderr)
+    labels = [label for _, label in images]
+    readings = read_all(reader, [path for path, _ in images], thumbnails=len(images) if with_thumbnails else 0)
+    readings = list(tqdm(readings, total=len(images), unit=" images", leave=False, disable=None))
+    report = report_on_readings(
+        labels,
+        readings,
+        dataset=str(folder),
+        model=str(reader.classifier.model_path),
+        parameters=reader.classifier.card.parameters,
+    )
+    return ScoredFolder(folder, labels, readings, report)
 
 
-def draw_folder(folder, labels, readings, scores, output_dir):
-    """Draw the three figures about a folder of pictures."""
-    from digits import plots
-
-    title = f"{command_line.printable(folder)}: {scores['correct']:,} of {scores['n']:,} read as labelled"
-    plots.save(plots.sheet(title, labels, readings), output_dir / "custom_digits_report.png")
-    plots.save(plots.confusion("single digits", scores["confusion"]), output_dir / "confusion_matrix_custom.png")
-    plots.save(plots.errors_with_crops("read otherwise", labels, readings), output_dir / "custom_errors.png")
-
-
-def about(recognizer, name):
-    """Return what a report says first: the data's name, the model and its size."""
-    return {"dataset": name, "model": str(recognizer.model_path), "parameters": recognizer.card.get("parameters")}
+def score(arguments: argparse.Namespace, reader: Reader, draws: bool) -> list[ScoredDataset | ScoredFolder]:
+    """Score what the flags name; without MNIST and without flags, what is there instead of it."""
+    if arguments.images:
+        return [score_folder(reader, arguments.images, draws)]
+    try:
+        return [score_dataset(reader.classifier, dataset.load(arguments.data, parts=("test",)))]
+    except MnistNotFound as problem:
+        print(f"{problem}\n\nInstead: the sample images, and the small digits inside scikit-learn.", file=sys.stderr)
+        samples = score_folder(reader, CUSTOM_DIGITS_DIR, draws)
+        return [samples, score_dataset(reader.classifier, dataset.bundled_digits())]
 
 
-def print_scores(scores, card):
-    """Print a report."""
-    parameters = f"{scores['parameters']:,} parameters" if scores["parameters"] else "no card"
-    rows = [
-        ("model", f"{command_line.printable(scores['model'])} ({parameters})"),
-        ("pictures", f"{scores['n']:,}, {command_line.printable(scores['dataset'])}"),
-        ("accuracy", report.count_rate_and_interval(scores)),
-    ]
-    if scores["loss"] is not None:
-        rows.append(("loss", f"{scores['loss']:.4f}"))
-    if scores["ece"] is not None:
-        rows.append(("calibration error", f"{100 * scores['ece']:.2f} %"))
-    rows.append(("not sure", f"{scores['unsure']:,}"))
-    if "pictures" in scores:
-        rows.append(("unreadable", f"{scores['errors']:,}"))
-        rows.append(("not in the table", f"{scores['not_in_confusion']:,} (more than one digit, or not read as one)"))
-    else:
-        on_card = card.get("test", {})
-        if on_card and card.get("data") == scores["dataset"] and on_card.get("correct") != scores["correct"]:
-            rows.append(("the card differs", f"{on_card.get('correct'):,} / {on_card.get('n'):,}"))
-        if scores["dataset"] == "MNIST":
-            rows.append(
-                (
-                    "disputed labels",
-                    f"{scores['disputed_errors']} of the errors are on the {len(report.DISPUTED)} labels that people dispute",
-                )
-            )
-    print()
-    command_line.print_table(rows)
-    print()
-    command_line.print_table(report.table(scores))
-    confusions = report.frequent_confusions(scores)
-    if confusions:
-        print("\nmost frequent confusions")
-        command_line.print_table([(f"{truth} read as {answer}", f"{count:,}") for truth, answer, count in confusions])
-    wrong = [picture for picture in scores.get("pictures", []) if picture["text"] != picture["label"]]
-    if wrong:
-        print("\nread otherwise")
-        command_line.print_table([(command_line.printable(p["image"]), p["label"], p["text"] or "-", p["status"]) for p in wrong])
-
-
-def parse(argv):
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     source = parser.add_mutually_exclusive_group()
@@ -151,7 +160,7 @@ def parse(argv):
         metavar="PATH",
         help="an .npz with x_test and y_test, or a folder of IDX files, MNIST's format (default: MNIST)",
     )
-    source.add_argument("--images", type=Path, metavar="FOLDER", help="a labelled folder of your own pictures")
+    source.add_argument("--images", type=Path, metavar="FOLDER", help="a labelled folder of your own images")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
     parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figures (default: outputs)")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output")
@@ -159,30 +168,22 @@ def parse(argv):
 
 
 @command_line.exit_codes
-def main(argv=None) -> int:
-    """Load, score, print, write, draw."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Score, print, write, draw."""
     arguments = parse(argv)
     output_dir = arguments.output_dir or (None if arguments.json else OUTPUTS_DIR)
-    recognizer = Recognizer(arguments.model)
-    reports = []
-    if arguments.images:
-        reports.append(verify_folder(recognizer, arguments.images, bool(output_dir)))
-    else:
-        try:
-            data = dataset.load(arguments.data, parts=("test",))
-        except dataset.NoData as problem:
-            print(f"{problem}\n\nInstead: the sample pictures, and small digits that scikit-learn brings along.", file=sys.stderr)
-            reports.append(verify_folder(recognizer, CUSTOM_DIGITS_DIR, bool(output_dir)))
-            data = dataset.bundled_digits()
-        reports.append(verify_arrays(recognizer, data))
+    quiet = arguments.json == "-"
+    reader = Reader(arguments.model)
+    scored = score(arguments, reader, draws=output_dir is not None)
+    reports = [one.report for one in scored]
 
-    if arguments.json != "-":
-        for scores, _ in reports:
-            print_scores(scores, recognizer.card)
-        if any("pictures" in scores and scores["accuracy"] < LOW_ACCURACY for scores, _ in reports):
+    if not quiet:
+        for report in reports:
+            print_report(report, reader.classifier.card)
+        if any(report.images is not None and report.score.accuracy < LOW_ACCURACY for report in reports):
             print(
-                "\nThis is low. custom_errors.png shows what the network saw: look for missing parts, or ink that is none.\n"
-                "What helps: one number a picture, in focus, evenly lit, the paper filling the picture."
+                "\nThis is low. custom_errors.png shows what the network saw: look for missing parts, or for what is not ink.\n"
+                "What helps: one number in an image, in focus, evenly lit, and the paper filling the image."
             )
     if arguments.json:
         if len(reports) > 1:
@@ -190,14 +191,13 @@ def main(argv=None) -> int:
                 "The JSON holds the last report; for the first: verify_all_digits.py --images custom_digits --json FILE",
                 file=sys.stderr,
             )
-        write_json(sys.stdout if arguments.json == "-" else arguments.json, reports[-1][0])
+        write_json(sys.stdout if quiet else arguments.json, reports[-1].to_json())
     if output_dir:
-        for _, draw in reports:
-            draw(output_dir)
-        if arguments.json != "-":
-            print(f"\nfigures: {output_dir}")
-    unreadable = any(scores["errors"] for scores, _ in reports)
-    return command_line.SOME_FAILED if unreadable else command_line.DONE
+        for one in scored:
+            one.draw(output_dir)
+        if not quiet:
+            print(f"\nfigures: {printable(output_dir)}")
+    return command_line.SOME_FAILED if any(report.errors for report in reports) else command_line.DONE
 
 
 if __name__ == "__main__":

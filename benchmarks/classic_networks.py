@@ -27,14 +27,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from record import facts  # first of ours: it puts the project on the path
+from record import facts, recipe_sha256  # first of ours: it puts the project on the path
 
-from digits import command_line, dataset, files
-from digits.config import IMAGE_SIZE, NUM_CLASSES, PROJECT, UserError
-
-
-# Here as many threads as TensorFlow chooses by itself: digits/network.py takes one less, for what makes pictures beside it.
-os.environ["TF_NUM_INTRAOP_THREADS"] = "0"
+from digits.cli import command_line
+from digits.common import files
+from digits.common.config import IMAGE_SIZE, NUM_CLASSES, PROJECT
+from digits.common.errors import UserError
+from digits.data import dataset
 
 
 class Recipe(NamedTuple):
@@ -44,7 +43,7 @@ class Recipe(NamedTuple):
     parameters: int  # known beforehand; a network of another size is not the one that is meant
     epochs: int
     batch_size: int
-    validation_split: float  # share of the training pictures that is not learned from: the last ones, as Keras does it
+    validation_split: float  # share of the training images that is not learned from: the last ones, as Keras does it
     loss: str
 
 
@@ -67,13 +66,15 @@ OURS = {
     "ours, tiny, two epochs": ("train_model.py", "--preset", "tiny", "--epochs", "2"),
 }
 NETWORKS = (*RECIPES, *OURS)
-GOAL = 0.99  # of the test pictures: when this was first reached is measured, after the training, from each epoch's weights
+GOAL = 0.99  # of the test images: when this was first reached is measured, after the training, from each epoch's weights
 REFERENCE = "keras-example"  # the network whose seconds the others' are divided by
 
 
 def build(recipe, seed):
     """Return the recipe's untrained network: (N, 28, 28, 1) float32, 0 to 1 -> probabilities (N, 10)."""
-    from digits.network import keras, layers  # here: Keras takes seconds; from there: it starts without a word
+    # As many threads as TensorFlow takes by itself: digits/model/network.py takes one less, for the augmentation.
+    os.environ["TF_NUM_INTRAOP_THREADS"] = "0"
+    from digits.model.network import keras, layers  # here: Keras takes seconds; from there: it starts without a word
 
     kinds = {
         "Conv": lambda filters: layers.Conv2D(int(filters), 3, activation="relu"),
@@ -94,7 +95,7 @@ def build(recipe, seed):
 
 
 def run_recipe(recipe, data, seed):
-    """Train by the recipe, score the test pictures once, and return the run's numbers."""
+    """Train by the recipe, score the test images once, and return the run's numbers."""
     x_train, x_test = [np.float32(images)[..., np.newaxis] / 255 for images in (data.x_train, data.x_test)]
     y_train = np.eye(NUM_CLASSES, dtype=np.float32)[data.y_train] if recipe.loss == CATEGORICAL else data.y_train
     model = build(recipe, seed)
@@ -109,14 +110,15 @@ def run_recipe(recipe, data, seed):
     for _, weights in snapshots:
         model.set_weights(weights)
         scores.append(int(np.sum(model.predict(x_test, verbose=0).argmax(axis=1) == data.y_test)))
-    reached = [seconds for (seconds, _), correct in zip(snapshots, scores) if correct >= GOAL * len(x_test)]
+    reached = [seconds for (seconds, _), correct in zip(snapshots, scores, strict=True) if correct >= GOAL * len(x_test)]
     score = {"correct": scores[-1], "n": len(x_test), "seconds_to_goal": reached[0] if reached else None}
-    return {"parameters": recipe.parameters, "epochs": recipe.epochs, **score, "seconds": snapshots[-1][0]}
+    numbers = {"parameters": recipe.parameters, "epochs": recipe.epochs, **score, "seconds": snapshots[-1][0]}
+    return {**numbers, "settings": recipe._asdict()}
 
 
 def keras_callback(at_end_of_epoch):
     """Return a callback of Keras' that calls this function after each epoch."""
-    from digits.network import keras
+    from digits.model.network import keras
 
     return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: at_end_of_epoch())
 
@@ -140,7 +142,8 @@ def run_ours(name, data_path, seed):
     score = {figure: card["test"][figure] for figure in ("correct", "n")}
     epochs, seconds = len(card["history"]), card["seconds"]
     score["seconds_to_goal"] = seconds if score["correct"] >= GOAL * score["n"] else None
-    return {"parameters": card["parameters"], "epochs": epochs, **score, "seconds": seconds}
+    numbers = {"parameters": card["parameters"], "epochs": epochs, **score, "seconds": seconds}
+    return {**numbers, "settings": card["settings"], "recipe_sha256": recipe_sha256(card["recipe"])}
 
 
 def table(runs):
@@ -173,7 +176,7 @@ def markdown(rows, networks, facts):
     lines += [
         "",
         f"Seconds of training, compilation included; relative: divided by those of {REFERENCE}; until 99 %: of the test "
-        "pictures, in seconds; of ours the whole training.",
+        "images, in seconds; of ours the whole training.",
         "",
     ]
     for name, recipe in RECIPES.items():
@@ -215,7 +218,7 @@ def main(argv=None) -> int:
         **{package: version(package) for package in ("keras", "tensorflow")},
         **facts("classic_networks", argv),
     }
-    with files.written_beside(arguments.output_dir / "classic_networks.md") as temporary:
+    with files.atomic_write(arguments.output_dir / "classic_networks.md") as temporary:
         temporary.write_text(markdown(rows, runs, known), encoding="utf-8")
     files.write_json(arguments.output_dir / "classic_networks.json", {**known, "runs": runs})
     return command_line.DONE

@@ -1,15 +1,19 @@
-"""MNIST's pictures as bad light, bad lenses and bad paper would show them, one function a corruption.
+"""MNIST's images as bad light, bad lenses and bad paper would show them, one function for each corruption.
 
 In the manner of MNIST-C (Mu and Gilmer, "MNIST-C: A robustness benchmark for computer vision", 2019), written anew. Every
-function takes images (N, 28, 28) uint8, white ink on black, and a numpy Generator, and returns the same form. Each has one
-strength, set on the training set's last 6,000 pictures, which the 225k-parameter CNN of classic_networks.py only validates on, so
-that this CNN reads about 86 % of each.
+function takes images (N, 28, 28) uint8, white ink on black, and a NumPy Generator, and returns such images. Each has one
+strength. It was set so that the 225k-parameter CNN of classic_networks.py reads about 86 % of the training set's last 6,000
+images, on which that CNN is only validated.
 """
+
+import itertools
+from collections.abc import Callable
 
 import cv2
 import numpy as np
+import record  # noqa: F401  first: it puts the project on the path
 
-from digits.config import IMAGE_SIZE
+from digits.common.config import IMAGE_SIZE
 
 CENTRE = (IMAGE_SIZE - 1) / 2
 
@@ -17,18 +21,18 @@ CENTRE = (IMAGE_SIZE - 1) / 2
 # ---- noise --------------------------------------------------------------------------------------------------------
 
 
-def shot_noise(images, rng):
+def shot_noise(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Few photons: every pixel is a Poisson count in proportion to its brightness."""
     photons = 1.0  # counted on average in a white pixel
     return _levels(rng.poisson(images / 255 * photons) / photons * 255)
 
 
-def gaussian_noise(images, rng):
+def gaussian_noise(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A warm sensor: normal noise on every pixel."""
     return _levels(images + rng.normal(0, 97, images.shape))
 
 
-def impulse_noise(images, rng):
+def impulse_noise(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Dead and hot pixels: a share of all is black or white."""
     chance = rng.random(images.shape)
     return np.where(chance < 0.09, 0, np.where(chance < 0.18, 255, images)).astype(np.uint8)
@@ -37,12 +41,12 @@ def impulse_noise(images, rng):
 # ---- blur ---------------------------------------------------------------------------------------------------------
 
 
-def gaussian_blur(images, rng):
+def gaussian_blur(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Out of focus, as a Gaussian."""
     return _each(images, lambda image: cv2.GaussianBlur(image, (0, 0), 1.9))
 
 
-def motion_blur(images, rng):
+def motion_blur(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A shaking hand: the mean along a line in a random direction."""
     length, middle, reach = 6.5, 13, 7  # pixels
 
@@ -56,7 +60,7 @@ def motion_blur(images, rng):
     return _each(images, blurred)
 
 
-def defocus_blur(images, rng):
+def defocus_blur(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Out of focus, as a lens does it: the mean over a disc."""
     radius = 3.2  # pixels
     y, x = np.mgrid[-4:5, -4:5]
@@ -64,7 +68,7 @@ def defocus_blur(images, rng):
     return _each(images, lambda image: cv2.filter2D(image, -1, disc / disc.sum(), borderType=cv2.BORDER_CONSTANT))
 
 
-def glass_blur(images, rng):
+def glass_blur(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Frosted glass: every pixel shows one up to 2.4 pixels away, across and down, then all is slightly blurred."""
     y, x = np.mgrid[0:IMAGE_SIZE, 0:IMAGE_SIZE].astype(np.float32)
 
@@ -78,8 +82,8 @@ def glass_blur(images, rng):
 # ---- light --------------------------------------------------------------------------------------------------------
 
 
-def fog(images, rng):
-    """A bright, cloudy veil: smooth noise of several sizes is laid over a picture that fades."""
+def fog(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A bright, cloudy veil: smooth noise of several sizes is laid over an image that fades."""
     veil = np.zeros(images.shape, np.float32)
     for nodes in (2, 3, 5, 9, 15):  # ever finer and fainter, as clouds are
         coarse = rng.random((len(images), nodes, nodes)).astype(np.float32)
@@ -89,13 +93,13 @@ def fog(images, rng):
     return _levels(0.3 * images + 175 * veil)
 
 
-def brightness(images, rng):
+def brightness(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Stray light: the background is raised and the contrast lowered."""
     return _levels(0.43 * images + 0.57 * 255)
 
 
-def stripes(images, rng):
-    """Printed bars: three bands of the picture are inverted."""
+def stripes(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Printed bars: three bands of the image are inverted."""
     result = images.copy()
     for left, right in ((3, 5), (13, 14), (23, 25)):  # columns
         result[:, :, left:right] = 255 - result[:, :, left:right]
@@ -105,12 +109,12 @@ def stripes(images, rng):
 # ---- geometry -----------------------------------------------------------------------------------------------------
 
 
-def shear(images, rng):
+def shear(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A slanted hand, slanted further, either way."""
     return _each(images, lambda image: _moved(image, np.array([[1, rng.choice([-1, 1]) * 0.8], [0, 1]])))
 
 
-def rotation(images, rng):
+def rotation(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Turned by 24 to 34 degrees, either way."""
 
     def turned(image):
@@ -120,12 +124,12 @@ def rotation(images, rng):
     return _each(images, turned)
 
 
-def scale(images, rng):
+def scale(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Too small for its frame: five eighths of the size."""
     return _each(images, lambda image: _moved(image, np.eye(2) * 1.6))
 
 
-def translation(images, rng):
+def translation(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Moved by three pixels in a random direction."""
 
     def moved(image):
@@ -138,8 +142,8 @@ def translation(images, rng):
 # ---- paper --------------------------------------------------------------------------------------------------------
 
 
-def dotted_line(images, rng):
-    """A dotted line of a form runs across the whole picture."""
+def dotted_line(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A dotted line of a form runs across the whole image."""
 
     def crossed(image):
         (x0, y0), (x1, y1) = (0, rng.uniform(4, 23)), (IMAGE_SIZE - 1, rng.uniform(4, 23))
@@ -152,7 +156,7 @@ def dotted_line(images, rng):
     return _each(images, crossed)
 
 
-def zigzag(images, rng):
+def zigzag(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Somebody crossed the paper with a stray zigzag of thin lines."""
 
     def crossed(image):
@@ -161,13 +165,13 @@ def zigzag(images, rng):
         middle = rng.uniform(8, 19)
         across = middle + rng.uniform(3, 7, corners) * (-1) ** np.arange(corners)
         points = np.stack([along, across] if rng.random() < 0.5 else [across, along], axis=1)
-        ink = np.max([_line(*pair, width=1.0) for pair in zip(points, points[1:])], axis=0)
+        ink = np.max([_line(*pair, width=1.0) for pair in itertools.pairwise(points)], axis=0)
         return np.maximum(image, ink * 255)
 
     return _each(images, crossed)
 
 
-def spatter(images, rng):
+def spatter(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Drops of ink and of water: small blots, white and black."""
 
     def blotted(image):
@@ -191,24 +195,24 @@ CORRUPTIONS = {
 # ---- parts --------------------------------------------------------------------------------------------------------
 
 
-def _levels(values):
+def _levels(values: np.ndarray) -> np.ndarray:
     """Return values as grey levels, uint8."""
     return np.clip(np.round(values), 0, 255).astype(np.uint8)
 
 
-def _each(images, function):
-    """Return the function's values of each (28, 28) float32 picture, as (N, 28, 28) uint8."""
+def _each(images: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return the function's values of each (28, 28) float32 image, as (N, 28, 28) uint8."""
     return _levels(np.stack([function(image) for image in images.astype(np.float32)]))
 
 
-def _moved(image, matrix, shift=(0.0, 0.0)):
-    """Return the picture with each pixel taken from matrix @ (x, y) + shift, counted from the picture's centre."""
+def _moved(image: np.ndarray, matrix: np.ndarray, shift: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+    """Return the image with each pixel taken from matrix @ (x, y) + shift, counted from the image's centre."""
     offset = CENTRE - matrix @ [CENTRE, CENTRE] + shift
     warp = np.column_stack([matrix, offset]).astype(np.float32)
     return cv2.warpAffine(image, warp, image.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
 
-def _line(start, stop, width):
+def _line(start: np.ndarray, stop: np.ndarray, width: float) -> np.ndarray:
     """Return how far each pixel is covered by a line with round ends, (28, 28) float64, 0 to 1. start, stop: x, y."""
     y, x = np.mgrid[0:IMAGE_SIZE, 0:IMAGE_SIZE]
     along = np.subtract(stop, start)

@@ -1,8 +1,8 @@
-"""Pictures without a digit: letters, other scripts, scribbles, shapes, objects, empty paper, noise, textures.
+"""Images without a digit: letters, other scripts, scribbles, shapes, objects, empty paper, noise, textures.
 
-What is written or drawn is ink, (SIDE, SIDE) float32 from 0 (paper) to 1 (fully inked), made by a font or a pen; on_paper
-turns it into a Pillow image of some size with paper, light and grain. What has no ink is made as a picture at once.
-Every function takes a numpy Generator; the same state, and the same fonts, give the same pictures.
+Letters and drawings are first ink: (SIDE, SIDE) float32, from 0 (paper) to 1 (fully inked), made with a font or a pen. on_paper
+turns it into a Pillow image of some size with paper, light and noise. The other images are made directly. Every function takes
+a numpy Generator; the same state, and the same fonts, give the same images.
 """
 
 from pathlib import Path
@@ -12,15 +12,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 SIDE = 256  # pixels of the canvas on which ink is made
-PICTURE_SIDES = (28, 64, 128, 256, 512)  # pixels of the pictures: miniatures, drawings, cut-out photos
+IMAGE_SIDES = (28, 64, 128, 256, 512)  # pixels of the images: miniatures, drawings, cropped photographs
 
 # ---- fonts --------------------------------------------------------------------------------------------------------
 
 LETTERS = "ACEFHKMNPRTUVWX"  # capitals that no digit looks like
-# A font is taken for handwriting when its file's name begins so. All are in Debian: fonts-breip, fonts-bwht,
+# A font counts as handwriting when its file's name begins with one of these. All are in Debian: fonts-breip, fonts-bwht,
 # fonts-comic-neue, fonts-dancingscript, fonts-humor-sans, fonts-kaushanscript, fonts-klee, fonts-kristi, fonts-nanum,
-# fonts-nanum-extra, fonts-rufscript, fonts-sjfonts, fonts-thai-tlwg, fonts-yusei-magic. Left out, after a look at them, are
-# hands whose capitals are drawn as outlines or with doubled strokes (femkeklaver, dkg, BecauseWeBuild) or ornate (Ecolier).
+# fonts-nanum-extra, fonts-rufscript, fonts-sjfonts, fonts-thai-tlwg, fonts-yusei-magic. Left out are
+# fonts whose capitals are outlines or have doubled strokes (femkeklaver, dkg, BecauseWeBuild) or are ornate (Ecolier).
 HANDWRITING = (
     "BecauseWeC", "BecauseWeL", "BecauseWeM", "BecauseWeO", "Breip", "ComicNeue-Light", "ComicNeue-Regular", "DancingScript-R",
     "Delphine", "Humor-Sans", "KaushanScript", "KleeOne", "Kristi", "NanumBarunpenR", "NanumBrush", "NanumPen", "Purisa",
@@ -55,13 +55,13 @@ def find_fonts(folder=None):
 
 
 def fonts_for(characters, fonts):
-    """Return the fonts that have all the characters: those that look like handwriting, or without any, all of them."""
+    """Return the fonts that have all the characters: those that look like handwriting, or all of them where there are none."""
     able = [path for path, known in fonts.items() if set(characters) <= known]
     return [path for path in able if Path(path).name.startswith(HANDWRITING)] or able
 
 
 def written(character, font_path, rng):
-    """Return the ink of a character of a font, with the slant, the elastic distortion and the stroke width of a hand."""
+    """Return the ink of a font's character, with random slant, elastic distortion and stroke width, as a hand would write it."""
     font = ImageFont.truetype(font_path, 160)
     canvas = Image.new("L", (SIDE, SIDE))
     ImageDraw.Draw(canvas).text((SIDE / 2, SIDE / 2), character, fill=255, font=font, anchor="mm")
@@ -69,7 +69,7 @@ def written(character, font_path, rng):
     x, y, width, height = cv2.boundingRect((ink > 0.5).view(np.uint8))
     if max(width, height) == 0:
         raise ValueError(f"{font_path} draws nothing for {character!r}")
-    # Fonts differ in the height of their letters: all are brought to one, in the middle.
+    # Fonts differ in the size of their letters: all are scaled to one size and centred.
     zoom = 0.6 * SIDE / max(width, height)
     warp = np.array([[zoom, 0, SIDE / 2 - zoom * (x + width / 2)], [0, zoom, SIDE / 2 - zoom * (y + height / 2)]])
     ink = cv2.warpAffine(ink, warp, ink.shape, flags=cv2.INTER_CUBIC)
@@ -103,7 +103,7 @@ def _by_hand(ink, rng):
 
 
 def pen(strokes, rng, filled=False):
-    """Return the ink of strokes drawn by hand with a pen of random width; filled: closed strokes are painted in."""
+    """Return the ink of strokes drawn by hand with a pen of random width. filled: closed strokes are filled."""
     ink = np.zeros((SIDE, SIDE), np.uint8)
     width = int(rng.integers(4, 17))
     for stroke in strokes:
@@ -126,7 +126,7 @@ def closed(*corners):
 
 
 def _star(points, inner):
-    """Return a closed star with so many points; inner: its dents' distance from the middle, a share of the points'."""
+    """Return a closed star. inner: the radius of its inner corners, as a fraction of the radius of its points."""
     angles = np.pi * np.arange(2 * points + 1) / points - np.pi / 2
     radius = np.where(np.arange(2 * points + 1) % 2, 0.5 * inner, 0.5)
     return np.stack([0.5 + radius * np.cos(angles), 0.5 + radius * np.sin(angles)], axis=1)
@@ -139,7 +139,7 @@ def _heart():
     return np.stack([0.5 + np.sin(t) ** 3 / 2, 0.5 + y / 34], axis=1)
 
 
-# The circle and the bar are missing: they are a 0 and a 1.
+# There is no circle and no bar: they are a 0 and a 1.
 SHAPES = {
     "triangle": [closed((0.5, 0.05), (0.98, 0.95), (0.02, 0.95))],
     "square": [closed((0.05, 0.05), (0.95, 0.05), (0.95, 0.95), (0.05, 0.95))],
@@ -155,7 +155,7 @@ SHAPES = {
     "asterisk": [[(0.5, 0), (0.5, 1)], [(0.07, 0.25), (0.93, 0.75)], [(0.93, 0.25), (0.07, 0.75)]],
     "hash": [[(0.35, 0), (0.25, 1)], [(0.75, 0), (0.65, 1)], [(0.05, 0.35), (0.95, 0.35)], [(0.05, 0.68), (0.95, 0.68)]],
 }
-SOLID = ("triangle", "square", "diamond", "star", "heart")  # also painted in
+SOLID = ("triangle", "square", "diamond", "star", "heart")  # also drawn filled
 
 OBJECTS = {
     "house": [
@@ -211,15 +211,15 @@ OBJECTS = {
 
 
 def scribble(rng):
-    """Return the strokes of a scribble: a tangle, a zigzag, a coil, a hatching or a wavy scrawl."""
+    """Return the strokes of a scribble: a tangle, a zigzag, a coil, a hatching or wavy strokes."""
     kind = rng.integers(5)
     t = np.linspace(0, 1, 300)
-    if kind == 0:  # a tangle: a sum of slow oscillations that go nowhere
+    if kind == 0:  # a tangle: a sum of slow oscillations
         waves = rng.normal(0, 1, (2, 6, 1)) * np.cos(2 * np.pi * (np.arange(2, 8)[:, None] * t + rng.random((2, 6, 1))))
         path = waves.sum(axis=1)
         low, high = path.min(axis=1, keepdims=True), path.max(axis=1, keepdims=True)
         return [((path - low) / (high - low)).T]
-    if kind == 1:  # a zigzag, as one strikes something out
+    if kind == 1:  # a zigzag, as in struck-out text
         corners = int(rng.integers(9, 18))
         swing = rng.uniform(0.25, 0.5, corners) * (-1) ** np.arange(corners)
         return [np.stack([np.linspace(0, 1, corners), 0.5 + swing], axis=1)]
@@ -227,10 +227,10 @@ def scribble(rng):
         turns, reach = rng.integers(5, 9), rng.uniform(0.15, 0.4)
         angle = 2 * np.pi * turns * t
         return [np.stack([0.15 + 0.7 * t + 0.15 * np.cos(angle), 0.5 + reach * np.sin(angle)], axis=1)]
-    if kind == 3:  # a hatching, in two directions: in one it would be a row of ones
+    if kind == 3:  # a hatching in two directions: in one direction it would be a row of ones
         lines = [[(x + rng.normal(0, 0.02), 0), (x - 0.25 + rng.normal(0, 0.02), 1)] for x in np.linspace(0.25, 1, 7)]
         return lines + [[(y, x) for x, y in line] for line in lines]
-    strokes = []  # a scrawl: several wavy strokes across each other
+    strokes = []  # several wavy strokes across each other
     for _ in range(rng.integers(4, 8)):
         start, stop = rng.random((2, 2))
         wave = 0.08 * np.sin(2 * np.pi * rng.integers(1, 4) * t)[:, None] * rng.choice([-1, 1], 2)
@@ -248,7 +248,7 @@ def light(side, rng):
 
 
 def paper(side, rng):
-    """Return an empty page, (side, side, 3) float32, 0 to 255: plain white, or grey or coloured in some light, with grain."""
+    """Return an empty page, (side, side, 3) float32, 0 to 255: plain white, or grey or coloured in some light, with noise."""
     if rng.random() < 0.4:
         return np.full((side, side, 3), 255, np.float32)
     colour = rng.uniform(140, 245) * (1 - np.array([rng.uniform(0, 0.25), rng.uniform(0, 0.1), rng.uniform(0, 0.3)]))
@@ -270,7 +270,7 @@ def ruled_paper(side, rng):
 
 def on_paper(ink, rng):
     """Return the ink, (SIDE, SIDE) float32, as a Pillow image of some size: dark on paper or, sometimes, light on black."""
-    side = int(rng.choice(PICTURE_SIDES))
+    side = int(rng.choice(IMAGE_SIDES))
     method = cv2.INTER_AREA if side < SIDE else cv2.INTER_CUBIC
     ink = np.clip(cv2.resize(ink, (side, side), interpolation=method), 0, 1)[..., None]
     page = paper(side, rng)
@@ -287,7 +287,7 @@ def image(levels):
 
 
 def noise(side, rng):
-    """Return pure noise, (side, side, 3) float32: even, normal, of dots, coarse, cloudy, in grey or in colours."""
+    """Return pure noise, (side, side, 3) float32: uniform, normal, impulses, coarse or cloudy, in grey or in colours."""
     channels = int(rng.choice([1, 3]))
     kind = rng.integers(5)
     if kind == 0:
@@ -297,7 +297,7 @@ def noise(side, rng):
     elif kind == 2:
         field = np.where(rng.random((side, side, channels)) < rng.uniform(0.01, 0.3), 0, 255)
         field = 255 - field if rng.random() < 0.5 else field
-    else:  # ever coarser: grains of several pixels, and clouds
+    else:  # grains of several pixels, or clouds
         nodes = max(4, side // int(rng.integers(2, 6))) if kind == 3 else int(rng.integers(4, 12))
         coarse = rng.normal(128, 60, (nodes, nodes, channels)).astype(np.float32)
         field = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC).reshape(side, side, channels)

@@ -1,11 +1,11 @@
-"""Learn single hands by train_model.py --fine-tune, and read pictures of theirs that it did not get.
+"""Learn single hands by train_model.py --fine-tune, and read images of theirs that it did not get.
 
     python benchmarks/fine_tuning.py                    ../shared/own_digits; about twenty minutes on two CPU cores
     python benchmarks/fine_tuning.py FOLDER             one built the same: single.csv, numbers/labels.csv
-    python benchmarks/fine_tuning.py --splits 5         more splits of each writer's pictures, for a surer spread
+    python benchmarks/fine_tuning.py --splits 5         more splits of each writer's images, for a surer spread
 
 First digits written so oddly that the model misreads all of them, drawn by code: ten are learned, ten others read. Then
-every writer with 20 pictures or more: half of them are learned, the other half read; split after split. What is learned
+every writer with 20 images or more: half of them are learned, the other half read; split after split. What is learned
 from is all that the command gets, and it holds a quarter of that out for its own decision. MNIST is beside each.
 
 The table goes to standard output, the numbers to benchmarks/results/fine_tuning.json after each run (here of the preset
@@ -29,14 +29,17 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from own_digits import find_items
-from record import add_flags, facts_with_model  # it puts the project on the path
 from PIL import Image
+from record import add_flags, facts_with_model  # it puts the project on the path
 
-from digits import command_line, files
-from digits.config import PROJECT, UserError
-from digits.recognizer import Recognizer
+from digits.cli import command_line
+from digits.common import files
+from digits.common.config import PROJECT
+from digits.common.errors import UserError
+from digits.data.labels import matches
+from digits.reading.reader import Reader
 
-FEWEST = 20  # pictures of a writer
+FEWEST = 20  # images of a writer
 SPLITS = 3
 ODD_LEARNED, ODD_READ = 10, 10
 # Digits that nobody's textbook has, as pen strokes: points (x, y) in percent of the height, y downwards.
@@ -46,8 +49,8 @@ ODD_DIGITS = {
 }
 
 
-class Picture(NamedTuple):
-    """A picture's path and the text that it shows."""
+class LabelledImage(NamedTuple):
+    """An image's path and the text that it shows."""
 
     path: Path
     label: str
@@ -71,39 +74,37 @@ def draw(strokes, rng):
     return cv2.GaussianBlur(canvas, (0, 0), 1)
 
 
-def odd_pictures(name, folder):
-    """Draw an odd digit into the folder and return the Pictures."""
+def odd_images(name, folder):
+    """Draw an odd digit into the folder and return the LabelledImages."""
     label, strokes = ODD_DIGITS[name]
     rng = np.random.default_rng(1)
-    pictures = []
+    images = []
     for number in range(ODD_LEARNED + ODD_READ):
         path = folder / f"odd_{number}.png"
         Image.fromarray(draw(strokes, rng)).save(path)
-        pictures.append(Picture(path, label))
-    return pictures
+        images.append(LabelledImage(path, label))
+    return images
 
 
 # ---- one run ----------------------------------------------------------------------------------------------------------
 
 
 def run(model_path, learned, read, data_path):
-    """Fine-tune a copy of the model on some Pictures and return what it and the model before read of others."""
+    """Fine-tune a copy of the model on some LabelledImages and return what it and the model before read of others."""
     with tempfile.TemporaryDirectory() as temporary:
         own, models = Path(temporary) / "own", Path(temporary) / "models"
         models.mkdir()
         for suffix in (".h5", ".tflite", ".json"):
             shutil.copy(model_path.with_suffix(suffix), models)
-        for number, picture in enumerate(learned):
+        for number, image in enumerate(learned):
             folder = own / str(number)  # labels with rows can't name a folder, so labels.csv says them
             folder.mkdir(parents=True)
-            shutil.copy(picture.path, folder)
-        rows = "".join(f"{number}/{picture.path.name},{picture.label}\n" for number, picture in enumerate(learned))
+            shutil.copy(image.path, folder)
+        rows = "".join(f"{number}/{image.path.name},{image.label}\n" for number, image in enumerate(learned))
         (own / "labels.csv").write_text("file,label\n" + rows, encoding="utf-8")
         copy = models / model_path.with_suffix(".h5").name
         command = [sys.executable, PROJECT / "train_model.py", "--fine-tune", own, "--model", copy]
-        result = subprocess.run(
-            command + (["--data", data_path] if data_path else []), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        result = subprocess.run(command + (["--data", data_path] if data_path else []), capture_output=True, text=True)
         if result.returncode != command_line.DONE:
             raise UserError(f"The command failed with exit code {result.returncode}:{result.stderr}\nExpected 0.")
         card = json.loads(copy.with_suffix(".json").read_bytes())
@@ -122,10 +123,10 @@ def run(model_path, learned, read, data_path):
         }
 
 
-def right(model_path, pictures):
-    """Return how many of the Pictures are read exactly."""
-    recognizer = Recognizer(model_path)
-    return sum(recognizer.read(picture.path)["text"] == picture.label for picture in pictures)
+def right(model_path, images):
+    """Return how many of the LabelledImages are read exactly."""
+    reader = Reader(model_path)
+    return sum(matches(reader.read(image.path).text, image.label) for image in images)
 
 
 # ---- the command ------------------------------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ def print_runs(runs):
         replaced = f"{sum(run['replaced'] for run in those)} of {len(those)}"
         rows.append((name, len(those), those[0]["n"], spread(before, "{:.1f}"), spread(after, "{:.1f}"), *changes, replaced))
     command_line.print_table(rows)
-    print("before, after: percent of the pictures read exactly; validation, test: MNIST's pictures read more or less than before")
+    print("before, after: percent of the images read exactly; validation, test: MNIST's images read more or less than before")
 
 
 def spread(values, form):
@@ -155,9 +156,9 @@ def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     default = PROJECT.parent / "shared" / "own_digits"
-    parser.add_argument("folder", nargs="?", type=Path, default=default, help="the pictures (default: ../shared/own_digits)")
+    parser.add_argument("folder", nargs="?", type=Path, default=default, help="the images (default: ../shared/own_digits)")
     parser.add_argument(
-        "--splits", type=command_line.positive_integer, default=SPLITS, help=f"of each writer's pictures (default: {SPLITS})"
+        "--splits", type=command_line.positive_integer, default=SPLITS, help=f"of each writer's images (default: {SPLITS})"
     )
     parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
     add_flags(parser, "fine_tuning")
@@ -168,12 +169,11 @@ def parse(argv):
 def main(argv=None) -> int:
     """Draw, choose, learn, read, print, write."""
     arguments = parse(argv)
-    recognizer = Recognizer(arguments.model)
-    facts = facts_with_model("fine_tuning", argv, recognizer)
+    facts = facts_with_model("fine_tuning", argv, Reader(arguments.model).classifier)
     by_writer = collections.defaultdict(list)
     for item in find_items(arguments.folder):
-        by_writer[item.writer].append(Picture(item.path, item.label))
-    writers = {writer: pictures for writer, pictures in sorted(by_writer.items()) if len(pictures) >= FEWEST}
+        by_writer[item.writer].append(LabelledImage(item.path, item.label))
+    writers = {writer: images for writer, images in sorted(by_writer.items()) if len(images) >= FEWEST}
 
     runs = collections.defaultdict(list)
 
@@ -184,15 +184,15 @@ def main(argv=None) -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         for name in ODD_DIGITS:
-            pictures = odd_pictures(name, Path(folder))
-            if right(arguments.model, pictures):
+            images = odd_images(name, Path(folder))
+            if right(arguments.model, images):
                 print(f"{name} is not odd enough: the model reads some of them.", file=sys.stderr)
-            note(name, pictures[:ODD_LEARNED], pictures[ODD_LEARNED:])
+            note(name, images[:ODD_LEARNED], images[ODD_LEARNED:])
     for split in range(arguments.splits):
-        for writer, pictures in writers.items():
-            order = np.random.default_rng(split).permutation(len(pictures))
-            half = len(pictures) // 2
-            note(writer, [pictures[i] for i in order[:half]], [pictures[i] for i in order[half:]])
+        for writer, images in writers.items():
+            order = np.random.default_rng(split).permutation(len(images))
+            half = len(images) // 2
+            note(writer, [images[i] for i in order[:half]], [images[i] for i in order[half:]])
     print_runs(runs)
     return command_line.DONE
 

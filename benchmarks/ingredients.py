@@ -7,41 +7,53 @@
 
 The row "all" is the default preset as seeds.py trains it. Each other row is trained with the same settings, and one thing left
 out or done otherwise.
-No network here learns from the pictures that people made, so every writer is left out of every training; the spread over
-writers is that of their own accuracies' differences from the row "all". MNIST is scored on validation pictures, never on
-its test pictures: rows are there to choose by. Each training is written to benchmarks/results/ingredients.json as it ends, and
+No network here learns from the images that people made, so every writer is left out of every training; the spread over
+writers is that of their own accuracies' differences from the row "all". MNIST is scored on validation images, never on
+its test images: rows are there to choose by. Each training is written to benchmarks/results/ingredients.json as it ends, and
 one that is there already with the same settings is not made again: so they can be gathered over days, and by several of these
 commands at a time, each with rows and a core of its own (taskset -c 0 python ...).
 """
 
+import dataclasses
 import json
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from corruptions import CORRUPTIONS
+from own_digits import find_items
 from record import RESULTS, facts  # first: it puts the project on the path
+from seeds import model_of
 
 import train_model
-from corruptions import CORRUPTIONS
-from digits import augmentation, command_line, dataset, disturbances, files, letterforms, network, saving, training
-from digits.config import PROJECT, UserError
-from digits.recognizer import Recognizer
-from own_digits import find_items
-from seeds import model_of
+from digits.augmentation import augment, corruptions, letterforms
+from digits.cli import command_line
+from digits.common import files
+from digits.common.config import PROJECT
+from digits.common.errors import UserError
+from digits.data import dataset
+from digits.data.labels import matches
+from digits.model import network
+from digits.model.card import ModelCard
+from digits.model.network import keras
+from digits.reading.reader import Reader
+from digits.training import batches, loop, saving, schedule
+from digits.training.checkpoint import Checkpoint
+from digits.training.recipe import training_recipe
 
 
 def without(*left_out):
-    """Return the disturbances but these."""
-    return {kind: share for kind, share in disturbances.DISTURBANCES.items() if kind.__name__ not in left_out}
+    """Return the probabilities of all corruptions but these."""
+    return {kind: share for kind, share in corruptions.CORRUPTION_PROBABILITIES.items() if kind.__name__ not in left_out}
 
 
 def adam(rate):
     """Return the optimizer that Muon took the place of."""
-    return training.keras.optimizers.Adam(rate)
+    return keras.optimizers.Adam(rate)
 
 
-class Averaging(training.Muon):
+class Averaging(loop.Muon):
     """The optimizer with an average of the weights in their place at the end (after Polyak and Juditsky 1992).
 
     The average is exponential, about the last 500 steps', an epoch's; batch normalization keeps its own statistics.
@@ -54,7 +66,8 @@ class Averaging(training.Muon):
 
 def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
     """Return a network as network.build does, with two 3x3 convolutions before the first pooling (Simonyan and Zisserman 2015)."""
-    from digits.network import convolution, keras, layers
+    from digits.model.network import _convolution as convolution
+    from digits.model.network import layers
 
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((28, 28))
@@ -68,70 +81,76 @@ def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, se
     return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
 
 
-def plain_at_the_end(images, labels, settings, epoch, pictures_of_epoch=training.pictures_of_epoch):
-    """Return what training.pictures_of_epoch does, but in the last epoch the pictures as they are, and none of no digit."""
-    last = epoch == settings["EPOCHS"] - 1
-    return pictures_of_epoch(images, labels, settings | {"AUGMENT": False} if last else settings, epoch)
+def plain_at_the_end(images, labels, settings, epoch, augmented_epoch=loop.augmented_epoch):
+    """Return what augmented_epoch does, but in the last epoch the images as they are, and no outliers."""
+    last = epoch == settings.epochs - 1
+    return augmented_epoch(images, labels, dataclasses.replace(settings, augment=False) if last else settings, epoch)
 
 
 # Each row: what is set otherwise, by module and name.
 ROWS = {
     "all": [],
-    "no letterforms": [(letterforms, "SHARE", 0.0)],
-    "no stroke width": [(augmentation, "THICKER", 0.0), (augmentation, "THINNER", 0.0)],
-    "no elastic bending": [(augmentation, "ELASTIC", 0.0)],
-    "no strong maps": [(augmentation, "STRONG_SHARE", 0.0)],
-    "no pencil, no backgrounds": [(disturbances, "DISTURBANCES", without("pencil", "background", "band"))],
-    "no noise, no blur": [(disturbances, "DISTURBANCES", without("noise", "blur", "coarse", "scatter"))],
-    "no stray ink": [(disturbances, "DISTURBANCES", without("stray_lines", "neighbours", "blots"))],
-    "no disturbances": [(disturbances, "DISTURBANCES", {})],
-    "no pictures of no digit": [(training, "NOT_DIGITS", 0.0)],
-    "no augmentation": [(train_model, "AUGMENT", False)],  # nor pictures of no digit
-    "last epoch plain": [(training, "pictures_of_epoch", plain_at_the_end)],
-    "no second phase": [(training, "SECOND_PHASE_SHARE", 0.0)],
-    "averaged weights": [(training, "Muon", Averaging)],
-    "Adam": [(training, "Muon", adam), (train_model, "LEARNING_RATE", 0.005)],  # the rate that it had here before Muon
+    "no letterforms": [(letterforms, "CHANGED_FRACTION", 0.0)],
+    "no stroke width": [(augment, "MAX_DILATION", 0.0), (augment, "MAX_EROSION", 0.0)],
+    "no elastic bending": [(augment, "ELASTIC_STD", 0.0)],
+    "no strong maps": [(augment, "STRONG_PROBABILITY", 0.0)],
+    "no pencil, no backgrounds": [(corruptions, "CORRUPTION_PROBABILITIES", without("pencil", "background", "band_or_stripes"))],
+    "no noise, no blur": [(corruptions, "CORRUPTION_PROBABILITIES", without("noise", "blur", "low_resolution", "glass_blur"))],
+    "no stray ink": [(corruptions, "CORRUPTION_PROBABILITIES", without("stray_lines", "neighbours", "blots"))],
+    "no disturbances": [(corruptions, "CORRUPTION_PROBABILITIES", {})],
+    "no pictures of no digit": [(batches, "OUTLIERS_PER_DIGIT", 0.0)],
+    "no augmentation": [(train_model, "AUGMENT", False)],  # nor outliers
+    "last epoch plain": [(loop, "augmented_epoch", plain_at_the_end)],
+    "no second phase": [(schedule, "SECOND_PHASE_FRACTION", 0.0)],
+    "averaged weights": [(loop, "Muon", Averaging)],
+    "Adam": [(loop, "Muon", adam), (train_model, "LEARNING_RATE", 0.005)],  # the rate that it had here before Muon
     "two at full size": [(network, "build", two_at_full_size)],
 }
 SEEDS = [42, 43, 44]
-PICTURES = 2000  # validation pictures under each corruption; a mean over 17 of them is sure to 0.3 points
+CORRUPTED_IMAGES = 2000  # validation images under each corruption; a mean over 17 of them is sure to 0.3 points
 
 
 def train(splits, settings, folder):
-    """Return a Recognizer of a network trained with these settings, its files in this folder."""
-    model = network.build(*(settings[name] for name in train_model.NETWORK_SETTINGS), settings["SEED"])
-    checkpoint = training.Checkpoint(folder / "checkpoint", settings)
-    training.fit(model, splits["training"], splits["validation"], settings, checkpoint, resume=False)
+    """Return a Reader with a network trained with these settings, its files in this folder."""
+    model = network.build(
+        settings.conv1_filters, settings.conv2_filters, settings.dense_units, settings.dropout_rate, settings.seed
+    )
+    checkpoint = Checkpoint(folder / "checkpoint", settings.to_json())
+    loop.fit(model, splits.training, splits.validation, settings, checkpoint, resume=False)
     model.optimizer.finalize_variable_values(model.trainable_variables)  # the average, where one was kept
     network.save(model, folder / "m.h5", folder / "m.tflite")
-    card = saving.fit_confidence(folder / "m.tflite", splits["validation"], settings["SEED"])
-    return Recognizer(folder / "m.tflite", card=card)
+    confidence = saving.fit_confidence(folder / "m.tflite", splits.validation, settings.seed)
+    return Reader(folder / "m.tflite", ModelCard(temperature=confidence.temperature, threshold=confidence.threshold))
 
 
-def score(recognizer, validation, items):
-    """Return the row's figures; own_digits as {writer: [right, pictures]}."""
+def score(reader, validation, items):
+    """Return the row's figures; own_digits as {writer: [correct, images]}."""
     images, labels = validation
-    probabilities, _, sure = recognizer.classify(images)
+    classify = reader.classifier.classify
+    probabilities, _, sure = classify(images)
     corrupted = [
-        np.mean(recognizer.classify(corrupt(images[:PICTURES], np.random.default_rng(1)))[0].argmax(axis=1) == labels[:PICTURES])
+        np.mean(
+            classify(corrupt(images[:CORRUPTED_IMAGES], np.random.default_rng(1))).probabilities.argmax(axis=1)
+            == labels[:CORRUPTED_IMAGES]
+        )
         for corrupt in CORRUPTIONS.values()
     ]
     bundled = dataset.bundled_digits()
     by_writer, unsure, barred = {}, 0, []
     for item in items:
-        entry = recognizer.read(item.path)
-        right = entry["text"] == item.label
+        reading = reader.read(item.path)
+        right = matches(reading.text, item.label)
         counts = by_writer.setdefault(item.writer, [0, 0])
         counts[0] += right
         counts[1] += 1
-        unsure += entry["status"] == "unsure"
+        unsure += reading.status == "unsure"
         if "barred7" in item.notes:
             barred.append(right)
     return {
         "validation": float(np.mean(probabilities.argmax(axis=1) == labels)),
         "validation_unsure": float(np.mean(~sure)),
         "corrupted": float(np.mean(corrupted)),
-        "bundled": float(np.mean(recognizer.classify(bundled.x_train)[0].argmax(axis=1) == bundled.y_train)),
+        "bundled": float(np.mean(classify(bundled.x_train).probabilities.argmax(axis=1) == bundled.y_train)),
         "own_digits": by_writer,
         "own_digits_unsure": unsure / len(items),
         "barred_sevens": [int(np.sum(barred)), len(barred)],
@@ -193,7 +212,7 @@ def parse(argv):
     parser = command_line.parser(__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of: {', '.join(ROWS)} (default: all of them)")
     parser.add_argument("--seeds", nargs="+", type=command_line.seed, default=SEEDS, help="(default: 42 to 44)")
-    parser.add_argument("--own-digits", type=Path, default=PROJECT.parent / "shared" / "own_digits", help="people's pictures")
+    parser.add_argument("--own-digits", type=Path, default=PROJECT.parent / "shared" / "own_digits", help="people's images")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
     arguments = parser.parse_args(argv)
     for name in arguments.rows:
@@ -208,8 +227,8 @@ def main(argv=None) -> int:
     arguments = parse(argv)
     data, items = dataset.load(arguments.data), find_items(arguments.own_digits)
     path = RESULTS / "ingredients.json"
-    settings = {name: value for name, value in train_model.settings_from(train_model.parse([])).items() if name != "SEED"}
-    settings = json.loads(json.dumps(settings | training.recipe()))
+    settings = train_model.settings_from(train_model.parse([])).to_json() | training_recipe()
+    settings = json.loads(json.dumps({name: value for name, value in settings.items() if name != "SEED"}))
     for seed in arguments.seeds:  # the rows take turns, so that all have as many seeds whenever it is stopped
         for name in arguments.rows or ROWS:
             if str(seed) in read(path, settings).get(name, {}):
@@ -219,13 +238,13 @@ def main(argv=None) -> int:
             for module, constant, value in ROWS[name]:
                 setattr(module, constant, value)
             of_training = train_model.settings_from(train_model.parse(["--seed", str(seed)]))
-            splits = dataset.splits_of(data, of_training["VALIDATION_SPLIT"], seed)
+            splits = dataset.split(data, of_training.validation_split, seed)
             with tempfile.TemporaryDirectory() as folder:
                 if ROWS[name]:
-                    recognizer = train(splits, of_training, Path(folder))
+                    reader = train(splits, of_training, Path(folder))
                 else:
-                    recognizer = Recognizer(model_of("default", seed, arguments.data).with_suffix(".tflite"))
-                figures = {**score(recognizer, splits["validation"], items), **facts("ingredients", argv)}
+                    reader = Reader(model_of("default", seed, arguments.data).with_suffix(".tflite"))
+                figures = {**score(reader, splits.validation, items), **facts("ingredients", argv)}
             rows = read(path, settings)  # again, for another command may have added to it
             rows.setdefault(name, {})[str(seed)] = figures
             for module, constant, value in present:

@@ -1,47 +1,76 @@
-"""What the benchmarks that score a model share: the project on the path, and what a result was measured with."""
+"""What the benchmarks and the stress tests share: the project on the path, and the facts that a result is kept with.
 
+A result of a model carries the model's SHA-256; a result of a training carries its settings and the SHA-256 of its recipe.
+update_docs.py shows a result only where these are those of the shipped model. Every result carries its command, commit and date.
+"""
+
+import argparse
 import datetime
+import hashlib
+import json
 import os
 import platform
 import shlex
+import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT_FOLDER))  # where the package digits lies
 
-from digits.config import CORES  # noqa: E402
-from digits.recognizer import DEFAULT_MODEL  # noqa: E402
+from digits.common.config import CORES  # noqa: E402
+from digits.model.classifier import DEFAULT_MODEL, Classifier  # noqa: E402
 
 RESULTS = PROJECT_FOLDER / "benchmarks" / "results"
 
 
-def add_flags(parser, name):
-    """Add the flags that all of them have. name: of the benchmark, for its result's file."""
+def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the flags of the benchmarks that score a model. name: of the benchmark, for its result's file."""
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="a .tflite, .h5 or .keras file")
     parser.add_argument("--json", type=Path, default=RESULTS / f"{name}.json", metavar="FILE", help="where the numbers go")
 
 
-def facts(name, argv):
-    """Return {fact: value} of a run: its command, the machine and the cores that the run might use, the versions, the day."""
+def facts(name: str, argv: Sequence[object] | None, folder: str = "benchmarks") -> dict[str, Any]:
+    """Return what every result is kept with: its command, the machine and its cores, the versions, the commit and the date.
+
+    name, folder: of the script. argv: its arguments, None for those of the command line.
+    """
     typed = sys.argv[1:] if argv is None else [str(word) for word in argv]
     return {
-        "command": shlex.join(["python", f"benchmarks/{name}.py", *typed]),
+        "command": shlex.join(["python", f"{folder}/{name}.py", *typed]),
         "machine": f"{platform.system()} {platform.machine()}, {CORES} of {os.cpu_count()} cores",
         "python": platform.python_version(),
         **{package: version(package) for package in ("numpy", "opencv-python-headless", "pillow")},
+        "commit": commit(),
         "date": datetime.date.today().isoformat(),
     }
 
 
-def facts_with_model(name, argv, recognizer):
-    """Return facts, and which model it was."""
+def commit() -> str | None:
+    """Return the commit of the code, with "+" behind it where files differ from it; None outside a git checkout."""
+    git = ["git", "-C", str(PROJECT_FOLDER)]
+    head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
+    changed = subprocess.run([*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True)
+    return None if head.returncode else head.stdout.strip() + ("+" if changed.stdout else "")
+
+
+def facts_with_model(
+    name: str, argv: Sequence[object] | None, classifier: Classifier, folder: str = "benchmarks"
+) -> dict[str, Any]:
+    """Return the facts, and which model it was."""
     return {
-        **facts(name, argv),
-        "model": recognizer.model_path.name,
-        "model_sha256": recognizer.card.get("sha256", {}).get(recognizer.model_path.name),
-        "parameters": recognizer.card.get("parameters"),
-        "temperature": recognizer.temperature,
-        "threshold": recognizer.threshold,
+        **facts(name, argv, folder),
+        "model": classifier.model_path.name,
+        "model_sha256": (classifier.card.sha256 or {}).get(classifier.model_path.name),
+        "parameters": classifier.card.parameters,
+        "temperature": classifier.temperature,
+        "threshold": classifier.threshold,
     }
+
+
+def recipe_sha256(recipe: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a recipe, the constants behind the settings, as in the model card."""
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()

@@ -1,33 +1,43 @@
-"""Read MNIST's test pictures under 17 corruptions, and scikit-learn's digits: ours beside the classic 225k-parameter CNN.
+"""Read MNIST's test images under 17 corruptions, and scikit-learn's digits: ours beside the classic 225k-parameter CNN.
 
     python benchmarks/robustness.py                       about two minutes on two CPU cores, the CNN's training included
     python benchmarks/robustness.py --output-dir outputs  also a figure of what each corruption looks like
 
-The networks are given the arrays as they are; nothing is prepared. The CNN is trained by its own recipe (see
+The networks are given the arrays as they are, without preprocessing. The CNN is trained by its own recipe (see
 classic_networks.py) at the first run and kept in outputs/ beside its seed. The table goes to standard output, the numbers
-to benchmarks/results/robustness.json. No strength was chosen by how well our network reads, only by the CNN.
+to benchmarks/results/robustness.json. The strength of each corruption follows from how well the CNN reads, not from
+our network.
 """
 
+import argparse
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from record import add_flags, facts_with_model  # first: it puts the project on the path
-
 from classic_networks import FIRST_SEED, RECIPES, build
 from corruptions import CORRUPTIONS
-from digits import command_line, dataset, files
-from digits.config import OUTPUTS_DIR
-from digits.recognizer import Recognizer
+from record import add_flags, facts_with_model  # first: it puts the project on the path
+
+from digits.cli import command_line
+from digits.common import files, formatting
+from digits.common.config import OUTPUTS_DIR
+from digits.data import dataset
+from digits.data.dataset import Dataset
+from digits.model.classifier import Classifier
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CNN = "cnn-225k"
 SEED = 0  # of the corruptions
-EXAMPLES = 8  # pictures a corruption in the figure
+EXAMPLES = 8  # images of each corruption in the figure
 
 
-def classic_cnn(data):
+def classic_cnn(data: Dataset) -> Callable[[np.ndarray], np.ndarray]:
     """Return the 225k-parameter CNN as a function: (N, 28, 28) uint8 -> digits (N,). Trained once, then kept in outputs/."""
-    from digits.network import keras  # here: Keras takes seconds, and --help does without
+    from digits.model.network import keras  # here: Keras takes seconds, and --help does without
 
     path = OUTPUTS_DIR / f"{CNN}-seed{FIRST_SEED}-{data.fingerprint()[:12]}.keras"
     if path.is_file():
@@ -37,15 +47,15 @@ def classic_cnn(data):
         recipe = RECIPES[CNN]
         model = build(recipe, FIRST_SEED)
         model.compile("adam", recipe.loss)
-        pictures = np.float32(data.x_train)[..., np.newaxis] / 255
-        model.fit(pictures, data.y_train, recipe.batch_size, recipe.epochs, validation_split=recipe.validation_split, verbose=0)
-        with files.written_beside(path) as temporary:
+        images = np.float32(data.x_train)[..., np.newaxis] / 255
+        model.fit(images, data.y_train, recipe.batch_size, recipe.epochs, validation_split=recipe.validation_split, verbose=0)
+        with files.atomic_write(path) as temporary:
             model.save(temporary)
     return lambda images: model.predict(np.float32(images)[..., np.newaxis] / 255, batch_size=500, verbose=0).argmax(axis=1)
 
 
-def pictures_to_read(data):
-    """Yield (name, images, labels): the test pictures as they are, under each corruption, and the bundled digits."""
+def images_to_read(data: Dataset) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield (name, images, labels): the test images as they are, under each corruption, and the bundled digits."""
     yield "none", data.x_test, data.y_test
     for number, (name, corrupt) in enumerate(CORRUPTIONS.items()):
         # A generator each, so that a corruption added or changed leaves the others as they are.
@@ -55,20 +65,21 @@ def pictures_to_read(data):
     yield "scikit-learn", images, np.concatenate([bundled.y_train, bundled.y_test])
 
 
-def sheet(examples):
-    """Return a figure with a row of pictures for each name. examples: {name: (n, 28, 28) uint8}."""
-    from matplotlib.figure import Figure  # here: the table does without
+def sheet(examples: Mapping[str, np.ndarray]) -> "Figure":
+    """Return a figure with a row of images for each name. examples: {name: (n, 28, 28) uint8}."""
+    from digits.evaluation.figures.style import SMALL_SIZE, Canvas, draw_crop  # here: Matplotlib takes a second
 
-    figure = Figure(figsize=(1 + 0.8 * EXAMPLES, 0.8 * len(examples)), layout="constrained")
-    for line, (name, images) in zip(figure.subplots(len(examples), EXAMPLES), examples.items(), strict=True):
-        for axes, image in zip(line, images, strict=True):
-            axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-            axes.set(xticks=[], yticks=[])
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-    return figure
+    cell, names = 0.8, 1.2  # inches
+    subtitle = "Test images of MNIST, and digits of scikit-learn, as the networks are given them"
+    canvas = Canvas("Corruptions", subtitle, names + EXAMPLES * cell, len(examples) * cell)
+    for row, (name, images) in enumerate(examples.items()):
+        canvas.text(0, row * cell + 0.3, name, fontsize=SMALL_SIZE)
+        for column, image in enumerate(images):
+            draw_crop(canvas.axes(names + column * cell, row * cell, cell - 0.08, cell - 0.08), image)
+    return canvas.figure
 
 
-def parse(argv):
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
@@ -78,32 +89,32 @@ def parse(argv):
 
 
 @command_line.exit_codes
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Train or load the CNN, corrupt, read, print, write."""
     arguments = parse(argv)
-    recognizer = Recognizer(arguments.model)
+    classifier = Classifier(arguments.model)
     data = dataset.load(arguments.data)
     read_classic = classic_cnn(data)
 
     scores, examples = {}, {}
-    for name, images, labels in pictures_to_read(data):
-        ours = recognizer.classify(images)[0].argmax(axis=1)
+    for name, images, labels in images_to_read(data):
+        ours = classifier.classify(images).probabilities.argmax(axis=1)
         correct = [int(np.sum(answers == labels)) for answers in (read_classic(images), ours)]
         scores[name] = {"n": len(labels), CNN: correct[0], "ours": correct[1]}
         examples[name] = images[:EXAMPLES]
     means = {who: float(np.mean([scores[name][who] / scores[name]["n"] for name in CORRUPTIONS])) for who in (CNN, "ours")}
 
     rows = [("corruption", CNN, "ours")]
-    rows += [(name, *(command_line.percent(score[who] / score["n"]) for who in means)) for name, score in scores.items()]
-    rows.insert(-1, (f"mean of {len(CORRUPTIONS)}", *map(command_line.percent, means.values())))
-    print(f"{data.name}, {len(data.y_test):,} test pictures; {recognizer.model_path.name}")
+    rows += [(name, *(formatting.percent(score[who] / score["n"]) for who in means)) for name, score in scores.items()]
+    rows.insert(-1, (f"mean of {len(CORRUPTIONS)}", *map(formatting.percent, means.values())))
+    print(f"{data.name}, {len(data.y_test):,} test images; {classifier.model_path.name}")
     command_line.print_table(rows)
-    result = {**facts_with_model("robustness", argv, recognizer), "data": data.name, "mean": means, "correct": scores}
+    result = {**facts_with_model("robustness", argv, classifier), "data": data.name, "mean": means, "correct": scores}
     files.write_json(arguments.json, result)
     if arguments.output_dir:
-        from digits import plots  # here: Matplotlib takes a second
+        from digits.evaluation.figures.style import save  # here: Matplotlib takes a second
 
-        plots.save(sheet(examples), arguments.output_dir / "robustness.png")
+        save(sheet(examples), arguments.output_dir / "robustness.png")
     return command_line.DONE
 
 

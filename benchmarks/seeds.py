@@ -9,7 +9,7 @@ there with the same settings is not made again, and one that was interrupted goe
 by several of these commands at a time, each with seeds and a core of its own (taskset -c 0 python ...), which takes longer
 for each training and less for all.
 Which seed's model to use is the matter of its validation score, never of its test score: the last column says it. Each seed
-keeps other pictures for validation, so a lead of a few pictures may be theirs and not the model's.
+keeps other images for validation, so a lead of a few images may be theirs and not the model's.
 
     preset   parameters  epochs  seeds  test                     lowest  validation      minutes  best on validation
     best        223,658      56      5  9,965.8 ± 1.8 (99.66 %)   9,963  99.58 ± 0.05 %     81.4  seed 46
@@ -23,19 +23,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from record import RESULTS, facts  # first: it puts the project on the path
+from record import RESULTS, facts, recipe_sha256  # first: it puts the project on the path
 
 import train_model
-from digits import command_line, files
-from digits.config import MODEL_NAME, MODELS_DIR, PROJECT, UserError
+from digits.cli import command_line
+from digits.common import files
+from digits.common.config import MODEL_NAME, MODELS_DIR, PROJECT
+from digits.common.errors import UserError
 
 SEEDS = [42, 43, 44, 45, 46]
 PRESETS = ("best", "default", "tiny")
 
 
 def settings_of(preset, seed):
-    """Return the settings with which train_model.py learns this preset and seed now."""
-    return train_model.settings_from(train_model.parse(["--preset", preset, "--seed", str(seed)]))
+    """Return the settings, as JSON holds them, with which train_model.py learns this preset and seed now."""
+    return train_model.settings_from(train_model.parse(["--preset", preset, "--seed", str(seed)])).to_json()
 
 
 def model_of(preset, seed, data_path):
@@ -110,7 +112,11 @@ def main(argv=None) -> int:
             card = json.loads(model_of(preset, seed, arguments.data).with_suffix(".json").read_bytes())
             numbers = {name: card[name] for name in ("parameters", "settings", "validation", "test", "seconds", "versions")}
             runs = read(path)  # again, for another command may have added to it
-            runs.setdefault(preset, {})[str(seed)] = {**facts("seeds", argv), **numbers}
+            runs.setdefault(preset, {})[str(seed)] = {
+                **facts("seeds", argv),
+                **numbers,
+                "recipe_sha256": recipe_sha256(card["recipe"]),
+            }
             files.write_json(path, runs)
     runs = read(path)
     command_line.print_table(table({preset: runs[preset] for preset in PRESETS if runs.get(preset)}))

@@ -1,21 +1,22 @@
-"""What the benchmarks of the page share: draw_digits.py, running."""
+"""What page.py and stress/ten_people.py share: draw_digits.py, running."""
 
 import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from record import PROJECT_FOLDER
 
 
 @contextlib.contextmanager
-def served_page():
-    """Yield (process, address) of draw_digits.py at a free port, "http://127.0.0.1:PORT"; it ends with the block."""
+def served_page() -> Iterator[tuple[subprocess.Popen, str]]:
+    """Yield draw_digits.py, running at a free port, and its address, such as "http://127.0.0.1:8000"; at the end stop it."""
     process = subprocess.Popen(
         [sys.executable, PROJECT_FOLDER / "draw_digits.py", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "BROWSER": "true"},
+        env={**os.environ, "BROWSER": "true"},  # a program that does nothing, in place of a browser
     )
     try:
         process.stdout.readline()  # the model

@@ -1,30 +1,31 @@
-"""How fast the scripts answer, each beside a peer in the same run.
+"""How fast the scripts answer, each compared with a baseline in the same run.
 
     python benchmarks/speed.py                   everything, about three minutes on two cores
-    python benchmarks/speed.py start photos      a part: start, folder, photos, verify
+    python benchmarks/speed.py start photos      some of the parts: start, folder, photos, verify
 
-start   one picture from a cold start: predict_custom.py on the .tflite, beside loading the .h5 with Keras and predicting
-folder  10,000 pictures of 28x28 pixels, drawn from MNIST's, half of them black on white: pictures a second on all cores,
-        the memory for a tenth of them and for all, and where one core's time goes
-photos  JPEG pictures of 12 megapixels: reading, beside Pillow's full decode, Image.open(file).load()
+start   one image from a cold start: predict_custom.py with the .tflite, compared with loading the .h5 with Keras and predicting
+folder  10,000 images of 28x28 pixels from MNIST, half of them black on white: images a second on all cores, the memory for
+        all of them and for a tenth, and the time of each step on one core
+photos  JPEG images of 12 megapixels: reading, compared with Pillow's full decode, Image.open(file).load()
 verify  verify_all_digits.py on MNIST, figures included
 
-Medians of RUNS runs, ours and the peer's in turn. It writes benchmarks/results/speed.json, and prints:
+Medians of RUNS runs, ours and the baseline's in turn. It writes benchmarks/results/speed.json, and prints:
 
-                                                         ours  peer  ratio
-      one picture, cold start, seconds                   0.52  8.71   16.8
-      the same, MiB of memory                             103   808    7.8
-      10,000 small pictures, a second                     437
-      MiB for all of them; for a tenth                    109   109   1.00
-      - milliseconds a picture: decode                   0.57
-      - milliseconds a picture: find ink                 1.43
-      - milliseconds a picture: segment and crop         1.29
-      - milliseconds a picture: network                  0.87
-      - milliseconds a picture: all                      4.54
-      12-megapixel JPEG, milliseconds; its decode alone   191   116   1.64
+                                                         ours  baseline  ratio
+      one image, cold start, seconds                     0.52      8.71   16.8
+      the same, MiB of memory                             103       808    7.8
+      10,000 small images, a second                       437
+      MiB for all of them; for a tenth                    109       109   1.00
+      - milliseconds an image: decode                    0.57
+      - milliseconds an image: find ink                  1.43
+      - milliseconds an image: segment and crop          1.29
+      - milliseconds an image: network                   0.87
+      - milliseconds an image: all                       4.54
+      12-megapixel JPEG, milliseconds; its decode alone   191       116   1.64
       verify_all_digits.py on MNIST, seconds             15.9
 """
 
+import contextlib
 import json
 import os
 import statistics
@@ -33,31 +34,38 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
 from PIL import Image
-from record import RESULTS, facts  # first of ours: it puts the project on the path
+from record import RESULTS, facts_with_model  # before digits: it puts the project on the path
 
-from digits import command_line, dataset, files, preprocessing, recognizer
-from digits.config import CUSTOM_DIGITS_DIR, PROJECT
+from digits.cli import command_line
+from digits.common import files
+from digits.common.config import CUSTOM_DIGITS_DIR, PROJECT
+from digits.data import dataset
+from digits.model.classifier import DEFAULT_MODEL, Classifier
+from digits.reading import finder, reader
+from digits.reading.reader import Reader
 
 RUNS = 5
 PARTS = ("start", "folder", "photos", "verify")
-SMALL_PICTURES = 10_000
-PHOTO_SIZE = (4000, 3000)
-PICTURE = CUSTOM_DIGITS_DIR / "7" / "barred_ballpen_photo.jpg"
+SMALL_IMAGES = 10_000
+IMAGES_ON_ONE_CORE = 1000  # of them, for the time of each step
+PHOTO_SIZE = (4000, 3000)  # width, height in pixels
+IMAGE_PATH = CUSTOM_DIGITS_DIR / "7" / "barred_ballpen_photo.jpg"
 KERAS_PREDICTS = """
 import sys, numpy, keras
 from PIL import Image
 model = keras.models.load_model(sys.argv[1], compile=False)
-picture = 255 - numpy.asarray(Image.open(sys.argv[2]).convert("L").resize((28, 28)), "float32")
-print(model.predict(picture[None], verbose=0).argmax())
+image = 255 - numpy.asarray(Image.open(sys.argv[2]).convert("L").resize((28, 28)), "float32")
+print(model.predict(image[None], verbose=0).argmax())
 """
 
 
 def run(command):
-    """Run a command and return (seconds, MiB): of the wall clock, and the most memory of its largest process."""
+    """Run a command and return (seconds of wall time, peak memory of its largest process in MiB)."""
     started = time.monotonic()
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -69,22 +77,22 @@ def run(command):
 
 
 def medians(*commands):
-    """Return for each command (seconds, MiB), medians of RUNS runs in turn; a first round, from a cold disk, is left out."""
+    """Return (seconds, MiB) for each command: medians of RUNS runs in turn. A first round, which fills the disk cache, is left out."""
     results = [[run(command) for command in commands] for _ in range(RUNS + 1)][1:]
-    return [tuple(statistics.median(values) for values in zip(*of_one)) for of_one in zip(*results)]
+    return [tuple(statistics.median(values) for values in zip(*of_one, strict=True)) for of_one in zip(*results, strict=True)]
 
 
 def start():
-    """One picture from a cold start."""
-    ours = [sys.executable, PROJECT / "predict_custom.py", PICTURE, "--json", "-"]
-    keras = [sys.executable, "-c", KERAS_PREDICTS, recognizer.DEFAULT_MODEL.with_suffix(".h5"), PICTURE]
+    """Measure one image from a cold start."""
+    ours = [sys.executable, PROJECT / "predict_custom.py", IMAGE_PATH, "--json", "-"]
+    keras = [sys.executable, "-c", KERAS_PREDICTS, DEFAULT_MODEL.with_suffix(".h5"), IMAGE_PATH]
     (seconds, memory), (keras_seconds, keras_memory) = medians(ours, keras)
     return {"seconds": seconds, "MiB": memory, "keras_seconds": keras_seconds, "keras_MiB": keras_memory}
 
 
 def folder():
-    """A folder of small pictures."""
-    images = dataset.load(None).x_train[:SMALL_PICTURES]
+    """Measure a folder of small images."""
+    images = dataset.load(None).x_train[:SMALL_IMAGES]
     with tempfile.TemporaryDirectory() as name:
         paths = []
         for i, image in enumerate(images):
@@ -93,19 +101,19 @@ def folder():
             Image.fromarray(image if i % 2 else 255 - image).save(paths[-1])
         command = [sys.executable, PROJECT / "predict_custom.py", "--json", os.devnull]
         rounds = [(run([*command, name]), run([*command, Path(name) / "0"])) for _ in range(3)]
-        seconds, memory = (statistics.median(values) for values in zip(*(large for large, _ in rounds)))
-        _, memory_of_tenth = (statistics.median(values) for values in zip(*(small for _, small in rounds)))
+        seconds, memory = (statistics.median(values) for values in zip(*(large for large, _ in rounds), strict=True))
+        memory_of_tenth = statistics.median(memory for _, (_, memory) in rounds)
         return {
             "pictures": len(paths),
             "a_second": len(paths) / seconds,
             "MiB": memory,
             "MiB_for_a_tenth": memory_of_tenth,
-            "milliseconds_on_one_core": shares(paths[:1000]),
+            "milliseconds_on_one_core": step_times(paths[:IMAGES_ON_ONE_CORE]),
         }
 
 
-def shares(paths):
-    """Return where one core's time goes: {step: milliseconds a picture}."""
+def step_times(paths):
+    """Return {step: milliseconds an image} on one core. The functions of each step are replaced by ones that measure themselves."""
     spent = dict.fromkeys(("decode", "find ink", "segment and crop", "network"), 0.0)
 
     def timed(step, function):
@@ -118,28 +126,26 @@ def shares(paths):
 
         return wrapper
 
-    reader = recognizer.Recognizer()
-    reader.network = timed("network", reader.network)
-    steps = [
-        (recognizer, "open_picture", "decode"),
-        (preprocessing, "ink_of", "find ink"),
-        (preprocessing, "prepare", "segment and crop"),
-    ]
-    present = [getattr(module, name) for module, name, _ in steps]
-    for module, name, step in steps:
-        setattr(module, name, timed(step, getattr(module, name)))
-    cv2.setNumThreads(1)
-    started = time.perf_counter()
-    for path in paths:
-        reader.examine(path)
-    spent["all"] = time.perf_counter() - started
-    for (module, name, _), function in zip(steps, present):
-        setattr(module, name, function)
+    images = Reader()
+    with contextlib.ExitStack() as patches:
+        for owner, name, step in (
+            (reader, "load_image", "decode"),
+            (finder, "find_ink", "find ink"),
+            (finder, "find_segments", "segment and crop"),
+            (finder, "digit_crop", "segment and crop"),
+            (images.classifier, "_network", "network"),
+        ):
+            patches.enter_context(mock.patch.object(owner, name, timed(step, getattr(owner, name))))
+        cv2.setNumThreads(1)
+        started = time.perf_counter()
+        for path in paths:
+            images.read(path)
+        spent["all"] = time.perf_counter() - started
     return {step: 1000 * seconds / len(paths) for step, seconds in spent.items()}
 
 
 def photos():
-    """Large photographs: three digits with a thick pen on grey, shaded, grainy paper."""
+    """Measure a large photograph: three digits with a thick pen on grey paper with a shadow and noise."""
     rng = np.random.default_rng(1)
     width, height = PHOTO_SIZE
     paper = np.linspace(190, 140, width, dtype=np.float32)[None, :] + rng.normal(0, 4, (height, width)).astype(np.float32)
@@ -149,33 +155,33 @@ def photos():
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "photo.jpg"
         Image.merge("RGB", [Image.fromarray(page)] * 3).save(path, quality=90)
-        reader = recognizer.Recognizer()
+        images = Reader()
         timings = []
         for _ in range(RUNS + 1):
             moments = [time.perf_counter()]
             Image.open(path).load()
             moments.append(time.perf_counter())
-            entry = reader.read(path)
+            reading = images.read(path)
             moments.append(time.perf_counter())
             timings.append(np.diff(moments))
     decode, read = np.median(timings[1:], axis=0)
-    return {"milliseconds": 1000 * read, "decode_milliseconds": 1000 * decode, "text": entry["text"]}
+    return {"milliseconds": 1000 * read, "decode_milliseconds": 1000 * decode, "text": reading.text}
 
 
 def verify():
-    """The scoring of MNIST's test pictures, with its figures."""
+    """Measure the scoring of MNIST's test images, with its figures."""
     with tempfile.TemporaryDirectory() as name:
         timings = [run([sys.executable, PROJECT / "verify_all_digits.py", "--output-dir", name])[0] for _ in range(3)]
     return {"seconds": statistics.median(timings)}
 
 
 def table(result):
-    """Return the table's rows, the head first."""
-    rows = [("", "ours", "peer", "ratio")]
+    """Return the table's rows, the header first."""
+    rows = [("", "ours", "baseline", "ratio")]
     if one := result.get("start"):
         rows.append(
             (
-                "one picture, cold start, seconds",
+                "one image, cold start, seconds",
                 f"{one['seconds']:.2f}",
                 f"{one['keras_seconds']:.2f}",
                 f"{one['keras_seconds'] / one['seconds']:.1f}",
@@ -185,7 +191,7 @@ def table(result):
             ("the same, MiB of memory", f"{one['MiB']:.0f}", f"{one['keras_MiB']:.0f}", f"{one['keras_MiB'] / one['MiB']:.1f}")
         )
     if many := result.get("folder"):
-        rows.append((f"{many['pictures']:,} small pictures, a second", f"{many['a_second']:,.0f}", "", ""))
+        rows.append((f"{many['pictures']:,} small images, a second", f"{many['a_second']:,.0f}", "", ""))
         rows.append(
             (
                 "MiB for all of them; for a tenth",
@@ -195,7 +201,7 @@ def table(result):
             )
         )
         for step, milliseconds in many["milliseconds_on_one_core"].items():
-            rows.append((f"- milliseconds a picture: {step}", f"{milliseconds:.2f}", "", ""))
+            rows.append((f"- milliseconds an image: {step}", f"{milliseconds:.2f}", "", ""))
     if photo := result.get("photos"):
         rows.append(
             (
@@ -229,7 +235,7 @@ def main(argv=None) -> int:
     result = json.loads(path.read_bytes()) if path.exists() else {}
     for part in arguments.parts or PARTS:
         print(f"{part} ...", file=sys.stderr)
-        result[part] = {**globals()[part](), **facts("speed", argv)}
+        result[part] = {**globals()[part](), **facts_with_model("speed", argv, Classifier())}
         files.write_json(path, result)
     command_line.print_table(table(result))
     return command_line.DONE

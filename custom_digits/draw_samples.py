@@ -1,46 +1,52 @@
-"""Draw the sample pictures of this folder from pen strokes that we wrote down ourselves.
+"""Draw the sample images of this folder from pen strokes that are listed here as coordinates.
 
-They are for trying the programs, and for tests. Nobody wrote these digits on paper, so a good score
-on them proves nothing; put your own pictures beside them.
+They are for trying the programs, and for tests. No person wrote these digits on paper, so a good score
+on them proves nothing about real handwriting; put your own images beside them.
 
-Command, from any folder:
+From any folder:
 
     python custom_digits/draw_samples.py
     python custom_digits/draw_samples.py --output-dir /tmp/samples
 
-It prints one line a picture, and a last line that adds them up (2 seconds on one CPU core):
+It prints one line for each image, and a last line with the totals (2 seconds on one CPU core):
 
     0/paint_brush.png                        1.6 kB
     ...
-    31 pictures, 0.49 MB
+    31 images, 0.49 MB
 
-The same library versions give the same pictures, byte for byte.
+The same library versions give the same images, byte for byte.
 """
 
 import argparse
 import sys
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-SEED = 2026  # chosen; each picture adds its own name, so that adding one changes no other
-SUPERSAMPLING = 4  # chosen; smooth pens are drawn this much larger, then reduced
-CURVE_STEPS = 24  # chosen; points between two control points of a stroke
-HAND_JITTER = 1.1  # chosen; percent of a digit's height by which a hand misses its aim
-SIZE_JITTER = 0.07  # chosen; share by which digits of one number differ in height
-DIGIT_SPACING = 20  # chosen; percent of a digit's height between neighbours
-JPEG_QUALITY = 80  # chosen; what phones and messengers use, roughly
-EXIF_ORIENTATION = 0x0112  # the tag's number in the Exif standard
-ROTATE_CLOCKWISE_TO_VIEW = 6  # its value for a phone that was held upright
+Colour = tuple[int, int, int]  # red, green, blue, 0 to 255
+Finish = Callable[[np.ndarray, np.random.Generator], Image.Image]
 
-# Each hand: its strokes, in the order of writing. A stroke passes smoothly through its points "x,y",
+# These values, and those of the finishes and kinds below, were set by hand, to look like handwriting. Nothing was measured with
+# them: the samples must not decide anything about the reader.
+SEED = 2026  # each image adds its own name, so that a new image changes no other
+SUPERSAMPLING = 4  # smooth pens are drawn this many times larger, then reduced: 16 samples a pixel for anti-aliasing
+CURVE_STEPS = 24  # points of the curve from one control point of a stroke to the next
+POINT_JITTER = 1.1  # standard deviation, in percent of a digit's height
+SIZE_JITTER = 0.07  # largest relative difference of a digit's height, either way
+DIGIT_SPACING = 20  # percent of a digit's height
+JPEG_QUALITY = 80  # 1 to 100; about what phones and messengers use
+EXIF_ORIENTATION = 0x0112  # the tag's number in the Exif standard
+ROTATE_CLOCKWISE_TO_VIEW = 6  # its value for an image that was taken with the phone held upright
+
+# The strokes of each form of a digit, in the order of writing. A stroke passes smoothly through its points "x,y",
 # in percent of the digit's height, y downwards; at "/" the pen turns a sharp corner without lifting.
-HANDS = {
+DIGIT_FORMS = {
     "0 round": ["36,2 20,6 6,26 2,55 10,84 30,98 50,86 60,56 55,24 43,7 29,3"],
     "0 narrow": ["31,2 16,12 6,44 9,80 23,98 40,86 48,52 43,17 29,2"],
     "0 not quite closed": ["40,9 25,3 9,20 3,52 11,86 31,98 51,83 57,48 49,17 36,4"],
@@ -65,7 +71,7 @@ HANDS = {
     "9 straight": ["48,17 33,2 12,11 6,33 20,48 40,38 50,12 / 47,55 43,98"],
 }
 
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)  # colours are red, green, blue, 0 to 255
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 BLUE_INK = (32, 52, 138)
 GRAPHITE = (120, 120, 122)
 CHALK, BOARD = (232, 234, 226), (46, 88, 68)
@@ -73,19 +79,20 @@ NOTEBOOK_PAPER, RULE, MARGIN = (248, 247, 242), (176, 200, 226), (226, 150, 150)
 FORM_PAPER, FORM_PRINT = (250, 246, 234), (70, 70, 70)
 
 
-def pen_path(stroke, generator):
-    """One stroke of HANDS, written once -> (n, 2) float, a smooth curve in percent, jittered by the hand."""
-    pieces, corner = [], []
+def pen_path(stroke: str, rng: np.random.Generator) -> np.ndarray:
+    """Return one stroke of DIGIT_FORMS as (n, 2) float, a smooth curve in percent whose control points are jittered."""
+    pieces: list[np.ndarray] = []
+    corner: list[np.ndarray] = []  # the last point of the piece before
     for piece in stroke.split("/"):
-        aims = np.array([point.split(",") for point in piece.split()], float)
-        points = np.array([*corner, *(aims + generator.normal(0, HAND_JITTER, aims.shape))])
+        listed = np.array([point.split(",") for point in piece.split()], float)
+        points = np.array([*corner, *(listed + rng.normal(0, POINT_JITTER, listed.shape))])
         pieces.append(catmull_rom(points))
         corner = [points[-1]]
     return np.concatenate(pieces)
 
 
-def catmull_rom(points):
-    """(k, 2) control points -> (n, 2) points of the curve through all of them (Catmull and Rom, 1974)."""
+def catmull_rom(points: np.ndarray) -> np.ndarray:
+    """Return (n, 2) points of the curve through all of the control points (k, 2) (Catmull and Rom 1974)."""
     before, after = np.vstack([points[:1], points[:-2]]), np.vstack([points[2:], points[-1:]])
     start, end = points[:-1, None], points[1:, None]
     start_slope, end_slope = (end - before[:, None]) / 2, (after[:, None] - start) / 2
@@ -99,13 +106,16 @@ def catmull_rom(points):
     return curve.reshape(-1, 2)
 
 
-def write_number(hands, slant, uneven, generator):
-    """Names in HANDS, left to right -> list of (n, 2) curves in percent; slant in degrees to the right,
-    uneven: how far they leave the baseline, down and up in turn, in percent of their height."""
+def write_number(forms: list[str], slant: float, uneven: float, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the strokes of a number as (n, 2) curves in percent of a digit's height.
+
+    forms: names in DIGIT_FORMS, left to right. slant: degrees to the right. uneven: distance of the digits from the baseline,
+    below and above it in turn, in percent of their height.
+    """
     curves, left = [], 0.0
-    for position, hand in enumerate(hands):
-        scale = 1 + generator.uniform(-SIZE_JITTER, SIZE_JITTER)
-        strokes = [pen_path(stroke, generator) * scale for stroke in HANDS[hand]]
+    for position, form in enumerate(forms):
+        scale = 1 + rng.uniform(-SIZE_JITTER, SIZE_JITTER)
+        strokes = [pen_path(stroke, rng) * scale for stroke in DIGIT_FORMS[form]]
         for stroke in strokes:
             stroke[:, 0] -= (stroke[:, 1] - 50) * np.tan(np.radians(slant))
             stroke[:, 1] += 100 * (1 - scale) + uneven * (-1) ** position
@@ -115,75 +125,75 @@ def write_number(hands, slant, uneven, generator):
     return curves
 
 
-def draw_ink(curves, kind, generator):
-    """Curves in percent -> (height, width) float32 of the kind's size, 0 no ink to 1 full ink."""
+def draw_ink(curves: list[np.ndarray], kind: "Kind", rng: np.random.Generator) -> np.ndarray:
+    """Return curves in percent, drawn with the kind's pen, as (height, width) float32 of its size: 0 no ink to 1 full ink."""
     scale = SUPERSAMPLING if kind.smooth else 1
     width, height = kind.size[0] * scale, kind.size[1] * scale
-    everything = np.concatenate(curves)
-    middle = (everything.min(axis=0) + everything.max(axis=0)) / 2
+    points = np.concatenate(curves)
+    centre = (points.min(axis=0) + points.max(axis=0)) / 2
     ink = np.zeros((height, width), np.uint8)
     for curve in curves:
-        pixels = np.multiply(kind.centre, (width, height)) + (curve - middle) * kind.digit_height * scale / 100
-        # A hand presses harder and softer along a stroke; a mouse does not.
-        knots = generator.uniform(0.82, 1.12, 5) if kind.smooth else np.ones(5)
+        pixels = np.multiply(kind.centre, (width, height)) + (curve - centre) * kind.digit_height * scale / 100
+        # The pressure of a pen varies along a stroke; that of a mouse does not.
+        knots = rng.uniform(0.82, 1.12, 5) if kind.smooth else np.ones(5)
         pressure = np.interp(np.linspace(0, 4, len(curve)), range(5), knots)
-        for start, end, press in zip(pixels[:-1], pixels[1:], pressure):
+        for start, end, press in zip(pixels[:-1], pixels[1:], pressure[:-1], strict=True):
             thickness = max(1, round(kind.pen * scale * press))
             cv2.line(ink, np.rint(start).astype(int), np.rint(end).astype(int), 255, thickness)
     return cv2.resize(ink, kind.size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 
-def noise(shape, blur, generator):
-    """Smooth noise of (height, width), mean 0, standard deviation 1; blur: its grain's size in pixels."""
-    field = cv2.GaussianBlur(generator.normal(size=shape).astype(np.float32), (0, 0), blur)
+def noise(shape: tuple[int, ...], blur: float, rng: np.random.Generator) -> np.ndarray:
+    """Return smooth noise, (height, width) float32, mean 0, standard deviation 1. blur: size of its grain in pixels."""
+    field = cv2.GaussianBlur(rng.normal(size=shape).astype(np.float32), (0, 0), blur)
     return (field - field.mean()) / field.std()
 
 
-def ramp(shape, angle):
-    """Plane of (height, width) that rises from 0 to 1 towards an angle in radians."""
+def ramp(shape: tuple[int, ...], angle: float) -> np.ndarray:
+    """Return a plane of (height, width) that rises from 0 to 1 in the direction of an angle in radians."""
     rows, columns = np.indices(shape)
     plane = columns * np.cos(angle) + rows * np.sin(angle)
     return (plane - plane.min()) / np.ptp(plane)
 
 
-def lay_on(ground, ink, colour):
-    """Ink (height, width) of a colour on a ground, which is a colour or (height, width, 3) -> RGB picture."""
-    ground = np.asarray(ground, float)
-    return Image.fromarray(np.rint(ground + ink[..., None] * (colour - ground)).astype(np.uint8))
+def blend(background: npt.ArrayLike, ink: np.ndarray, colour: Colour) -> Image.Image:
+    """Return an RGB image of ink, (height, width), in a colour on a background: a colour or (height, width, 3)."""
+    below = np.asarray(background, float)
+    return Image.fromarray(np.rint(below + ink[..., None] * (colour - below)).astype(np.uint8))
 
 
-# The finishes: each makes a picture from ink (height, width), 0 to 1, and a generator.
+# ---- the finishes: each takes ink (height, width), 0 to 1, and a random generator, and returns an image ------------
 
 
-def plain(paper, colour):
-    """Finish: even ink on an even ground."""
-    return lambda ink, generator: lay_on(paper, ink, colour)
+def plain(paper: Colour, colour: Colour) -> Finish:
+    """Return a finish: even ink on an even background."""
+    return lambda ink, rng: blend(paper, ink, colour)
 
 
-def transparent(colour):
-    """Finish: ink on nothing; as drawing programs do, fully transparent pixels are black underneath."""
+def transparent(colour: Colour) -> Finish:
+    """Return a finish: ink on a transparent background, whose hidden colour is black, as drawing programs save it."""
 
-    def finish(ink, generator):
+    def finish(ink: np.ndarray, rng: np.random.Generator) -> Image.Image:
         alpha = np.rint(ink * 255).astype(np.uint8)
-        return Image.fromarray(np.dstack([(alpha > 0)[..., None] * np.uint8(colour), alpha]))
+        return Image.fromarray(np.dstack([(alpha > 0)[..., None] * np.array(colour, np.uint8), alpha]))
 
     return finish
 
 
-def pencil(ink, generator):
-    """Finish: faint graphite that catches only the paper's tooth, scanned in grey."""
-    tooth = np.clip(0.7 + 0.3 * noise(ink.shape, 0.8, generator), 0, 1)
-    return lay_on(WHITE, ink * tooth, GRAPHITE).convert("L")
+def pencil(ink: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    """Finish: faint pencil on rough paper, scanned in grey."""
+    texture = np.clip(0.7 + 0.3 * noise(ink.shape, 0.8, rng), 0, 1)
+    return blend(WHITE, ink * texture, GRAPHITE).convert("L")
 
 
-def chalk(ink, generator):
+def chalk(ink: np.ndarray, rng: np.random.Generator) -> Image.Image:
     """Finish: broken chalk on a wiped green board."""
-    wiped = BOARD + 3 * noise(ink.shape, 40, generator)[..., None]
-    broken = np.clip(0.85 + 0.35 * noise(ink.shape, 1.2, generator), 0, 1)
-    return lay_on(wiped, ink * broken, CHALK)
+    wiped = BOARD + 3 * noise(ink.shape, 40, rng)[..., None]
+    broken = np.clip(0.85 + 0.35 * noise(ink.shape, 1.2, rng), 0, 1)
+    return blend(wiped, ink * broken, CHALK)
 
 
-def notebook(ink, generator):
+def notebook(ink: np.ndarray, rng: np.random.Generator) -> Image.Image:
     """Finish: blue ballpen on ruled paper; the lowest digit stands on a line."""
     height, width = ink.shape
     page = np.full((height, width, 3), NOTEBOOK_PAPER)
@@ -191,31 +201,31 @@ def notebook(ink, generator):
     for row in range(baseline % spacing, height, spacing):
         page[row : row + 2] = RULE
     page[:, width // 9 : width // 9 + 2] = MARGIN
-    return lay_on(page, ink, BLUE_INK)
+    return blend(page, ink, BLUE_INK)
 
 
-def form_cell(ink, generator):
+def form_cell(ink: np.ndarray, rng: np.random.Generator) -> Image.Image:
     """Finish: blue ballpen in one printed cell of a form."""
     height, width = ink.shape
     inset = width // 10
     page = np.full((height, width, 3), FORM_PAPER, np.uint8)
     cv2.rectangle(page, (inset, inset), (width - inset, height - inset), FORM_PRINT, thickness=3)
-    return lay_on(page, ink, BLUE_INK)
+    return blend(page, ink, BLUE_INK)
 
 
-def photo(paper, absorbs):
-    """Finish: a phone's picture of a page: falling light, a soft shadow, slight blur, grain.
+def photo(paper: Colour, absorption: tuple[float, float, float]) -> Finish:
+    """Return a finish: a phone's photograph of a page, with uneven light, a soft shadow, slight blur and grain.
 
-    absorbs: the share of red, green and blue light that the ink takes away.
+    absorption: fraction of the red, green and blue light that the ink absorbs.
     """
 
-    def finish(ink, generator):
-        angle = generator.uniform(0, 2 * np.pi)
-        shadow = ramp(ink.shape, angle + generator.uniform(-0.9, 0.9)) - generator.uniform(0.5, 0.75)
+    def finish(ink: np.ndarray, rng: np.random.Generator) -> Image.Image:
+        angle = rng.uniform(0, 2 * np.pi)
+        shadow = ramp(ink.shape, angle + rng.uniform(-0.9, 0.9)) - rng.uniform(0.5, 0.75)
         light = 1 - 0.16 * ramp(ink.shape, angle) - 0.14 / (1 + np.exp(-16 * shadow))
-        light += 0.006 * noise(ink.shape, 3, generator)
-        scene = paper * light[..., None] * (1 - ink[..., None] * absorbs)
-        scene = cv2.GaussianBlur(scene, (0, 0), 1.2) + 4 * noise(ink.shape, 0.7, generator)[..., None]
+        light += 0.006 * noise(ink.shape, 3, rng)
+        scene: np.ndarray = np.asarray(paper) * light[..., None] * (1 - ink[..., None] * absorption)
+        scene = cv2.GaussianBlur(scene, (0, 0), 1.2) + 4 * noise(ink.shape, 0.7, rng)[..., None]
         return Image.fromarray(np.clip(np.rint(scene), 0, 255).astype(np.uint8))
 
     return finish
@@ -223,47 +233,48 @@ def photo(paper, absorbs):
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to write: size (width, height), height of a digit and width of the pen in pixels, finish."""
+    """A kind of image: size (width, height), height of a digit and width of the pen in pixels, and the finish."""
 
-    size: tuple
+    size: tuple[int, int]
     digit_height: int
     pen: float
-    finish: Callable
-    centre: tuple = (0.5, 0.5)  # of the writing, as shares of width and height
-    smooth: bool = True  # False: hard pixels and even width, as with a mouse
+    finish: Finish
+    centre: tuple[float, float] = (0.5, 0.5)  # of the writing, as fractions of width and height
+    smooth: bool = True  # False: no anti-aliasing and an even width, as with a mouse
 
 
 PAINT = Kind((320, 320), 220, 14, plain(WHITE, BLACK), smooth=False)
 THIN_PEN = Kind((1000, 1000), 620, 16, plain(WHITE, BLACK))
 MARKER = Kind((360, 400), 270, 46, plain(WHITE, (24, 24, 28)))
 WHITE_ON_BLACK = Kind((280, 280), 190, 20, plain(BLACK, WHITE))
-DARK_ON_NOTHING = Kind((300, 300), 200, 16, transparent((20, 20, 60)))
-LIGHT_ON_NOTHING = Kind((300, 300), 200, 18, transparent((255, 255, 240)))
+DARK_ON_TRANSPARENT = Kind((300, 300), 200, 16, transparent((20, 20, 60)))
+LIGHT_ON_TRANSPARENT = Kind((300, 300), 200, 18, transparent((255, 255, 240)))
 MINIATURE = Kind((28, 28), 20, 2.4, plain(WHITE, BLACK))
 OFF_CENTRE = Kind((480, 360), 62, 6, plain(WHITE, BLACK), centre=(0.83, 0.24))
 PENCIL = Kind((300, 320), 200, 8, pencil)
 CHALKBOARD = Kind((640, 520), 300, 17, chalk)
 NOTEBOOK = Kind((640, 480), 74, 6, notebook)
 FORM = Kind((240, 280), 150, 8, form_cell)
-# Chosen so that the ink is 70 to 120 grey levels darker than the paper around it.
+# The absorptions make the ink 70 to 120 grey levels darker than the paper around it.
 PHOTO_YELLOW = Kind((800, 600), 260, 12, photo((222, 213, 186), (0.64, 0.56, 0.36)), centre=(0.47, 0.53))
 PHOTO_GREY = Kind((640, 800), 280, 14, photo((196, 197, 200), (0.56, 0.56, 0.54)), centre=(0.54, 0.46))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture; its label, which is also its folder, is what its hands write."""
+    """One image; its label, which is also its folder, are the digits of its forms."""
 
     name: str
     kind: Kind
-    hands: list
+    forms: list[str]  # names in DIGIT_FORMS
     slant: float = 4.0  # degrees to the right
     uneven: float = 0.0  # percent of a digit's height
-    sideways: bool = False  # stored turned, upright only for who heeds the EXIF orientation
+    sideways: bool = False  # the pixels lie on their side, and the EXIF orientation says so
 
     @property
-    def file(self):
-        return "".join(hand[0] for hand in self.hands) + "/" + self.name
+    def file(self) -> str:
+        """Return the path below the output folder, LABEL/NAME."""
+        return "".join(form[0] for form in self.forms) + "/" + self.name
 
 
 SAMPLES = [
@@ -276,12 +287,12 @@ SAMPLES = [
     Sample("white_on_black.png", WHITE_ON_BLACK, ["2 plain"]),
     Sample("looped_notebook.png", NOTEBOOK, ["2 looped"], 8),
     Sample("looped_pen_photo.jpg", PHOTO_GREY, ["2 looped"], 2),
-    Sample("transparent_dark_ink.png", DARK_ON_NOTHING, ["3 round"]),
+    Sample("transparent_dark_ink.png", DARK_ON_TRANSPARENT, ["3 round"]),
     Sample("flat_topped_paint.png", PAINT, ["3 flat"], -4),
     Sample("miniature_28x28.png", MINIATURE, ["3 round"]),
     Sample("open_thin_pen.png", THIN_PEN, ["4 open"], 6),
     Sample("closed_phone_sideways_exif.jpg", PHOTO_GREY, ["4 closed"], 3, sideways=True),
-    Sample("transparent_light_ink.png", LIGHT_ON_NOTHING, ["4 open"], 0),
+    Sample("transparent_light_ink.png", LIGHT_ON_TRANSPARENT, ["4 open"], 0),
     Sample("form_cell.png", FORM, ["5 with cap"], 6),
     Sample("marker.png", MARKER, ["5 in one"], 2),
     Sample("ballpen_photo.jpg", PHOTO_YELLOW, ["5 with cap"], 9),
@@ -291,7 +302,7 @@ SAMPLES = [
     Sample("plain_white_on_black.png", WHITE_ON_BLACK, ["7 plain"]),
     Sample("miniature_28x28.png", MINIATURE, ["7 barred"]),
     Sample("s_and_back_paint.png", PAINT, ["8 as S and back"], 5),
-    Sample("two_rings_transparent_light_ink.png", LIGHT_ON_NOTHING, ["8 of two rings"], 0),
+    Sample("two_rings_transparent_light_ink.png", LIGHT_ON_TRANSPARENT, ["8 of two rings"], 0),
     Sample("s_and_back_pencil.png", PENCIL, ["8 as S and back"], 10),
     Sample("off_centre_small.png", OFF_CENTRE, ["9 straight"], 5),
     Sample("curled_tail_pen_photo.jpg", PHOTO_GREY, ["9 curled tail"], 2),
@@ -301,28 +312,28 @@ SAMPLES = [
 ]
 
 
-def draw(sample):
-    """Sample -> its picture as a person should see it; the same on every call."""
-    generator = np.random.default_rng([SEED, zlib.crc32(sample.file.encode())])
-    curves = write_number(sample.hands, sample.slant, sample.uneven, generator)
-    return sample.kind.finish(draw_ink(curves, sample.kind, generator), generator)
+def draw(sample: Sample) -> Image.Image:
+    """Return the sample's image, upright; the same on every call."""
+    rng = np.random.default_rng([SEED, zlib.crc32(sample.file.encode())])
+    curves = write_number(sample.forms, sample.slant, sample.uneven, rng)
+    return sample.kind.finish(draw_ink(curves, sample.kind, rng), rng)
 
 
-def save(sample, folder):
-    """Write one sample below the folder -> the size of its file in bytes."""
+def save(sample: Sample, folder: Path) -> int:
+    """Write one sample below the folder and return the size of its file in bytes."""
     path = folder / sample.file
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture, exif = draw(sample), Image.Exif()
+    image, exif = draw(sample), Image.Exif()
     if sample.sideways:
-        picture = picture.transpose(Image.Transpose.ROTATE_90)  # counter-clockwise
+        image = image.transpose(Image.Transpose.ROTATE_90)  # counter-clockwise
         exif[EXIF_ORIENTATION] = ROTATE_CLOCKWISE_TO_VIEW
-    picture.save(path, quality=JPEG_QUALITY, exif=exif, optimize=True)
+    image.save(path, quality=JPEG_QUALITY, exif=exif, optimize=True)
     return path.stat().st_size
 
 
-def main(argv=None) -> int:
-    """Draw all samples and print one line each -> exit code: 0, or 2 when the folder cannot be written."""
-    parser = argparse.ArgumentParser(description="Draw the sample pictures from our own pen strokes.")
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw all samples and print a line for each; return the exit code: 0, or 2 where the folder can't be written to."""
+    parser = argparse.ArgumentParser(description="Draw the sample images from our own pen strokes.")
     parser.add_argument(
         "--output-dir",
         type=Path,
@@ -336,14 +347,14 @@ def main(argv=None) -> int:
             size = save(sample, folder)
         except OSError as error:
             print(
-                f"Cannot write {sample.file}: {error}. Expected a folder that can be written: "
+                f"Cannot write {sample.file}: {error}. Expected a folder that can be written to: "
                 "name another with --output-dir FOLDER.",
                 file=sys.stderr,
             )
             return 2
         total += size
         print(f"{sample.file:38} {size / 1000:5.1f} kB")
-    print(f"{len(SAMPLES)} pictures, {total / 1e6:.2f} MB")
+    print(f"{len(SAMPLES)} images, {total / 1e6:.2f} MB")
     return 0
 
 

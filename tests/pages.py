@@ -1,9 +1,9 @@
-"""Pages with handwriting, drawn by code: MNIST's digits in any pen, on any paper, in any light, on any desk.
+"""Pages with handwriting that are drawn by code: MNIST's digits with different pens, papers, lights and desks.
 
-    page(write([[digit, digit], [digit]]), ...)     ink on paper, (height, width, 3) uint8 RGB
+    page(write([[digit, digit], [digit]]), ...)     an image of ink on paper, (height, width, 3) uint8 RGB
     CONDITIONS[name](rows, seed)                    the same under one of the named conditions
 
-rows: lists of (28, 28) uint8 MNIST digits, white on black. Coverage: (height, width) float32, 0 paper to 1 ink.
+rows: of each text line its MNIST digits, (28, 28) uint8, white on black. Coverage: (height, width) float32, 0 paper to 1 ink.
 """
 
 import gzip
@@ -24,7 +24,7 @@ def mnist_digits(folder, count):
 
 
 def pen(digit, height, stroke=None):
-    """Return one digit's coverage, cropped to it. height, stroke (the pen's width; None: as MNIST has it): pixels."""
+    """Return one digit's coverage, cropped to its bounding box. height, stroke (the pen's width; None: MNIST's own): pixels."""
     scale = height / cv2.boundingRect((digit > 127).astype(np.uint8))[3]
     digit = np.pad(digit, 8)  # room for a pen that is wider than MNIST's
     size = [round(len(digit) * scale)] * 2
@@ -32,8 +32,8 @@ def pen(digit, height, stroke=None):
         large = cv2.resize(digit.astype(np.float32) / 255, size, interpolation=cv2.INTER_CUBIC)
         coverage = 0.5 + (large - 0.5) * scale
     else:
-        middle = _thin(cv2.resize(digit, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC) > 127)
-        distance = cv2.distanceTransform((~middle).astype(np.uint8), cv2.DIST_L2, 5) * (scale / 4)
+        skeleton = _thin(cv2.resize(digit, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC) > 127)
+        distance = cv2.distanceTransform((~skeleton).astype(np.uint8), cv2.DIST_L2, 5) * (scale / 4)
         coverage = 0.5 + stroke / 2 - cv2.resize(distance, size, interpolation=cv2.INTER_CUBIC)
     coverage = np.clip(coverage, 0, 1)
     x, y, width, height = cv2.boundingRect((coverage > 0).astype(np.uint8))
@@ -41,7 +41,7 @@ def pen(digit, height, stroke=None):
 
 
 def write(rows, size=SIZE, height=110, stroke=None, slope=0.0):
-    """Return the coverage of a page with these rows of digits in its middle. slope: pixels down for each one across."""
+    """Return the coverage of a page with these text lines in its middle. slope: pixels down for each one across."""
     coverage = np.zeros(size, np.float32)
     gap = round(0.3 * height)
     for i, row in enumerate(rows):
@@ -57,7 +57,7 @@ def write(rows, size=SIZE, height=110, stroke=None, slope=0.0):
 
 
 def _thin(ink):
-    """Return the middle lines of a bool picture (Zhang and Suen 1984)."""
+    """Return the skeleton of a bool image (Zhang and Suen 1984)."""
     ink = np.pad(ink, 1).astype(np.uint8)
     before = None
     while before is None or (before != ink).any():
@@ -74,7 +74,7 @@ def _thin(ink):
 
 
 def pencil(coverage, seed=0):
-    """Return the coverage as a pencil leaves it: paper's tooth shows through."""
+    """Return the coverage of a pencil, through which the grain of the paper shows."""
     tooth = np.random.default_rng(seed).normal(0.7, 0.35, coverage.shape).astype(np.float32)
     return coverage * np.clip(cv2.GaussianBlur(tooth, (0, 0), 0.8), 0.15, 1)
 
@@ -83,7 +83,7 @@ def pencil(coverage, seed=0):
 
 
 def ruled(size=SIZE, spacing=48, width=2, across=False, offset=20):
-    """Return the coverage of ruled lines across the page; with across=True of a grid. All in pixels."""
+    """Return the coverage of horizontal ruled lines; with across=True of a grid. All in pixels."""
     lines = np.zeros(size, np.float32)
     for start in range(width):
         lines[offset + start :: spacing] = 1
@@ -93,27 +93,27 @@ def ruled(size=SIZE, spacing=48, width=2, across=False, offset=20):
 
 
 def dotted(size=SIZE, spacing=48, width=3, step=10):
-    """Return the coverage of dotted lines across the page, in pixels."""
+    """Return the coverage of horizontal dotted lines, in pixels."""
     lines = ruled(size, spacing, width)
     return lines * (np.arange(size[1]) % step < width)
 
 
 def cell(size=SIZE, margin=30, width=4):
-    """Return the coverage of a form cell's printed border, this far from the page's edges, in pixels."""
+    """Return the coverage of a form cell's printed border. margin: from there to the page's edges. All in pixels."""
     lines = np.zeros(size, np.float32)
     cv2.rectangle(lines, (margin, margin), (size[1] - margin, size[0] - margin), 1.0, width)
     return lines
 
 
 def aslant(lines, degrees):
-    """Return the lines turned by so much, as on a page that was not held straight."""
+    """Return the lines rotated by some degrees, as on a page that was not held straight."""
     height, width = lines.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
     return cv2.warpAffine(lines, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
 
 
 def neighbours(size=SIZE, width=9):
-    """Return the coverage of what was written beside the picture's section: strokes cut off by its border."""
+    """Return the coverage of strokes that the image's border cuts off, of what is written next to it."""
     strokes = np.zeros(size, np.float32)
     cv2.ellipse(strokes, (size[1] + 25, size[0] // 3), (50, 70), 0, 0, 360, 1.0, width)
     cv2.line(strokes, (size[1] // 4, size[0] + 10), (size[1] // 4 + 30, size[0] - 35), 1.0, width)
@@ -124,19 +124,19 @@ def neighbours(size=SIZE, width=9):
 
 
 def gradient(size=SIZE, darkest=0.45):
-    """Return light that falls off smoothly from the upper left to the lower right."""
+    """Return light that becomes weaker smoothly from the upper left to the lower right."""
     y, x = np.mgrid[0 : 1 : size[0] * 1j, 0 : 1 : size[1] * 1j]
     return (1 - (1 - darkest) * (0.4 * y + 0.6 * x)).astype(np.float32)
 
 
 def vignette(size=SIZE, darkest=0.4):
-    """Return light that falls off from the middle to the corners."""
+    """Return light that becomes weaker from the middle to the corners."""
     y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j]
     return (1 - (1 - darkest) * (x * x + y * y) / 2).astype(np.float32)
 
 
 def phone_shadow(size=SIZE, darkness=0.5, softness=3):
-    """Return the shadow of a phone and a hand, which reach in from the border. softness: its edge, pixels."""
+    """Return the shadow of a phone and a hand at the image's border. softness: the width of its edge, pixels."""
     shadow = np.zeros(size, np.float32)
     height, width = size
     outline = [(0.25, 1.1), (0.3, 0.55), (0.62, 0.45), (0.7, 0.8), (1.1, 0.75), (1.1, 1.1)]
@@ -145,7 +145,7 @@ def phone_shadow(size=SIZE, darkness=0.5, softness=3):
 
 
 def folds(size=SIZE, depth=0.2):
-    """Return light on a sheet that was folded to a quarter: each crease is a dark and a bright side."""
+    """Return light on a sheet that was folded twice: each crease has a dark and a bright side."""
     light = np.ones(size, np.float32)
     for axis, length in enumerate(size):
         side = np.arange(length) - 0.47 * length
@@ -159,7 +159,7 @@ def folds(size=SIZE, depth=0.2):
 
 def page(coverage, paper=(238, 236, 230), ink=(40, 45, 70), lines=None, line_ink=(150, 170, 210), light=1.0,
          grain=3.0, seed=0):  # fmt: skip
-    """Return (height, width, 3) uint8 RGB: ink on lines on paper in this light, seen with this grain (grey levels)."""
+    """Return an image, (height, width, 3) uint8 RGB, of ink on lines on paper in this light. grain: its noise, grey levels."""
     pixels = np.broadcast_to(np.float32(paper), (*coverage.shape, 3))
     for layer, colour in ((lines, line_ink), (coverage, ink)):
         if layer is not None:
@@ -170,7 +170,7 @@ def page(coverage, paper=(238, 236, 230), ink=(40, 45, 70), lines=None, line_ink
 
 
 def on_desk(sheet, desk=(95, 65, 45), texture=12.0, seed=0):
-    """Return the sheet as it lies aslant on a desk of streaky wood. sheet: RGB uint8; desk: RGB; texture: grey levels."""
+    """Return the sheet in perspective on a desk of streaky wood. sheet: RGB uint8; desk: RGB; texture: grey levels."""
     height, width = sheet.shape[:2]
     streaks = np.random.default_rng(seed).normal(0, texture, (height, width)).astype(np.float32)
     streaks = cv2.GaussianBlur(streaks, (0, 0), sigmaX=25, sigmaY=1.2)
@@ -185,7 +185,7 @@ def on_desk(sheet, desk=(95, 65, 45), texture=12.0, seed=0):
 
 
 def as_jpeg(pixels, quality=35):
-    """Return the pixels as a JPEG of this quality gives them back."""
+    """Return the pixels after JPEG compression of this quality, 1 to 100."""
     return cv2.imdecode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
 
 

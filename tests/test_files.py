@@ -8,35 +8,35 @@ import subprocess
 import sys
 
 import pytest
-
 from conftest import PROJECT
-from digits.config import UserError
-from digits.files import JsonList, cannot_be_written, streamed, write_json, written_beside
+
+from digits.common.errors import UserError
+from digits.common.files import JsonListWriter, atomic_text_stream, atomic_write, write_error, write_json
 
 
-def test_a_new_file_takes_the_place_of_the_earlier_one_at_the_end(tmp_path):
+def test_a_new_file_replaces_the_earlier_one_when_the_block_ends(tmp_path):
     path = tmp_path / "new" / "folder" / "figure.png"
     for content in ("first", "second"):
-        with written_beside(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(content)
             assert temporary.parent == path.parent, "a move across disks is not atomic"
-            assert temporary.suffix == ".png", "Matplotlib chooses the format by it"
+            assert temporary.suffix == ".png", "Matplotlib derives the format from it"
             assert not path.exists() or path.read_text() == "first"
         assert path.read_text() == content
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_who_has_the_earlier_file_open_reads_it_to_its_end(tmp_path):
+def test_a_reader_of_the_earlier_file_is_not_affected(tmp_path):
     write_json(tmp_path / "scores.json", ["earlier"])
     with open(tmp_path / "scores.json") as file:
         write_json(tmp_path / "scores.json", ["a", "longer", "list"])
         assert json.load(file) == ["earlier"]
 
 
-# Writes a file and dies, as after kill -9, before the given one of the calls that open, make, move or remove a file.
+# Writes a file and ends, as by kill -9, before the n-th of the calls that open, make, move or remove a file.
 WRITE_AND_DIE = """
 import os, sys
-from digits.files import write_json
+from digits.common.files import write_json
 left = int(sys.argv[2])
 
 def count(event, arguments):
@@ -51,6 +51,7 @@ write_json(sys.argv[1], ["new"])
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_point_leaves_the_earlier_file_or_the_new_one(tmp_path):
     path = tmp_path / "scores.json"
     found = []
@@ -63,17 +64,33 @@ def test_a_kill_at_any_point_leaves_the_earlier_file_or_the_new_one(tmp_path):
         assert process.returncode == 9
     assert found[0] == ["earlier"]
     assert found[-1] == ["new"]
-    assert len(found) >= 5, "made, opened, given its mode, moved: there are points to die at"
+    assert len(found) >= 5, "made, opened, given its permissions, moved: these are calls to be killed at"
 
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
 def test_a_failing_block_leaves_the_earlier_file_and_nothing_else(failure, tmp_path):
     path = tmp_path / "scores.json"
     path.write_text("earlier")
-    with pytest.raises(failure), written_beside(path) as temporary:
+    with pytest.raises(failure), atomic_write(path) as temporary:
         temporary.write_text("half")
         raise failure
     assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("function", ["open", "close", "umask", "fsync", "replace"])
+def test_a_system_call_that_fails_leaves_the_earlier_file_and_nothing_else(function, tmp_path, monkeypatch):
+    path = tmp_path / "scores.json"
+    write_json(path, ["earlier"])
+
+    def fail(*arguments, **options):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, function, fail)
+        with pytest.raises(UserError, match="Input/output error"):
+            write_json(path, ["new"])
+    assert json.loads(path.read_text()) == ["earlier"]
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -95,7 +112,7 @@ def test_a_folder_in_the_place_of_the_file_is_the_users_error(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
-def test_a_files_mode_follows_the_umask(umask, tmp_path):
+def test_the_permissions_of_a_file_follow_the_umask(umask, tmp_path):
     before = os.umask(umask)
     try:
         write_json(tmp_path / "scores.json", {})
@@ -127,10 +144,10 @@ def test_a_full_disk_is_the_users_error_and_leaves_the_earlier_file(tiny_disk):
     assert list(tiny_disk.iterdir()) == [path]
 
 
-def test_hdf5s_words_for_a_full_disk_are_cut_to_the_systems():
+def test_hdf5s_message_for_a_full_disk_is_reduced_to_the_systems():
     told = "Unable to create file (file write failed: time = now\n, errno = 28, error message = 'No space left on device', buf = 0x7f)"
     for error in (OSError(told), OSError(28, told), OSError(28, "No space left on device")):
-        assert str(cannot_be_written("m.h5", error)).startswith("m.h5 can't be written: No space left on device.\nExpected")
+        assert str(write_error("m.h5", error)).startswith("m.h5 can't be written: No space left on device.\nExpected")
 
 
 CONTENT = {"image": "ä\udcff|\n.png", "confidence": None, "digits": [1, 2.5], "ok": True}  # \udcff: a byte that is no UTF-8
@@ -144,14 +161,14 @@ def test_json_comes_back_as_it_was_written(tmp_path):
     assert text.endswith("}\n")
 
 
-def test_json_goes_to_an_open_stream_in_the_same_form(tmp_path):
+def test_json_is_written_to_an_open_stream_in_the_same_form(tmp_path):
     stream = io.StringIO()
     write_json(stream, CONTENT)
     write_json(tmp_path / "scores.json", CONTENT)
     assert stream.getvalue() == (tmp_path / "scores.json").read_text()
 
 
-def test_a_device_is_written_to_and_not_replaced(tmp_path):
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     write_json(tmp_path / "pipe", [1])
@@ -160,7 +177,7 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path):
     os.close(reader)
 
 
-def test_what_a_link_points_to_is_replaced_not_the_link(tmp_path):
+def test_the_target_of_a_symbolic_link_is_replaced_not_the_link(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "target")
     write_json(tmp_path / "link", [1])
     assert (tmp_path / "link").is_symlink()
@@ -168,19 +185,19 @@ def test_what_a_link_points_to_is_replaced_not_the_link(tmp_path):
 
 
 @pytest.mark.parametrize("entries", [[], [{"a": 1}], [{"a": [1, 2], "b": {}}, {"ü": None}, {}]])
-def test_a_list_that_is_streamed_is_the_one_that_is_written_whole(tmp_path, entries):
+def test_a_list_written_entry_by_entry_equals_the_one_written_whole(tmp_path, entries):
     write_json(tmp_path / "whole.json", entries)
-    with streamed(tmp_path / "streamed.json") as file:
-        streamed_list = JsonList(file)
+    with atomic_text_stream(tmp_path / "streamed.json") as file:
+        writer = JsonListWriter(file)
         for entry in entries:
-            streamed_list.append(entry)
-        streamed_list.end()
+            writer.append(entry)
+        writer.end()
     assert (tmp_path / "streamed.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
 
 
-def test_what_is_streamed_takes_its_place_at_the_end(tmp_path):
+def test_a_streamed_file_replaces_the_earlier_one_when_the_block_ends(tmp_path):
     (tmp_path / "a.csv").write_text("earlier")
-    with streamed(tmp_path / "a.csv") as file:
+    with atomic_text_stream(tmp_path / "a.csv") as file:
         file.write("now")
         assert (tmp_path / "a.csv").read_text() == "earlier"
         assert (tmp_path / "a.csv.part").exists()
@@ -188,17 +205,17 @@ def test_what_is_streamed_takes_its_place_at_the_end(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
-def test_a_stream_that_fails_leaves_what_was_there(tmp_path):
+def test_a_stream_that_fails_leaves_the_earlier_file_and_nothing_else(tmp_path):
     (tmp_path / "a.csv").write_text("earlier")
-    with pytest.raises(ZeroDivisionError), streamed(tmp_path / "a.csv") as file:
+    with pytest.raises(ZeroDivisionError), atomic_text_stream(tmp_path / "a.csv") as file:
         file.write(str(1 / 0))
     assert (tmp_path / "a.csv").read_text() == "earlier"
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
-    with pytest.raises(UserError, match="can't be written"), streamed(tmp_path / "a.csv" / "b.csv"):
+    with pytest.raises(UserError, match="can't be written"), atomic_text_stream(tmp_path / "a.csv" / "b.csv"):
         pass
 
 
-def test_a_device_is_streamed_to_directly():
-    with streamed("/dev/null") as file:
+def test_a_device_is_streamed_to_directly_without_a_temporary_file():
+    with atomic_text_stream("/dev/null") as file:
         file.write("away")
     assert not os.path.exists("/dev/null.part")

@@ -5,7 +5,7 @@ import numpy as np
 import pages
 import pytest
 
-from digits.ink import find_ink
+from digits.reading.ink import find_ink
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_light_and_shadow_are_not_ink(digits, light, stroke):
 
 
 @pytest.mark.parametrize("lines", LINES)
-def test_printed_lines_go_and_the_strokes_across_them_stay(digits, lines):
+def test_printed_lines_are_removed_and_strokes_across_them_stay_whole(digits, lines):
     coverage = pages.write([digits[:3]], stroke=7)
     printed, line_ink = LINES[lines]
     ink = find_ink(pages.page(coverage, lines=printed, line_ink=line_ink))
@@ -123,7 +123,7 @@ def test_the_desk_is_not_ink(digits, desk, texture):
     assert (ink > 127).mean() < 0.002
 
 
-def test_a_miniature_may_be_a_third_ink(digits):
+def test_a_miniature_of_one_third_ink_is_read_as_ink_on_paper(digits):
     small = cv2.resize(pages.write([digits[7:8]], height=380, stroke=45, size=(400, 340)), (28, 28),
                        interpolation=cv2.INTER_AREA)  # fmt: skip
     assert small.mean() > 0.25
@@ -148,7 +148,7 @@ def test_noise_alone_holds_no_ink():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (2, 3)])
-def test_tiny_and_thin_pictures_do_no_harm(size):
+def test_tiny_and_thin_images_do_no_harm(size):
     pixels = np.full((*size, 3), 255, np.uint8)
     pixels[0, 0] = 0
     assert find_ink(pixels).shape == size

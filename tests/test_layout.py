@@ -1,29 +1,37 @@
-"""The house keeps its order: what imports what, and what lies where."""
+"""The layout holds: what may import what, what lies where, and how large it may be."""
 
 import ast
 import subprocess
+from pathlib import Path
 
 import pytest
-
 from conftest import PROJECT
 
 SCRIPTS = ("train_model", "verify_all_digits", "predict_custom", "draw_digits")
-# The data's way: a module imports only what stands before it.
-MODULES = (
-    "config", "quiet", "files", "settings", "command_line", "report", "mnist_form", "dataset", "keeping", "letterforms", "disturbances", "augmentation", "not_digits",
-    "network", "muon", "training",
-    "picture", "ink", "segmentation", "preprocessing", "reading",
-    "model_files", "recognizer", "many", "own_pictures", "fine_tuning", "saving", "personalization",
-    "quantization", "plots", "server",
-)  # fmt: skip
+# The way of the data: a sub-package imports only itself and those that stand before it.
+PACKAGES = ("common", "data", "augmentation", "model", "reading", "evaluation", "training", "web", "cli")
+LIBRARY = [package for package in PACKAGES if package != "cli"]  # prints nothing and ends no process
+# Libraries that take long to import, or that reading does without, and the files that may import them.
 HEAVY = {
-    "keras": {"network", "muon", "training", "fine_tuning"},
-    "tensorflow": {"network"},  # only inside a function, for 8-bit numbers
-    "matplotlib": {"plots"},
-    "seaborn": {"plots"},
-    "fastapi": {"server"},
+    "keras": {"model/network", "training"},
+    "tensorflow": {"model/network"},
+    "matplotlib": {"evaluation"},
+    "seaborn": {"evaluation"},
+    "sklearn": {"evaluation", "data"},
+    "pooch": {"data"},
+    "fastapi": {"web"},
     "uvicorn": {"draw_digits"},
 }
+MAX_MODELS_SIZE = 8_000_000  # bytes: digit network and number reader, as .h5, .tflite and .json
+
+
+def module_files(*packages):
+    return [path for package in packages for path in sorted((PROJECT / "digits" / package).rglob("*.py"))]
+
+
+def name_of(path):
+    """Return a file's name without its ending, from the package digits on: "reading/ink"; a script's is its own."""
+    return str(path.relative_to(PROJECT).with_suffix("")).removeprefix("digits/")
 
 
 def imports_of(path):
@@ -37,28 +45,40 @@ def imports_of(path):
     return names
 
 
-def digits_modules(path):
-    """Return the modules of the package digits that a file imports."""
-    return {name.split(".")[1] for name in imports_of(path) if name.startswith("digits.")}
+def test_every_sub_package_has_its_place_in_the_order():
+    assert {path.parent.name for path in (PROJECT / "digits").glob("*/__init__.py")} == set(PACKAGES)
 
 
-def test_the_list_above_is_complete():
-    assert {path.stem for path in (PROJECT / "digits").glob("*.py")} == {*MODULES, "__init__"}
+@pytest.mark.parametrize("path", module_files(*PACKAGES), ids=name_of)
+def test_no_import_runs_back_up(path):
+    package = name_of(path).partition("/")[0]
+    imported = {name.split(".")[1] for name in imports_of(path) if name.startswith("digits.")}
+    assert imported <= set(PACKAGES[: PACKAGES.index(package) + 1])
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_import_only_what_stands_before_them(module):
-    allowed = set(MODULES[: MODULES.index(module)])
-    if module == "recognizer":
-        allowed.add("network")  # only inside a function, for an .h5
-    assert digits_modules(PROJECT / "digits" / f"{module}.py") <= allowed
+@pytest.mark.parametrize("package", PACKAGES)
+def test_modules_of_a_sub_package_do_not_import_each_other_in_a_circle(package):
+    graph = {}
+    for path in module_files(package):
+        names = {name.split(".")[2] for name in imports_of(path) if name.startswith(f"digits.{package}.")}
+        graph[path.stem] = names - {path.stem}
+    while ready := [module for module, needed in graph.items() if not needed & set(graph)]:
+        for module in ready:
+            del graph[module]
+    assert not graph, f"these import each other: {sorted(graph)}"
 
 
-@pytest.mark.parametrize("module", (*MODULES, *SCRIPTS))
-def test_heavy_libraries_stay_where_they_belong(module):
-    path = PROJECT / (f"{module}.py" if module in SCRIPTS else f"digits/{module}.py")
-    roots = {name.split(".")[0] for name in imports_of(path)}
-    assert {library for library in HEAVY if library in roots} == {library for library in HEAVY if module in HEAVY[library]}
+@pytest.mark.parametrize("path", [*module_files(*PACKAGES), *(PROJECT / f"{script}.py" for script in SCRIPTS)], ids=name_of)
+def test_heavy_libraries_are_imported_only_where_they_belong(path):
+    for library in {name.split(".")[0] for name in imports_of(path)} & set(HEAVY):
+        assert any(name_of(path).startswith(place) for place in HEAVY[library]), f"{name_of(path)} imports {library}"
+
+
+@pytest.mark.parametrize("path", module_files(*LIBRARY), ids=name_of)
+def test_the_library_neither_prints_nor_ends_the_process(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    called = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert not {"print", "sys.exit", "exit", "quit", "input"} & set(called)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -67,17 +87,48 @@ def test_scripts_import_no_script(script):
     assert not roots & set(SCRIPTS)
 
 
-def test_the_owners_names_stand_at_the_top():
+@pytest.mark.parametrize("path", module_files(*PACKAGES), ids=name_of)
+def test_public_functions_are_annotated(path):
+    """mypy checks what is annotated; this checks that it is."""
+    for node in _public_functions(ast.parse(path.read_text(encoding="utf-8"))):
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        missing = [argument.arg for argument in arguments if argument.annotation is None and argument.arg not in ("self", "cls")]
+        assert not missing and node.returns is not None, f"{node.name}: {missing or 'its result'} has no type"
+
+
+def _public_functions(tree):
+    """Yield the definitions of a module's public functions and of its public classes' public methods."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from _public_functions(node)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_"):
+            yield node
+
+
+def test_the_fixed_names_stand_at_the_top_level():
     fixed = ("requirements.txt", "models", "outputs", "custom_digits", "README.md", *(f"{script}.py" for script in SCRIPTS))
     for name in fixed:
         assert (PROJECT / name).exists(), name
 
 
-def test_no_training_data_and_no_outputs_are_committed():
+def committed_files():
     listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("this copy is no git checkout")
-    files = listed.stdout.split()
+    return listed.stdout.split()
+
+
+def test_no_training_data_and_no_outputs_are_committed():
+    files = committed_files()
     assert [name for name in files if "ubyte" in name or name.endswith((".npz", ".pkl"))] == []
     assert [name for name in files if name.startswith("outputs/")] == ["outputs/.gitkeep"]
-    assert sum((PROJECT / name).stat().st_size for name in files if name.startswith("models/")) < 2_000_000
+
+
+def test_the_committed_models_stay_small():
+    sizes = [(PROJECT / name).stat().st_size for name in committed_files() if name.startswith("models/")]
+    assert 0 < sum(sizes) < MAX_MODELS_SIZE
+
+
+def test_the_readme_is_short():
+    lines = Path(PROJECT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 150

@@ -1,16 +1,18 @@
-"""The network holds its own scaling, survives saving, and every preset keeps to its size."""
+"""The network scales its input itself, answers alike after saving, and every preset keeps to its size."""
 
+import errno
+import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 import numpy as np
 import pytest
+from conftest import PROJECT, SHIPPED_MODEL
 
-import train_model
-from conftest import PROJECT
-from digits import network
-from digits.config import UserError
+from digits.common.errors import UserError
+from digits.model import network
 
 
 @pytest.fixture(scope="module")
@@ -22,23 +24,23 @@ def saved(tmp_path_factory):
     return model, folder
 
 
-def test_scaling_is_inside(saved):
+def test_the_network_scales_its_input_itself(saved):
     model, _ = saved
     generator = np.random.default_rng(0)
-    pictures = generator.integers(0, 256, (5, 28, 28)).astype(np.uint8)
-    expected = network.answer(model, pictures.astype(np.float32))
-    assert np.allclose(network.answer(model, pictures), expected)
+    images = generator.integers(0, 256, (5, 28, 28)).astype(np.uint8)
+    expected = network.predict(model, images.astype(np.float32))
+    assert np.allclose(network.predict(model, images), expected)
     assert np.allclose(expected.sum(axis=1), 1, atol=1e-5)
     assert float(model.get_layer("scaling")(np.full((1, 28, 28), 255.0)).numpy().max()) == pytest.approx(1.0)
 
 
-def test_what_is_loaded_answers_like_what_was_saved(saved):
+def test_a_loaded_network_answers_like_the_saved_one(saved):
     model, folder = saved
-    pictures = np.random.default_rng(1).integers(0, 256, (20, 28, 28)).astype(np.float32)
-    assert np.array_equal(network.answer(network.load(folder / "m.h5"), pictures), network.answer(model, pictures))
+    images = np.random.default_rng(1).integers(0, 256, (20, 28, 28)).astype(np.float32)
+    assert np.array_equal(network.predict(network.load(folder / "m.h5"), images), network.predict(model, images))
 
 
-def test_who_learns_on_with_a_seed_drops_out_the_same(saved):
+def test_the_seed_of_load_decides_the_dropout(saved):
     _, folder = saved
     features = np.ones((1, 16), np.float32)
     first, again, other = [
@@ -48,26 +50,35 @@ def test_who_learns_on_with_a_seed_drops_out_the_same(saved):
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("preset", train_model.PRESETS)
-def test_presets_keep_to_their_size(preset):
+@pytest.mark.parametrize("preset", ["default", "best", "tiny"])
+def test_each_preset_keeps_to_its_size(preset):
+    import train_model
+
     settings = train_model.settings_from(train_model.parse(["--preset", preset]))
-    model = network.build(*(settings[name] for name in train_model.NETWORK_SETTINGS), seed=0)
+    sizes = (settings.conv1_filters, settings.conv2_filters, settings.dense_units)
+    model = network.build(*sizes, settings.dropout_rate, seed=0)
     assert model.count_params() <= (20_000 if preset == "tiny" else 225_034)
 
 
-def test_the_layer_table_adds_up(saved):
+def test_the_parameters_in_the_layer_table_add_up(saved):
     model, _ = saved
     counts = [int(row[2].replace(",", "")) for row in network.layer_table(model)]
     assert sum(counts[:-1]) == counts[-1] == model.count_params()
 
 
-def test_a_junk_file_is_refused(tmp_path):
+def test_build_gives_the_layers_the_names_that_the_shipped_file_has():
+    names = [layer.name for layer in network.load(SHIPPED_MODEL.with_suffix(".h5")).layers]
+    assert [layer.name for layer in network.build(4, 6, 0, 0.5, seed=0).layers] == names
+    assert network.FEATURES_LAYER in names
+
+
+def test_load_refuses_a_file_that_is_no_model(tmp_path):
     (tmp_path / "junk.h5").write_bytes(b"no model")
     with pytest.raises(UserError, match="not a model that Keras can read"):
         network.load(tmp_path / "junk.h5")
 
 
-def test_a_model_for_something_else_is_refused(tmp_path):
+def test_load_refuses_a_network_with_another_input(tmp_path):
     import keras
 
     foreign = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
@@ -76,7 +87,7 @@ def test_a_model_for_something_else_is_refused(tmp_path):
         network.load(tmp_path / "foreign.keras")
 
 
-def test_a_model_with_code_in_it_is_refused_without_running_it(tmp_path):
+def test_load_refuses_a_model_with_code_in_it_without_running_it(tmp_path):
     import keras
 
     trap = tmp_path / "ran"
@@ -90,7 +101,7 @@ def test_a_model_with_code_in_it_is_refused_without_running_it(tmp_path):
     assert not trap.exists()
 
 
-def test_the_seed_decides_the_first_weights():
+def test_the_seed_of_build_decides_the_initial_weights():
     first, again, other = (network.build(4, 6, 0, 0.5, seed=seed).get_weights()[0] for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
@@ -128,7 +139,7 @@ def huge_array(file, kernel, folder):
 
 
 @pytest.mark.parametrize("instead", [external_link, looping_link, external_data, huge_array])
-def test_weights_that_lie_elsewhere_or_declare_too_much_are_refused(instead, tmp_path):
+def test_load_refuses_weights_in_other_files_and_arrays_that_are_too_large(instead, tmp_path):
     import h5py
 
     kernel = own_h5(tmp_path / "m.h5")
@@ -144,11 +155,11 @@ def test_weights_that_lie_elsewhere_or_declare_too_much_are_refused(instead, tmp
 
 
 @pytest.mark.parametrize("member", ["model.weights.h5", "config.json", "more"])
-def test_a_keras_file_that_unpacks_to_too_much_is_refused_before(member, tmp_path, monkeypatch):
+def test_load_refuses_a_keras_file_that_unpacks_to_too_much_before_unpacking(member, tmp_path, monkeypatch):
     import keras
 
     keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(tmp_path / "whole.keras")
-    monkeypatch.setattr(network, "LARGEST", 1_000_000)
+    monkeypatch.setattr(network, "MAX_UNPACKED_BYTES", 1_000_000)
     monkeypatch.setattr(keras.models, "load_model", lambda *_, **__: pytest.fail("it was unpacked"))
     with (
         zipfile.ZipFile(tmp_path / "whole.keras") as whole,
@@ -160,7 +171,7 @@ def test_a_keras_file_that_unpacks_to_too_much_is_refused_before(member, tmp_pat
         network.load(tmp_path / "m.keras")
 
 
-def test_a_keras_file_in_a_compression_that_unpacks_without_bounds_is_refused(tmp_path, monkeypatch):
+def test_load_refuses_a_keras_file_in_a_compression_without_bounded_memory(tmp_path, monkeypatch):
     import keras
 
     monkeypatch.setattr(keras.models, "load_model", lambda *_, **__: pytest.fail("it was unpacked"))
@@ -170,17 +181,27 @@ def test_a_keras_file_in_a_compression_that_unpacks_without_bounds_is_refused(tm
         network.load(tmp_path / "m.keras")
 
 
-def test_a_network_that_can_not_answer_in_this_memory_is_refused(tmp_path):
+def test_load_refuses_a_network_that_can_not_answer(saved, monkeypatch):
+    def out_of_memory(model, crops):
+        raise MemoryError
+
+    monkeypatch.setattr(network, "predict", out_of_memory)
+    with pytest.raises(UserError, match="can't answer here .MemoryError.\\.\nExpected a network that runs"):
+        network.load(saved[1] / "m.h5")
+
+
+@pytest.mark.slow
+def test_load_refuses_a_network_whose_answer_needs_more_memory_than_there_is(tmp_path):
     import keras
 
     layers = keras.layers
     padded = [layers.Reshape((28, 28, 1)), layers.ZeroPadding2D(10**7), layers.GlobalMaxPooling2D(), layers.Dense(10)]
-    keras.Sequential([keras.Input((28, 28)), *padded]).save(tmp_path / "m.keras")  # 1.6 PB for one picture
+    keras.Sequential([keras.Input((28, 28)), *padded]).save(tmp_path / "m.keras")  # 1.6 PB for one image
     with pytest.raises(UserError, match="can't answer here"):
         network.load(tmp_path / "m.keras")
 
 
-def test_a_conversion_that_fails_is_said_with_its_place(saved, tmp_path, monkeypatch):
+def test_a_failed_conversion_is_a_user_error_that_names_the_temporary_folder(saved, tmp_path, monkeypatch):
     import keras
 
     def fill_the_disk(*_, **__):
@@ -189,29 +210,40 @@ def test_a_conversion_that_fails_is_said_with_its_place(saved, tmp_path, monkeyp
     monkeypatch.setattr(keras.Model, "export", fill_the_disk)
     with pytest.raises(UserError, match="could not be made: No space left on device\nExpected room") as refused:
         network.save(saved[0], tmp_path / "m.h5", tmp_path / "m.tflite")
-    assert "a page about it" not in str(refused.value)
+    assert tempfile.gettempdir() in str(refused.value) and "a page about it" not in str(refused.value)
+
+
+def test_save_on_a_full_disk_raises_an_error_before_hdf5_writes(saved, tmp_path, monkeypatch):
+    def disk_is_full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", disk_is_full)
+    with pytest.raises(OSError, match="No space left on device"):
+        network.save(saved[0], tmp_path / "m.h5", tmp_path / "m.tflite")
+    assert list(tmp_path.iterdir()) == []
 
 
 SAVE_ON_A_SMALL_DISK = """
 import resource, sys
 from pathlib import Path
-from digits import network
+from digits.model import network
 model = network.build(4, 6, 16, 0.5, seed=3)
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-try:
-    network.save(model, Path(sys.argv[1]) / "m.h5", Path(sys.argv[1]) / "m.tflite")
-except OSError as error:
-    print("OSError:", error.strerror)
+for room in map(int, sys.argv[2:]):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    try:
+        network.save(model, Path(sys.argv[1]) / "m.h5", Path(sys.argv[1]) / "m.tflite")
+    except OSError as error:
+        print("OSError:", error.strerror)
 """
 
 
-@pytest.mark.parametrize("room", [1000, 40_000])
-def test_a_disk_that_fills_below_the_h5_is_an_error_and_no_crash(room, tmp_path):
-    # HDF5 that can't write what it holds back ends the process with a segmentation fault.
+@pytest.mark.slow
+def test_save_on_a_small_disk_raises_an_error_instead_of_crashing(tmp_path):
+    # HDF5 that can't write its buffers ends the process with a segmentation fault.
     pytest.importorskip("resource", reason="Windows limits no file's size")
     result = subprocess.run(
-        [sys.executable, "-c", SAVE_ON_A_SMALL_DISK, tmp_path, str(room)], cwd=PROJECT, capture_output=True, text=True
+        [sys.executable, "-c", SAVE_ON_A_SMALL_DISK, tmp_path, "1000", "40000"], cwd=PROJECT, capture_output=True, text=True
     )
     assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
-    assert result.stdout.startswith("OSError:")
+    assert result.stdout.count("OSError:") == 2
     assert list(tmp_path.iterdir()) == []

@@ -4,9 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.reading import best_path, candidate_costs
-from digits.recognizer import log_odds
-from digits.segmentation import _without_scraps, find_digits
+from digits.reading.segmentation import _without_scraps, find_segments
 
 
 def paper(height=240, width=600):
@@ -20,35 +18,35 @@ def bar(ink, left, top=60, width=14, height=110):
 
 def whole(ink):
     """The digits as they stand, without parts of them and without two of them as one."""
-    candidates = [candidate for candidate in find_digits(ink) if not candidate.cut]
-    return [c for c in candidates if not any(d is not c and c.start <= d.start and d.end <= c.end for d in candidates)]
+    segments = [segment for segment in find_segments(ink) if not segment.cut]
+    return [c for c in segments if not any(d is not c and c.start <= d.start and d.end <= c.end for d in segments)]
 
 
 def boxes(ink):
-    return [candidate.box for candidate in whole(ink)]
+    return [segment.box for segment in whole(ink)]
 
 
-def test_every_way_leads_from_the_first_place_to_the_last():
+def test_every_path_leads_from_the_first_node_to_the_last():
     ink = paper()
     cv2.circle(ink, (150, 120), 45, 255, 12)
     cv2.circle(ink, (235, 120), 45, 255, 12)
     bar(ink, 400)
-    candidates = find_digits(ink)
+    segments = find_segments(ink)
     reached = {0}
-    for candidate in sorted(candidates, key=lambda candidate: candidate.start):
-        assert candidate.start in reached and candidate.start < candidate.end
-        reached.add(candidate.end)
+    for segment in sorted(segments, key=lambda segment: segment.start):
+        assert segment.start in reached and segment.start < segment.end
+        reached.add(segment.end)
     assert reached == set(range(max(reached) + 1))
-    assert any(candidate.box[0] >= 390 and candidate.end == max(reached) for candidate in candidates)
+    assert any(segment.box[0] >= 390 and segment.end == max(reached) for segment in segments)
 
 
 def test_touching_digits_are_offered_apart_each_with_its_own_ink():
     ink, alone = paper(), paper()
-    for picture in (ink, alone):
-        cv2.circle(picture, (235, 120), 45, 255, 12)
+    for drawn in (ink, alone):
+        cv2.circle(drawn, (235, 120), 45, 255, 12)
     cv2.circle(ink, (143, 120), 45, 255, 12)  # touches it
     assert len(whole(ink)) == 1
-    parts = [candidate for candidate in find_digits(ink) if candidate.cut]
+    parts = [segment for segment in find_segments(ink) if segment.cut]
     shares = []
     for part in parts:
         placed = paper()
@@ -58,7 +56,7 @@ def test_touching_digits_are_offered_apart_each_with_its_own_ink():
     assert max(shares) > 0.9
 
 
-def test_what_a_cut_takes_off_a_strokes_end_goes_back_to_it():
+def test_scraps_that_a_cut_takes_off_a_stroke_go_back_to_it():
     inked = np.zeros((60, 80), np.uint8)
     inked[10:50, 10:16] = inked[28:32, 10:45] = 1  # its arm reaches across the cut
     inked[10:50, 60:66] = 1
@@ -70,7 +68,7 @@ def test_what_a_cut_takes_off_a_strokes_end_goes_back_to_it():
 def test_narrow_ink_is_not_cut():
     ink = paper()
     bar(ink, 100)
-    assert len(find_digits(ink)) == 1
+    assert len(find_segments(ink)) == 1
 
 
 @pytest.mark.parametrize(("teeth", "is_cut"), [(12, True), (150, False)])
@@ -80,7 +78,7 @@ def test_ink_too_wide_for_a_number_is_not_cut(teeth, is_cut):
     ink[60:66, 10 : 20 * teeth + 10] = 255
     for tooth in range(teeth):
         cv2.line(ink, (15 + 20 * tooth, 12), (15 + 20 * tooth, 62), 255, 5)
-    assert (len(find_digits(ink)) > 1) == is_cut
+    assert (len(find_segments(ink)) > 1) == is_cut
 
 
 def test_rows_are_read_in_order_though_they_slope_bend_and_have_gaps():
@@ -90,22 +88,22 @@ def test_rows_are_read_in_order_though_they_slope_bend_and_have_gaps():
         for column, left in enumerate(lefts):
             bar(ink, left, round(top + 0.2 * left + 15 * np.sin(left / 200)), 10 + 2 * column + row)
     found = whole(ink)
-    assert [candidate.row for candidate in found] == [0] * 6 + [1] * 6 + [2] * 6
-    assert [candidate.box[0] + 1 for candidate in found] == pytest.approx(lefts * 3, abs=2)
+    assert [segment.row for segment in found] == [0] * 6 + [1] * 6 + [2] * 6
+    assert [segment.box[0] + 1 for segment in found] == pytest.approx(lefts * 3, abs=2)
 
 
 def test_a_digit_below_two_others_is_a_row_of_its_own():
     ink = paper(400, 600)
     for left, top in ((60, 40), (240, 40), (60, 219)):
         bar(ink, left, top, height=120)
-    assert [candidate.row for candidate in whole(ink)] == [0, 0, 1]
+    assert [segment.row for segment in whole(ink)] == [0, 0, 1]
 
 
 def test_large_and_small_digits_make_one_row():
     ink = paper()
     for i, height in enumerate((110, 70, 120, 65)):
         bar(ink, 60 + 80 * i, 190 - height, height=height)
-    assert [candidate.row for candidate in whole(ink)] == [0] * 4
+    assert [segment.row for segment in whole(ink)] == [0] * 4
 
 
 def test_separate_strokes_of_one_digit_stay_together():
@@ -122,16 +120,16 @@ def test_two_strokes_close_together_are_offered_as_one_digit_too():
     ink = paper()
     cv2.polylines(ink, [np.array([(60, 60), (50, 130), (92, 130)])], False, 255, 8)  # an open 4
     bar(ink, 100, 70, 9, 120)
-    candidates = find_digits(ink)
-    assert any(candidate.box[0] < 60 and candidate.box[2] > 58 and not candidate.cut for candidate in candidates)
+    segments = find_segments(ink)
+    assert any(segment.box[0] < 60 and segment.box[2] > 58 and not segment.cut for segment in segments)
     assert len(boxes(ink)) == 2
     apart = paper()
     bar(apart, 60)
     bar(apart, 110)  # 1s beside each other
-    assert len(find_digits(apart)) == 2
+    assert len(find_segments(apart)) == 2
 
 
-def test_a_digit_in_low_pieces_is_one_digit():
+def test_a_digit_broken_into_low_pieces_is_one_digit():
     ink = paper()
     for left in (60, 140, 300):
         bar(ink, left)
@@ -141,7 +139,7 @@ def test_a_digit_in_low_pieces_is_one_digit():
     assert boxes(ink)[2][3] > 100
 
 
-def test_a_line_holds_together_through_faint_ink():
+def test_a_stroke_holds_together_through_faint_ink():
     ink = paper()
     bar(ink, 100)
     ink[108:114, 100:114] = 60
@@ -163,7 +161,7 @@ def test_specks_commas_full_stops_and_underlines_are_no_digits():
     assert boxes(ink) == clean
 
 
-def test_what_belongs_to_the_border_neither_is_a_digit_nor_says_how_tall_digits_are():
+def test_ink_at_the_border_is_no_digit_and_does_not_count_for_the_usual_height():
     ink = paper(480, 640)
     for left in (200, 260, 320):
         bar(ink, left, 200, 6, 40)
@@ -211,48 +209,27 @@ def test_a_curve_that_does_not_run_round_is_a_stroke():
     assert boxes(ink)[0][3] > 180
 
 
-def test_a_neighbours_stroke_in_a_digits_box_is_left_out():
+def test_a_neighbours_stroke_inside_a_digits_box_is_left_out():
     ink = paper()
     cv2.polylines(ink, [np.array([(80, 60), (230, 60), (140, 190)])], False, 255, 12)  # a 7 with a wide bar
     bar(ink, 95, 90, 14, 100)  # a 1 under it
     assert len(whole(ink)) == 2
-    for candidate in whole(ink):
-        count, *_ = cv2.connectedComponents((candidate.ink > 127).astype(np.uint8))
+    for segment in whole(ink):
+        count, *_ = cv2.connectedComponents((segment.ink > 127).astype(np.uint8))
         assert count == 2, "ink of two digits; the other label is the paper"
 
 
-def test_the_best_path_takes_what_is_surely_a_digit():
+def test_without_cutting_all_ink_stays_whole():
     ink = paper()
     cv2.circle(ink, (150, 120), 45, 255, 12)
     cv2.circle(ink, (235, 120), 45, 255, 12)
-    candidates = find_digits(ink)
-    last = max(candidate.end for candidate in candidates)
-    probabilities = np.full((len(candidates), 10), 0.1, np.float32)
-    halves = [i for i, c in enumerate(candidates) if c.cut and abs(c.box[2] - c.box[3]) < 15 and c.start * (last - c.end) == 0]
-    first = next(i for i in halves if candidates[i].start == 0)
-    second = next(i for i in halves if candidates[i].start == candidates[first].end)
-    probabilities[[first, second]] = [0.9999] + [0.0001 / 9] * 9
-    assert best_path(candidates, candidate_costs(candidates, probabilities, log_odds(probabilities))) == [first, second]
-    entire = next(i for i, c in enumerate(candidates) if (c.start, c.end) == (0, last))
-    probabilities[entire] = np.roll(probabilities[first], 3)
-    narrow = [candidate._replace(cost=0.0) for candidate in candidates]
-    assert best_path(narrow, candidate_costs(narrow, probabilities, log_odds(probabilities))) in ([entire], [first, second])
-    probabilities[[first, second]] = 0.1
-    assert best_path(narrow, candidate_costs(narrow, probabilities, log_odds(probabilities))) == [entire]
-    assert best_path([], candidate_costs([], np.zeros((0, 10), np.float32), np.zeros(0, np.float32))) == []
-
-
-def test_without_cutting_all_ink_comes_whole():
-    ink = paper()
-    cv2.circle(ink, (150, 120), 45, 255, 12)
-    cv2.circle(ink, (235, 120), 45, 255, 12)
-    (entire,) = find_digits(ink, cutting=False)
+    (entire,) = find_segments(ink, cutting=False)
     assert not entire.cut and entire.box[2] > 1.8 * entire.box[3]
-    assert len(find_digits(ink)) > 1
+    assert len(find_segments(ink)) > 1
 
 
 @pytest.mark.parametrize(("height", "is_cut"), [(9, False), (30, True)])
 def test_ink_too_small_to_be_read_is_not_cut(height, is_cut):
     ink = paper()
     cv2.polylines(ink, [np.array([(100 + 8 * i, 100 + height * (i % 2)) for i in range(20)])], False, 255, 1)
-    assert (len(find_digits(ink)) > 1) == is_cut
+    assert (len(find_segments(ink)) > 1) == is_cut

@@ -1,0 +1,567 @@
+"""Write the measured numbers into README.md and docs/, from benchmarks/results and the shipped model's card.
+
+    python benchmarks/update_docs.py           write them
+    python benchmarks/update_docs.py --check   write nothing; exit code 1 if a file would change
+
+A measured number stands in the Markdown between two comments, <!-- measured: NAME --> and <!-- end -->. NAME is one of the
+functions in BLOCKS, which returns the text between them. A result is shown only if it was measured with the shipped files: with
+the shipped model, by its SHA-256; or, where networks were trained, with the settings and the recipe of today. The results that
+are left out are printed, with the reason.
+"""
+
+import json
+import re
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from classic_networks import RECIPES
+from record import PROJECT_FOLDER, RESULTS, recipe_sha256
+
+import train_model
+from digits.cli import command_line
+from digits.common.files import atomic_write
+from digits.common.formatting import percent
+from digits.model.card import ModelCard, load_card
+from digits.model.classifier import DEFAULT_MODEL
+from digits.model.store import card_path
+
+PAGES = (PROJECT_FOLDER / "README.md", *sorted((PROJECT_FOLDER / "docs").glob("*.md")))
+BLOCK = re.compile(r"(<!-- measured: (\w+) -->)(.*?)(<!-- end -->)", re.DOTALL)
+NOT_MEASURED = "–"
+NUMBERS_SEEN_LATER = ("people", "table_rows", "cheques")  # kinds of whole_numbers.py
+OTHER_SCRIPTS = ("Greek", "Cyrillic", "Hebrew", "Arabic", "Devanagari", "Thai", "Hangul", "kana", "Chinese")
+CLASSIC_NETWORKS = {
+    "keras-example": "Keras' own MNIST example",
+    "cnn-225k": "the classic CNN: Conv32, Conv64, Dense128",
+    "cnn-122k": "a smaller one: Conv32, Conv64, Dense64",
+    "dense-118k": "two dense layers of 128 units",
+}
+KINDS = {  # of people's images in whole_numbers.py
+    "single": "single digits, used in development",
+    "numbers": "numbers, used in development",
+    "more": "single digits, about 20 more writers",
+    "people": "numbers: ledgers, boxed postcodes, score cards, mark lists",
+    "table_rows": "rows of nine table cells",
+    "cheques": "amounts on bank cheques",
+    "all single digits": "**all single digits**",
+    "all numbers": "**all numbers**",
+}
+PEERS = {  # of peers.py, with the versions that were measured
+    "ours": "this project",
+    "ppocr line": "PP-OCRv6 small (rapidocr {rapidocr}), told that the image is one text line",
+    "ppocr page": "PP-OCRv6 small (rapidocr {rapidocr}), with its own detection",
+    "tesseract": "Tesseract {tesseract}, told how many text lines, and that there are digits alone",
+    "tutorial": "the usual tutorial: resize, invert, the classic CNN",
+}
+INGREDIENTS = {
+    "all": "the default preset",
+    "two at full size": "two 3x3 convolutions before the first pooling instead of one 5x5",
+    "no augmentation": "no augmentation and no outliers",
+    "last epoch plain": "the last epoch without augmentation",
+    "no second phase": "no second phase: one cosine schedule, augmentation equally strong to the end",
+    "averaged weights": "weights averaged over about one epoch",
+}
+
+
+class Results:
+    """The results that were measured with the shipped files.
+
+    missing: what is left out, a sentence each; the methods below add to it.
+    """
+
+    def __init__(self) -> None:
+        self.card: ModelCard = load_card(card_path(DEFAULT_MODEL))
+        self.missing: dict[str, None] = {}  # a dict, because it has an order and holds a sentence once
+
+    def of_model(self, name: str, part: str | None = None) -> dict[str, Any] | None:
+        """Return the result of this name, or a part of it; None where it was not measured with the shipped model."""
+        result = self._load(name, part)
+        if result is not None and result.get("model_sha256") != (self.card.sha256 or {})[DEFAULT_MODEL.name]:
+            return self._leave_out(name, part, "was measured with another model")
+        return result
+
+    def of_recipe(self, name: str, part: str) -> dict[str, Any] | None:
+        """Return a part of the result of this name; None where its networks were not trained with today's recipe."""
+        result = self._load(name, part)
+        if result is not None and result.get("recipe_sha256") != self.recipe:
+            return self._leave_out(name, part, "was trained with another recipe")
+        return result
+
+    def of_seeds(self, preset: str) -> list[dict[str, Any]]:
+        """Return the trainings of the preset with today's settings and recipe, by seed."""
+        runs = self._load("seeds", preset) or {}
+        current = []
+        for seed, run in runs.items():
+            if run["settings"] == settings_of(preset, int(seed)) and run["recipe_sha256"] == self.recipe:
+                current.append(run)
+            else:
+                self._leave_out("seeds", f"{preset}, seed {seed}", "was trained with other settings")
+        return current
+
+    def of_ingredients(self) -> dict[str, list[dict[str, Any]]]:
+        """Return {row: its trainings}; empty where their settings and recipe are not those of the default preset today."""
+        result = self._load("ingredients")
+        settings = {name: value for name, value in settings_of("default", 42).items() if name != "SEED"}
+        if result is not None and result["settings"] != settings | dict(self.card.recipe or {}):
+            result = self._leave_out("ingredients", None, "was trained with other settings")
+        return {row: list(by_seed.values()) for row, by_seed in result["rows"].items()} if result else {}
+
+    def of_classic(self, network: str) -> list[dict[str, Any]]:
+        """Return the run of a classic network, or of ours, in each run of classic_networks.py that has it.
+
+        Each has "relative" besides: its seconds, divided by those of Keras' example in the same run.
+        """
+        found = []
+        for name in ("classic_networks", "classic_networks_earlier_run"):
+            runs = (self._load(name) or {"runs": {}})["runs"]
+            for run in runs.get(network, []):
+                ours = network not in RECIPES
+                settings = settings_of(run["settings"]["PRESET"], run["seed"]) if ours and "settings" in run else None
+                if ours and settings is not None:
+                    settings["EPOCHS"] = run["epochs"]  # a flag of this row
+                expected = settings if ours else RECIPES[network]._asdict()
+                if run.get("settings") != expected or (ours and run.get("recipe_sha256") != self.recipe):
+                    self._leave_out(name, network, "was trained with other settings")
+                else:
+                    found.append({**run, "relative": run["seconds"] / runs["keras-example"][0]["seconds"]})
+        return found
+
+    @property
+    def recipe(self) -> str:
+        """The SHA-256 of the shipped model's recipe. A test asserts that it is also the recipe of the code."""
+        return recipe_sha256(self.card.recipe or {})
+
+    def _load(self, name: str, part: str | None = None) -> dict[str, Any] | None:
+        path = RESULTS / f"{name}.json"
+        if not path.exists():
+            return self._leave_out(name, None, "is not there")
+        result = json.loads(path.read_bytes())
+        if part is not None and part not in result:
+            return self._leave_out(name, part, "is not there")
+        return result if part is None else result[part]
+
+    def _leave_out(self, name: str, part: str | None, reason: str) -> None:
+        self.missing[f"{name}.json{f', {part},' if part else ''} {reason}"] = None
+
+
+def settings_of(preset: str, seed: int) -> dict[str, Any]:
+    """Return the settings with which train_model.py trains this preset and seed today."""
+    return train_model.settings_from(train_model.parse(["--preset", preset, "--seed", str(seed)])).to_json()
+
+
+# ---- forms -----------------------------------------------------------------------------------------------------
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]], command: str) -> str:
+    """Return a Markdown table, numbers to the right; where it has no rows, a sentence that names the command."""
+    if not rows:
+        return f"\n\n*Not measured with the shipped model yet. The command: `{command}`*\n\n"
+    ruler = ["---", *["---:"] * (len(header) - 1)]
+    return "\n\n" + "".join(f"| {' | '.join(map(str, row))} |\n" for row in (header, ruler, *rows)) + "\n"
+
+
+def count(score: Mapping[str, Any], decimals: int = 2) -> str:
+    """Return a score as "9,968 / 10,000 (99.68 %)"."""
+    return f"{score['correct']:,} / {score['n']:,} ({percent(score['correct'] / score['n'], decimals)})"
+
+
+def right(score: Mapping[str, Any], decimals: int = 2) -> str:
+    """Return a score as "9,968 (99.68 %)"."""
+    return f"{score['correct']:,} ({percent(score['correct'] / score['n'], decimals)})"
+
+
+def spread(values: Sequence[float], decimals: int, unit: str = "") -> str:
+    """Return mean and standard deviation as "99.66 ± 0.02 %"; of one value, the value."""
+    deviation = f" ± {statistics.stdev(values):,.{decimals}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):,.{decimals}f}{deviation}{unit}"
+
+
+def fractions(values: Sequence[float], decimals: int) -> str:
+    """Return mean and standard deviation of fractions, 0 to 1, in percent."""
+    return spread([100 * value for value in values], decimals, " %")
+
+
+# ---- README ----------------------------------------------------------------------------------------------------
+
+
+def claim(results: Results) -> str:
+    """What the README says first."""
+    kinds = (results.of_model("whole_numbers") or {}).get("kinds", {})
+    single, others, numbers = (_total(kinds, which) for which in (("single",), ("more",), NUMBERS_SEEN_LATER))
+    if not (single and others and numbers):
+        return ""
+    return (
+        f"the program reads {single['correct']:,} of the {single['n']:,} images of single digits that it was developed with, "
+        f"{others['correct']:,} of {others['n']:,} others, and {numbers['correct']:,} of {numbers['n']:,} images of whole numbers"
+    )
+
+
+def comparison(results: Results) -> str:
+    """This project, the classic network and an OCR engine on MNIST and on people's own images."""
+    card = results.card.to_json()
+    classic = [right(run) for run in results.of_classic("cnn-225k")[:1]] or [NOT_MEASURED]
+    rows: list[Sequence[str]] = [("MNIST's test images", f"{card['test']['n']:,}", right(card["test"]), *classic, NOT_MEASURED)]
+    if runs := results.of_seeds("best"):
+        tests = [run["test"] for run in runs]
+        rows.append(
+            (f"- the same, mean of {len(runs)} seeds", f"{tests[0]['n']:,}", _mean_right(tests), NOT_MEASURED, NOT_MEASURED)
+        )
+    if robust := results.of_model("robustness"):
+        ours, cnn = (percent(robust["mean"][network], 1) for network in ("ours", "cnn-225k"))
+        rows.append(("- under 17 corruptions, mean", f"{robust['correct']['none']['n']:,}", ours, cnn, NOT_MEASURED))
+        digits = robust["correct"]["scikit-learn"]
+        ours, cnn = (percent(digits[network] / digits["n"], 1) for network in ("ours", "cnn-225k"))
+        rows.append(("the digits inside scikit-learn", f"{digits['n']:,}", ours, cnn, NOT_MEASURED))
+    people = (results.of_model("whole_numbers") or {}).get("kinds", {})
+    others = (results.of_model("peers") or {}).get("peers", {})
+    for name, kinds in {
+        "people's single digits, used in development": ("single",),
+        "people's single digits, more writers": ("more",),
+        "people's whole numbers, cheques included": NUMBERS_SEEN_LATER,
+    }.items():
+        if score := _total(people, kinds):
+            peers = [_total(others[peer]["kinds"], kinds) if peer in others else None for peer in ("tutorial", "ppocr line")]
+            rows.append((name, f"{score['n']:,}", *(right(found, 1) if found else NOT_MEASURED for found in (score, *peers))))
+    if refused := results.of_model("not_digits"):
+        every = refused["kinds"]["all"]
+        rows.append(
+            ("images without a digit, refused", f"{every['n']:,}", percent(every["refused"], 1), NOT_MEASURED, NOT_MEASURED)
+        )
+    header = ("read exactly", "n", "this project", "classic CNN", "PP-OCRv6")
+    return table(header, rows, "")
+
+
+def _total(scores: Mapping[str, Mapping[str, int]], kinds: Sequence[str]) -> dict[str, int] | None:
+    """Return {"n", "correct"} of these kinds together; None where one of them is absent."""
+    if not set(kinds) <= set(scores):
+        return None
+    return {name: sum(scores[kind][name] for kind in kinds) for name in ("n", "correct")}
+
+
+def _mean_right(scores: Sequence[Mapping[str, Any]]) -> str:
+    """Return mean and standard deviation as "9,966 ± 2 (99.66 ± 0.02 %)"."""
+    counts, shares = zip(*((score["correct"], score["correct"] / score["n"]) for score in scores), strict=True)
+    return f"{spread(counts, 0)} ({fractions(shares, 2)})"
+
+
+# ---- docs/results.md -------------------------------------------------------------------------------------------
+
+
+def networks(results: Results) -> str:
+    """All networks on MNIST."""
+    card = results.card
+    rows = [(f"as shipped: `best`, seed {card.seed}", f"{card.parameters:,}", 1, right(card.to_json()["test"]), "", "")]
+    for preset in ("best", "default", "tiny"):
+        if runs := results.of_seeds(preset):
+            test, validation = _mean_right([run["test"] for run in runs]), [run["validation"]["accuracy"] for run in runs]
+            minutes = spread([run["seconds"] / 60 for run in runs], 0)
+            name, parameters = f"preset `{preset}`", f"{runs[0]['parameters']:,}"
+            rows.append((name, parameters, len(runs), test, fractions(validation, 2), minutes))
+    for network, name in {**CLASSIC_NETWORKS, "ours, one epoch": "preset `default`, one epoch"}.items():
+        for run in results.of_classic(network)[:1]:
+            rows.append((name, f"{run['parameters']:,}", 1, right(run), "", ""))
+    header = ("network", "parameters", "seeds", "MNIST test images read", "MNIST validation", "minutes of training")
+    return table(header, rows, "python benchmarks/seeds.py")
+
+
+def training_time(results: Results) -> str:
+    """The time of a training, compared with Keras' example in the same run."""
+    names = {**CLASSIC_NETWORKS, "ours": "preset `default`", "ours, one epoch": "preset `default`, one epoch"}
+    rows = [
+        (name, run["epochs"], f"{run['seconds']:.0f}", f"{run['relative']:.2f}")
+        for network, name in names.items()
+        for run in results.of_classic(network)
+        if network != "keras-example"
+    ]
+    header = ("network", "epochs", "seconds", "relative to Keras' example in the same run")
+    return table(header, rows, "python benchmarks/classic_networks.py")
+
+
+def own_images(results: Results) -> str:
+    """The shipped model on people's own images."""
+    result, rows = results.of_model("own_digits"), []
+    if result:
+        groups = {
+            "single digits": ("part", "single"),
+            "- photographs of them": ("style of single digits", "photo"),
+            "- sevens with a bar": ("note on single digits", "barred7"),
+            "numbers of several digits, every text line and digit": ("part", "numbers"),
+            "all": ("part", "all"),
+        }
+        for name, (title, group) in groups.items():
+            present, left_out = (result[title][kind][group] for kind in ("present", "left_out"))
+            cells = [count(figures, 1) for figures in (present, left_out)]
+            rows.append((name, *cells, *(percent(figures["unsure"], 1) for figures in (present, left_out))))
+    header = ("read exactly", "this model", "writers left out", '"not sure"', '"not sure", writers left out')
+    return table(header, rows, "python benchmarks/own_digits.py FOLDER")
+
+
+def misread(results: Results) -> str:
+    """The images used in development that are misread."""
+    result = results.of_model("own_digits")
+    if result is None:
+        return ""
+    answers = [f"{failure['label']} as {failure['read']} ({failure['status']})" for failure in result["failures"]]
+    return ", ".join(answers) or "none"
+
+
+def whole_numbers(results: Results) -> str:
+    """The shipped model on people's single digits and whole numbers, by kind."""
+    kinds = (results.of_model("whole_numbers") or {}).get("kinds", {})
+    rows = []
+    for kind, name in KINDS.items():
+        if score := kinds.get(kind):
+            errors = ("unsure", "unsure_left_out", "wrong_and_ok", "wrong_and_ok_left_out")
+            rows.append((name, count(score, 1), *(f"{score[error]:,}" for error in errors)))
+    header = ("images", "read exactly", '"not sure"', "writers left out", 'misread, but "ok"', "writers left out")
+    return table(header, rows, "python benchmarks/whole_numbers.py FOLDER")
+
+
+def lengths(results: Results) -> str:
+    """The same by the number of digits."""
+    found = (results.of_model("whole_numbers") or {}).get("lengths", {})
+    rows = [(name, count(score, 1), f"{score['unsure']:,}", f"{score['wrong_and_ok']:,}") for name, score in found.items()]
+    header = ("digits in the image", "read exactly", '"not sure"', 'misread, but "ok"')
+    return table(header, rows, "python benchmarks/whole_numbers.py FOLDER")
+
+
+def composed(results: Results) -> str:
+    """Rows that are composed of MNIST's digits."""
+    rows = []
+    for name, digits in (("whole_numbers", "validation"), ("whole_numbers_final", "test")):
+        if (RESULTS / f"{name}.json").exists() and (result := results.of_model(name)):
+            for kind, score in result["composed"].items():
+                rows.append((f"{digits} digits, {kind}", count(score, 1), f"{score['unsure']:,}", f"{score['wrong_and_ok']:,}"))
+    header = ("rows of MNIST's digits", "read exactly", '"not sure"', 'misread, but "ok"')
+    return table(header, rows, "python benchmarks/whole_numbers.py")
+
+
+def peers(results: Results) -> str:
+    """Other programs on people's images, in one run."""
+    result = results.of_model("peers")
+    found, versions = (result["peers"], result["versions"]) if result else ({}, {})
+    kinds = list(dict.fromkeys(kind for reader in found.values() for kind in reader["kinds"]))
+    sizes = {kind: reader["kinds"][kind]["n"] for reader in found.values() for kind in reader["kinds"]}
+    rows = []
+    for name, sentence in PEERS.items():
+        if reader := found.get(name):
+            scores = [reader["kinds"].get(kind) for kind in kinds]
+            cells = [percent(score["correct"] / score["n"], 1) if score else NOT_MEASURED for score in scores]
+            rows.append((sentence.format_map(versions), *cells, f"{1000 * reader['seconds']:.0f} ms"))
+    header = ("read exactly", *(f"{KINDS.get(kind, kind)}: {sizes[kind]}" for kind in kinds), "processor time for an image")
+    return table(header, rows, "python benchmarks/peers.py FOLDER")
+
+
+def outliers(results: Results) -> str:
+    """How many images without a digit are refused."""
+    result, rows = results.of_model("not_digits"), []
+    if result:
+        kinds = result["kinds"]
+        for kind, score in kinds.items():
+            if kind != "all":
+                name = f"characters of another script: {kind}" if kind in OTHER_SCRIPTS else kind
+                rows.append(
+                    (name, f"{score['n']:,}", f"{score['unsure']:,}", f"{score['empty']:,}", percent(score["refused"], 1))
+                )
+        every = kinds["all"]
+        rows.append(("all", f"{every['n']:,}", f"{every['unsure']:,}", f"{every['empty']:,}", percent(every["refused"], 1)))
+    header = ("images without a digit", "n", '"not sure"', '"empty"', "refused: either of them")
+    return table(header, rows, "python benchmarks/not_digits.py")
+
+
+def ranking(results: Results) -> str:
+    """How well the score ranks digits above letters."""
+    result = results.of_model("not_digits")
+    if result is None:
+        return ""
+    prepared, straight = (result["auroc"][name] for name in ("prepared", "straight"))
+    return (
+        f"{prepared['auroc']:.4f} for {prepared['letters']} letters that are prepared from images, "
+        f"{straight['auroc']:.4f} for {straight['letters']} that are drawn directly in MNIST's form"
+    )
+
+
+def robustness(results: Results) -> str:
+    """MNIST under corruptions, and scikit-learn's digits."""
+    result, rows = results.of_model("robustness"), []
+    if result:
+        for name, score in result["correct"].items():
+            cells = [percent(score[network] / score["n"], 1) for network in ("ours", "cnn-225k")]
+            names = {"none": "no corruption", "scikit-learn": "the digits inside scikit-learn, 8x8 enlarged"}
+            rows.append((names.get(name, name), f"{score['n']:,}", *cells))
+        means = [percent(result["mean"][network], 1) for network in ("ours", "cnn-225k")]
+        rows.insert(-1, (f"**mean of the {len(rows) - 2} corruptions**", "", *(f"**{mean}**" for mean in means)))
+    header = ("corruption of MNIST's test images", "n", "this model", "the classic CNN, trained once")
+    return table(header, rows, "python benchmarks/robustness.py")
+
+
+def ingredients(results: Results) -> str:
+    """What each part of the training gives."""
+    rows = []
+    trainings = results.of_ingredients()
+    for row, name in INGREDIENTS.items():
+        if runs := trainings.get(row):
+            rows.append(
+                (
+                    name,
+                    len(runs),
+                    fractions([run["validation"] for run in runs], 2),
+                    fractions([run["corrupted"] for run in runs], 1),
+                    fractions([run["bundled"] for run in runs], 1),
+                    _own_digits(runs),
+                    fractions([run["own_digits_unsure"] for run in runs], 1),
+                )
+            )
+    header = (
+        "trained with",
+        "seeds",
+        "MNIST, validation",
+        "corruptions of it",
+        "scikit-learn's digits",
+        "people's images",
+        '"not sure"',
+    )
+    return table(header, rows, "python benchmarks/ingredients.py")
+
+
+def _own_digits(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return "399.3 ± 2.1 / 403": people's images that several trainings read."""
+    totals = [[sum(counts) for counts in zip(*run["own_digits"].values(), strict=True)] for run in runs]
+    return f"{spread([right for right, _ in totals], 1)} / {totals[0][1]:,}"
+
+
+def speed(results: Results) -> str:
+    """How fast the program is."""
+    rows = []
+    if start := results.of_model("speed", "start"):
+        ours, keras = ((f"{start[f'{of}seconds']:.2f} s, {start[f'{of}MiB']:.0f} MiB") for of in ("", "keras_"))
+        rows.append(("one image from a cold start; baseline: load the .h5 with Keras and predict", ours, keras))
+    if photos := results.of_model("speed", "photos"):
+        ours, decode = (f"{photos[name]:.0f} ms" for name in ("milliseconds", "decode_milliseconds"))
+        rows.append(("a photograph of 12 megapixels; baseline: Pillow's full decode alone", ours, decode))
+    if folder := results.of_model("speed", "folder"):
+        images = f"{folder['pictures']:,} images of 28x28 pixels, all cores"
+        rows.append((images, f"{folder['a_second']:.0f} a second, {folder['MiB']:.0f} MiB", ""))
+    if verify := results.of_model("speed", "verify"):
+        rows.append(("scoring MNIST's test images, figures included", f"{verify['seconds']:.0f} s", ""))
+    if page := results.of_model("page"):
+        rows.append(("the page: from pen down to the first answer", f"{page['first_answer_milliseconds']:.0f} ms", ""))
+        rows.append(("the page: readings a second while an eight is drawn", f"{page['readings_a_second']:.0f}", ""))
+    return table(("on two x86 cores without a GPU", "this project", "baseline"), rows, "python benchmarks/speed.py")
+
+
+def faults(results: Results) -> str:
+    """What the stress tests found."""
+    rows = []
+    if bad := results.of_model("hostile_pictures"):
+        failed = [claim for claim, holds in bad["claims"].items() if not holds]
+        found = f"failed: {', '.join(failed)}" if failed else "no traceback, none missing in the output, none over its time limit"
+        rows.append((f"{bad['pictures']:,} bad images", f"{found}; at most {bad['process_MiB']:,} MiB in a process"))
+    if fuzz := results.of_model("fuzz"):
+        files = f"{fuzz['runs']:,} files made by a fuzzer in {fuzz['minutes']:.0f} minutes"
+        rows.append((files, f"findings: {', '.join(fuzz['findings']) or 'none'}"))
+    kills = [
+        kill
+        for part in ("training", "fine-tuning", "saving")
+        if (found := results.of_recipe("kill", part))
+        for kill in found["kills"]
+    ]
+    if kills := [kill for kill in kills if kill["killed"]]:
+        survived = sum(kill["found"] in ("as before", "as after") for kill in kills)
+        rows.append(
+            (f"{len(kills)} times `kill -9` in training, fine-tuning and saving", f"{survived} times a complete model is left")
+        )
+    if people := results.of_model("ten_people"):
+        found = f"{people['answers']:,} answers; {people['lost']} lost, {people['wrong']} wrong"
+        rows.append((f"{people['people']} people at the page for {people['seconds']} seconds", found))
+    return table(("test", "result"), rows, "python stress/hostile_images.py").replace("---:", "---")
+
+
+# ---- docs/fine_tuning.md, docs/model_card.md -------------------------------------------------------------------
+
+
+def fine_tuning(results: Results) -> str:
+    """What fine-tuning gives."""
+    result, rows = results.of_model("fine_tuning"), []
+    for name, runs in (result["runs"] if result else {}).items():
+        read = {when: f"{sum(run[when] for run in runs)} / {sum(run['n'] for run in runs)}" for when in ("before", "after")}
+        changes = [
+            f"{statistics.mean(run[part]['after'] - run[part]['before'] for run in runs):+.1f}" for part in ("validation", "test")
+        ]
+        name = f"writer {name}" if re.fullmatch(r"p\d+", name) else name
+        rows.append((name, len(runs), runs[0]["learned"], read["before"], read["after"], *changes))
+    header = (
+        "handwriting",
+        "runs",
+        "images learned",
+        "read before",
+        "read after",
+        "MNIST validation, images",
+        "MNIST test, images",
+    )
+    return table(header, rows, "python benchmarks/fine_tuning.py FOLDER")
+
+
+def scores(results: Results) -> str:
+    """The scores in the shipped model's card."""
+    card = results.card.to_json()
+    test, validation = card["test"], card["validation"]
+    low, high = test["interval95"]
+    files = {name: (DEFAULT_MODEL.parent / name).stat().st_size / 1000 for name in card["sha256"]}
+    rows = [
+        ("parameters", f"{card['parameters']:,}"),
+        *((f"size of `{name}`", f"{size:,.0f} kB") for name, size in files.items()),
+        ("MNIST validation images read", count(validation)),
+        ("MNIST test images read", count(test)),
+        ("95 % interval of that (Wilson)", f"{percent(low)} to {percent(high)}"),
+        ("mean cross-entropy on the test images", f"{test['loss']:.4f}"),
+        ("expected calibration error, 15 bins", percent(test["ece"])),
+        ('test images called "not sure"', f"{test['unsure']:,}"),
+        ("temperature", f"{card['temperature']:.3f}"),
+        ("threshold of the score", f"{card['threshold']:.3f}"),
+    ]
+    return table(("the shipped model", ""), rows, "")
+
+
+BLOCKS: dict[str, Callable[[Results], str]] = {
+    function.__name__: function
+    for function in (
+        claim, comparison, networks, training_time, own_images, misread, whole_numbers, lengths, composed, peers, outliers, ranking, robustness, ingredients, speed,
+        faults, fine_tuning, scores,
+    )
+}  # fmt: skip
+
+
+# ---- the command -----------------------------------------------------------------------------------------------
+
+
+def updated(text: str, results: Results) -> str:
+    """Return a page's text with its blocks as the results are. Raises KeyError for a block that has no function."""
+    return BLOCK.sub(lambda match: f"{match[1]}{BLOCKS[match[2]](results)}{match[4]}", text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write or check the pages; print what is left out."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a file would change")
+    check = parser.parse_args(argv).check
+    results, changed = Results(), []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        new = updated(text, results)
+        if new != text:
+            changed.append(page)
+            if not check:
+                with atomic_write(page) as temporary:
+                    temporary.write_text(new, encoding="utf-8")
+    for page in changed:
+        print(f"{'differs from the results' if check else 'updated'}: {page.relative_to(PROJECT_FOLDER)}")
+    for sentence in results.missing:
+        print(f"left out: {sentence}")
+    return command_line.SOME_FAILED if check and changed else command_line.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.exit_codes(main)())

@@ -1,0 +1,285 @@
+"""Pixels -> how strongly each one is inked, whatever the paper, the light and the colours."""
+
+import functools
+
+import cv2
+import numpy as np
+
+FIT_SIDE = 64  # pixels of the longer side; the paper's light is fitted on an image reduced to this. chosen
+MOST_FITS, SAME_FIT = 8, 0.1  # fits in turn at the most; grey levels: a fit that changes by less is the last. chosen
+CROWD = 50_000  # pixels of the image, evenly taken, that tell where brightnesses crowd and how they spread. chosen
+# Standard deviations from the fit at which a pixel loses its say. 4.7 is usual, against strays, but a desk is a crowd. Chosen
+# on one photograph of own_digits, where 3 lets the desk bend the fit; the tests' pages pass with either.
+BIWEIGHT_REACH = 2.5
+MAD_TO_SIGMA = 1.4826  # the standard deviation of a normal distribution, by its median absolute deviation: 1 / 0.6745
+FAINTEST_INK = 10.0  # grey levels between ink and paper below which there is no ink. chosen
+LEAST_GRAIN = 1.0  # grey levels: standard deviation that rounding and JPEG leave at least. chosen
+NOISE_FACTOR = 5.0  # ink stands out by so many standard deviations of the paper's grain. chosen
+PAPER_NOISE = 2.5  # standard deviations of the grain up to which there is no ink at all beside a stroke ... chosen
+LEAST_INK, MOST_PAPER = 0.15, 0.3  # ... but no less and no more than these shares of the ink's contrast. chosen
+FULL_INK = 0.9  # of the ink's contrast, from which a pixel counts as fully inked. chosen
+STRONGEST = 99, 0.5  # percentile of strong pixels, and the share of its contrast above which a pixel is of the ink. chosen
+SHEET_INK = 127  # of 255, about half: what is inked more strongly may be a sheet. chosen
+LEAST_REACH = 12.0  # grey levels from the fit at which a pixel's say ends at the earliest: light is no exact quadratic. chosen
+DARKEST_LIGHT = 32.0  # grey levels added before brightnesses are compared, so that black is not infinitely dark. chosen
+SURFACE_CONTACT = 0.15  # of the image's border: what meets more of it is a shadow or a desk. A stroke meets 0.03. chosen
+SURFACE_GAP = 50  # a gap up to this part of the border's length does not interrupt what meets it. chosen
+SURFACE_LEVELS = 24  # steps in which a surface's brightness is followed, each at most 255 / 24 = 11 grey levels. chosen
+TEXTURE_SIDE = 32  # a surface's texture is what is finer than this part of the image's longer side. chosen
+SHEET_SHARE = 0.1  # of the image that a sheet on a desk covers at least. chosen
+SHEET_MARGIN = 60  # the strip along its edge that is left out is this part of its side. chosen
+SHEET_SHAPE = 0.8  # of its rectangle that a sheet fills at least, and of it that is paper; an ellipse fills 0.79. chosen
+LINE_THICKNESS = 0.012  # of the image's longer side: a printed line is no thicker. chosen
+LINE_LENGTH = 0.5  # of the image's width or height: a line is no shorter. chosen
+LINE_GAP = 0.15  # of the same: a stroke that crosses a line interrupts it for no longer. chosen
+LINE_END = 0.06  # of the same: so near the border or another line it ends. chosen
+LINE_WHOLENESS = 0.6  # of its length that must be there, else it is a row of strokes. chosen
+
+
+def find_ink(pixels: np.ndarray) -> np.ndarray:
+    """Return the ink's strength, (height, width) uint8: 0 paper, 255 fully inked, in between at a stroke's edge.
+
+    pixels: (height, width, 3) uint8 RGB. Where what differs from its surroundings is a small sheet on a desk, the ink is what
+    differs from the sheet.
+    """
+    ink = _ink_on_paper(pixels)
+    sheet = _sheet(ink)
+    if sheet is None:
+        return ink
+    x, y, width, height = cv2.boundingRect(sheet.astype(np.uint8))
+    window = np.s_[y : y + height, x : x + width]
+    alone = pixels[window].copy()
+    alone[~sheet[window]] = np.median(alone[sheet[window]], axis=0)
+    written = np.zeros_like(ink)
+    written[window] = _ink_on_paper(alone) * sheet[window]
+    return written if written.any() else ink  # else it is no sheet but a bar, or a one written with a brush
+
+
+def _sheet(ink):
+    """Return the mask, (height, width) bool, of a large filled rectangle that lies free in the ink, or None without one."""
+    contours, _ = cv2.findContours((ink > SHEET_INK).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    largest = max(contours, key=cv2.contourArea, default=None)
+    if largest is None or cv2.contourArea(largest) < SHEET_SHARE * ink.size:
+        return None
+    x, y, width, height = cv2.boundingRect(largest)
+    _, sides, _ = cv2.minAreaRect(largest)
+    lies_free = 0 < x and 0 < y and x + width < ink.shape[1] and y + height < ink.shape[0]
+    if not lies_free or cv2.contourArea(largest) < SHEET_SHAPE * sides[0] * sides[1]:
+        return None
+    inside = cv2.drawContours(np.zeros(ink.shape, np.uint8), [largest], -1, 1, cv2.FILLED)
+    if (ink[inside > 0] > SHEET_INK).mean() < SHEET_SHAPE:
+        return None
+    margin = 2 * (max(width, height) // SHEET_MARGIN) + 3
+    return cv2.erode(inside, np.ones((margin, margin), np.uint8)) > 0
+
+
+def _ink_on_paper(pixels):
+    """Return the ink's strength as find_ink does, where most of the image is paper.
+
+    The paper's brightness is fitted without any filter, which would have to be wider than a stroke. Ink is what differs from
+    it to one side, the darker or the lighter, so dark and light ink are treated alike. Printed lines, the desk and shadows
+    differ, too; they are told from ink by their shape and because they reach the image's border.
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    paper = _paper_brightness(grey)
+    for with_surfaces in (True, False):  # where no ink is left, what seemed a surface is a digit cut out tightly
+        both = [_stands_out(grey, paper, sign, with_surfaces) for sign in (-1, 1)]
+        # The third power: few strong pixels count for more than many weak ones.
+        strength, noise = max(both, key=lambda found: np.vdot(found[0], found[0] * found[0]))
+        strong = strength[strength > np.maximum(FAINTEST_INK, NOISE_FACTOR * noise)]
+        if strong.size:
+            break
+    else:
+        return np.zeros(grey.shape, np.uint8)
+    # Of several things that differ from the paper, such as a grey patch under the writing, ink is the strongest.
+    percentile, share = STRONGEST
+    contrast = np.median(strong[strong > share * np.percentile(strong, percentile)])
+    none, full = np.clip(PAPER_NOISE * noise, LEAST_INK * contrast, MOST_PAPER * contrast), FULL_INK * contrast
+    return (np.clip((strength - none) / (full - none), 0, 1) * 255).astype(np.uint8)
+
+
+def _stands_out(grey, paper, sign, with_surfaces):
+    """Return (strength, noise): how far each pixel is beyond its paper, and the paper's grain, in grey levels.
+
+    grey, paper: (height, width) float32, brightnesses. sign: -1 for dark ink, 1 for light ink. with_surfaces: what is no ink
+    but another surface, such as a desk, counts as paper of its own. Both results are (height, width) float32, as they would
+    be in the image's usual light, for the same ink differs less from the same paper where less light falls on both.
+    """
+    beyond = sign * (grey - paper)
+    # Ink differs from the paper to one side, and another surface perhaps to the other: the smaller spread is the grain's.
+    noise = max(min(_spread(beyond), _spread(beyond[beyond <= 0])), LEAST_GRAIN)
+    threshold = max(FAINTEST_INK, NOISE_FACTOR * noise)
+    beyond[_printed_lines(beyond > threshold)] = 0
+    surface = _surfaces(beyond, threshold) if with_surfaces else np.zeros_like(beyond)
+    strength = np.maximum(beyond - surface, 0)
+    covered = surface > threshold
+    if covered.any():
+        texture = _spread((grey - cv2.blur(grey, [max(grey.shape) // TEXTURE_SIDE + 1] * 2))[covered])
+        strength[covered & (strength < NOISE_FACTOR * texture)] = 0
+    light = np.maximum(paper + sign * surface, 0) + DARKEST_LIGHT
+    in_usual_light = np.median(_some(light)) / light
+    return strength * in_usual_light, noise * in_usual_light
+
+
+def _printed_lines(inked):
+    """Return the mask, (height, width) bool, of the ruled lines, grids and borders of form cells in an inked one like it.
+
+    A line is thin, straight and longer than a stroke; unlike a stroke, it runs from border to border, or to other lines.
+    What stands up from it, in runs longer than the line is thick, is a stroke that crosses it, and stays whole. In the same
+    way staves are removed from printed music.
+    """
+    thickest = round(LINE_THICKNESS * max(inked.shape))
+    if thickest == 0 or not inked.any():  # in a miniature, strokes are as thin as lines
+        return np.zeros(inked.shape, bool)
+    inked = inked.astype(np.uint8)
+    level, upright = _level_lines(inked, thickest), [line.T for line in _level_lines(inked.T.copy(), thickest)]
+    level, upright = (
+        [line for line in level if _ends_well(line, upright)],
+        [line for line in upright if _ends_well(line.T, [other.T for other in level])],
+    )
+    nothing = np.zeros(inked.shape, np.uint8)
+    across, down = np.max([nothing, *level], axis=0), np.max([nothing, *upright], axis=0)
+    reach = 2 * thickest + 1  # where lines meet, each stands up from the other
+    meetings = cv2.dilate(across, np.ones((1, reach), np.uint8)) & cv2.dilate(down, np.ones((reach, 1), np.uint8))
+    lines = across | down | cv2.dilate(meetings, np.ones((3, 3), np.uint8))  # and the corners, which blur rounds
+    strokes = cv2.morphologyEx(inked & ~lines, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    if not lines.any() or (len(level) + len(upright) == 1 and not strokes.any()):
+        return nothing > 0  # a single line and nothing else is a one, cut out tightly
+    # A line's soft edge goes with it, a stroke's soft edge stays.
+    soft = cv2.dilate(lines, np.ones((5, 5), np.uint8)) & ~cv2.dilate(strokes, np.ones((3, 3), np.uint8))
+    return soft > 0
+
+
+def _ends_well(line, others):
+    """Return whether a level line begins and ends at the image's border or at one of the others, which are upright.
+
+    line, others: masks, (height, width) uint8.
+    """
+    height, width = line.shape
+    columns = np.flatnonzero(line.any(axis=0))
+    reach = round(LINE_END * width)
+    for column, is_border in ((columns[0], columns[0] <= reach), (columns[-1], columns[-1] >= width - 1 - reach)):
+        row = int(np.flatnonzero(line[:, column]).mean())
+        near = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
+        if not is_border and not any(other[near].any() for other in others):
+            return False
+    return True
+
+
+def _level_lines(inked, thickest):
+    """Return the masks, [(height, width) uint8 of 0 and 1], of what may be level lines in inked, a mask like them.
+
+    thickest: pixels, 1 or more.
+    """
+    standing = cv2.morphologyEx(inked, cv2.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8))
+    flat = cv2.morphologyEx(inked & ~standing, cv2.MORPH_OPEN, np.ones((1, 2 * thickest), np.uint8))
+    width = inked.shape[1]
+    joined = cv2.dilate(flat, np.ones((1, round(LINE_GAP * width) | 1), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    lines = []
+    for label in np.flatnonzero(stats[:, cv2.CC_STAT_WIDTH] >= LINE_LENGTH * width):
+        line = flat * (labels == label)
+        thickness = line.sum(axis=0)
+        thickness = thickness[thickness > 0]
+        if label > 0 and len(thickness) >= LINE_WHOLENESS * stats[label, cv2.CC_STAT_WIDTH]:
+            # A line is as thick everywhere: where it is more than twice as thick, a stroke runs along it or crosses it.
+            thicker = np.ones((2 * int(np.median(thickness)) + 1, 1), np.uint8)
+            lines.append(line & ~cv2.morphologyEx(inked, cv2.MORPH_OPEN, thicker))
+    return [line for line in lines if line.any()]
+
+
+def _spread(values):
+    """Return the standard deviation of values around 0, estimated from their median size, so that strays don't count."""
+    if values.size == 0:
+        return 0.0
+    some = _some(values)
+    middle = some.size // 2
+    return MAD_TO_SIGMA * float(np.partition(np.abs(some), middle)[middle])
+
+
+def _some(values):
+    """Return (N,) of the values, evenly taken: about as many as CROWD says, all of them where there are fewer."""
+    return values.ravel()[:: max(values.size // CROWD, 1)]
+
+
+def _surfaces(beyond, threshold):
+    """Return how far another surface than the paper lies beyond it, (height, width) float32, 0 where there is none.
+
+    beyond: (height, width) float32, grey levels beyond the paper. threshold: grey levels. A shadow or a desk reaches in from
+    the border and is wide there, however hard or soft its edge. Its brightness is found by morphological reconstruction from
+    the border (Vincent 1993), which fills what is enclosed, the ink on the surface, whatever the width of a stroke.
+    """
+    indices = np.arange(beyond.size).reshape(beyond.shape)
+    ring = np.concatenate([indices[0], indices[1:, -1], indices[-1, -2::-1], indices[-2:0:-1, 0]])  # once round the border
+    seeds = ring[_long_runs(beyond.flat[ring] > threshold, SURFACE_CONTACT * ring.size)]
+    surface = np.zeros(beyond.shape, np.float32)
+    if seeds.size == 0:
+        return surface
+
+    # Like falling water: each level uncovers what can be reached from the border without going below that level.
+    levels = np.linspace(beyond.flat[seeds].max(), threshold / 2, SURFACE_LEVELS + 1)
+    for above, level in zip(levels[:-1], levels[1:], strict=True):
+        count, labels = cv2.connectedComponents((beyond >= level).astype(np.uint8), connectivity=4)
+        connected = np.zeros(count, bool)
+        connected[labels.flat[seeds]] = True
+        connected[0] = False  # the label of what lies below
+        surface[connected[labels] & (surface == 0)] = above
+    return surface
+
+
+def _long_runs(values, shortest):
+    """Return the bool values round a closed line, (N,), with only those runs of True left that are at least so long."""
+    if values.all() or not values.any():
+        return values
+    start = int(np.argmin(values))  # a False, so that no run goes on from the end to the start
+    turned = np.roll(values, -start).astype(np.uint8)
+    turned = cv2.morphologyEx(turned[None], cv2.MORPH_CLOSE, np.ones((1, max(values.size // SURFACE_GAP, 1)), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(turned)
+    kept = stats[:, cv2.CC_STAT_AREA] >= shortest
+    kept[0] = False
+    return np.roll(kept[labels[0]], start)
+
+
+def _paper_brightness(grey):
+    """Return the paper's brightness under the ink, (height, width) float32, in grey levels.
+
+    grey: (height, width) float32, 0 to 255. From the brightness at which most pixels crowd, a quadratic surface is fitted by
+    iteratively reweighted least squares (Tukey's biweight, Beaton and Tukey 1974): what is far from it, such as ink, a desk
+    or a shadow, loses its say.
+    """
+    height, width = grey.shape
+    reduction = min(1.0, FIT_SIDE / max(height, width))
+    size = (max(1, round(width * reduction)), max(1, round(height * reduction)))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    terms = _quadratic_terms(*size)
+    values = small.ravel()
+    surface = np.full_like(values, _where_values_crowd(values))
+    for _ in range(MOST_FITS):
+        earlier, difference = surface, values - surface
+        reach = max(BIWEIGHT_REACH * _spread(difference), LEAST_REACH)
+        weights = np.clip(1 - (difference / reach) ** 2, 0, None) ** 2
+        weighted = terms * weights[:, None]
+        # The normal equations, solved by least squares: of an image one pixel wide, they determine not all terms.
+        surface = terms @ np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
+        if np.abs(surface - earlier).max() < SAME_FIT:
+            break
+
+    surface = surface.reshape(small.shape).astype(np.float32)
+    paper = cv2.resize(surface, (width, height), interpolation=cv2.INTER_CUBIC)
+    # Thin lines darkened the reduction evenly; in the full image the paper is where the pixels crowd.
+    return paper + _where_values_crowd(_some(grey - paper))
+
+
+@functools.lru_cache(maxsize=8)
+def _quadratic_terms(width, height):
+    """Return 1, x, y, x², xy and y² at each pixel, (height * width, 6) float; x and y go from -1 to 1."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+
+
+def _where_values_crowd(values):
+    """Return the middle of the narrowest range that holds half of the values, (N,), N at least 1 (Rousseeuw 1984)."""
+    ordered = np.sort(values)
+    half = len(ordered) // 2
+    start = int(np.argmin(ordered[half:] - ordered[: len(ordered) - half]))
+    return (ordered[start] + ordered[start + half]) / 2

@@ -1,0 +1,87 @@
+"""The state of a training in one file, from which an interrupted one goes on to the same weights, byte for byte."""
+
+import io
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digits.common.errors import UserError
+from digits.common.files import SAFE_ZIP_COMPRESSIONS, atomic_write
+from digits.model.card import EpochRecord
+from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
+
+START_AGAIN = "Start from the beginning: the same command without --resume."
+
+
+class Checkpoint:
+    """All that a training needs to go on: variables, settings and history after its last complete epoch.
+
+    folder: need not exist yet. settings: all that decides what is learned, by name, as JSON can hold it; a training with
+    other settings can't be resumed.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.path = folder / "state.npz"
+        # Through JSON and back, so that they compare equal with those that are read again: a tuple becomes a list.
+        self.settings: dict[str, Any] = json.loads(json.dumps(settings))
+
+    def save(self, model: keras.Model, history: Sequence[EpochRecord]) -> None:
+        """Write the state of the compiled model, its optimizer and its random generators, and the history so far.
+
+        Raises UserError where it can't be written; the checkpoint before it then stays.
+        """
+        variables = {str(i): keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_variables(model))}
+        records = json.dumps([record.to_json() for record in history])
+        archive = io.BytesIO()  # in memory: NumPy 2.0 prints a traceback where the disk is full before the archive's end
+        np.savez(archive, settings=json.dumps(self.settings), history=records, **variables)
+        with atomic_write(self.path) as temporary:
+            temporary.write_bytes(archive.getbuffer())
+
+    def restore(self, model: keras.Model) -> list[EpochRecord]:
+        """Bring the compiled model to the saved state and return the history so far.
+
+        Raises UserError where there is no checkpoint, a damaged one, or one of other settings or of another network.
+        """
+        if not self.path.exists():
+            raise UserError(f"There is nothing to resume: no {self.path}.\nExpected an interrupted training. {START_AGAIN}")
+        try:
+            settings, history, values = _load(self.path)
+        except Exception as error:  # a damaged archive fails in many ways
+            raise UserError(f"{self.path} can't be read: {error or type(error).__name__}.\n{START_AGAIN}") from error
+        differing = sorted(name for name in self.settings | settings if self.settings.get(name) != settings.get(name))
+        if differing:
+            raise UserError(
+                "The interrupted training had other settings:\n"
+                + "".join(f"  {name}: {settings.get(name)}, now {self.settings.get(name)}\n" for name in differing)
+                + f"Expected the same ones. {START_AGAIN}"
+            )
+        variables = _variables(model)
+        if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+            raise UserError(f"{self.path} holds another network.\nExpected the one that these settings build. {START_AGAIN}")
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return history
+
+    def remove(self) -> None:
+        """Delete the checkpoint and its folder, where there are any."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _load(path: Path) -> tuple[dict[str, Any], list[EpochRecord], list[np.ndarray]]:
+    """Return (settings, history, values of the variables) of a checkpoint. A damaged one raises one of many errors."""
+    with np.load(path, allow_pickle=False) as state:
+        if any(member.compress_type not in SAFE_ZIP_COMPRESSIONS for member in state.zip.infolist()):
+            raise ValueError("it is compressed as NumPy never does")
+        settings = dict(json.loads(str(state["settings"])))
+        history = [EpochRecord.from_json(record) for record in json.loads(str(state["history"]))]
+        return settings, history, [state[str(i)] for i in range(len(state.files) - 2)]
+
+
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    """Return everything that changes while a compiled model learns, the states of its random generators included."""
+    return model.variables + model.optimizer.variables

@@ -1,0 +1,121 @@
+"""The recipe of a training: the constants that decide, beside the settings, what is learned.
+
+Cards, checkpoints and benchmarks/results hold it. So the names below stay as they are, also where the constants are renamed
+or moved.
+"""
+
+from typing import Any
+
+from digits.augmentation import augment, corruptions, letterforms, outliers
+from digits.training import batches, fine_tuning, optimizer, schedule
+
+
+def training_recipe() -> dict[str, Any]:
+    """Return the constants of a training as they are now: numbers, ranges and probabilities by name."""
+    return {
+        "augmentation.ROTATION": augment.MAX_ROTATION,
+        "augmentation.SHEAR": augment.MAX_SHEAR,
+        "augmentation.SCALE": augment.MAX_LOG_SCALE,
+        "augmentation.SHIFT": augment.MAX_SHIFT,
+        "augmentation.STRONG_SHARE": augment.STRONG_PROBABILITY,
+        "augmentation.STRONG": augment.STRONG_FACTOR,
+        "augmentation.ELASTIC": augment.ELASTIC_STD,
+        "augmentation.THICKER": augment.MAX_DILATION,
+        "augmentation.THINNER": augment.MAX_EROSION,
+        "letterforms.SHARE": letterforms.CHANGED_FRACTION,
+        "letterforms.INKED": letterforms.ROW_INK_LEVEL,
+        "letterforms.SUPERSAMPLING": letterforms.STROKE_SUPERSAMPLING,
+        "letterforms.PEN_WIDTH": letterforms.PEN_WIDTH,
+        "letterforms.WIDEST_STEM": letterforms.MAX_STEM_WIDTH,
+        "letterforms.PLAIN_STEM": letterforms.MAX_PLAIN_ROW,
+        "letterforms.STEEPEST_SLANT": letterforms.MAX_STEM_SLANT,
+        "letterforms.BAR_PLACE": letterforms.BAR_POSITION,
+        "letterforms.BAR_REACH": letterforms.BAR_REACH,
+        "letterforms.BAR_SLOPE": letterforms.BAR_SLOPE,
+        "letterforms.BAR_TILT": letterforms.BAR_TILT,
+        "letterforms.HOOK_LENGTH": letterforms.HOOK_LENGTH,
+        "letterforms.HOOK_ANGLE": letterforms.HOOK_ANGLE,
+        "letterforms.BASED_SHARE": letterforms.BASE_PROBABILITY,
+        "letterforms.BASE_REACH": letterforms.BASE_REACH,
+        "letterforms.TOP_WIDTH": letterforms.TOP_WIDTH,
+        "letterforms.RIGHT_UPRIGHT": letterforms.RIGHT_UPRIGHT,
+        "letterforms.CURL_LENGTH": letterforms.TAIL_LENGTH,
+        "letterforms.CURL_RISE": letterforms.TAIL_RISE,
+        "disturbances.NODES": corruptions.FIELD_NODES,
+        "disturbances.TEXTURE": corruptions.PENCIL_TEXTURE,
+        "disturbances.BLUR": corruptions.BLUR_STD,
+        "disturbances.MOTION": corruptions.MOTION_BLUR_REACH,
+        "disturbances.COARSE_SIDE": corruptions.LOW_RESOLUTION,
+        "disturbances.PAPER": corruptions.PAPER_LEVEL,
+        "disturbances.CONTRAST": corruptions.INK_CONTRAST,
+        "disturbances.BAND_WIDTH": corruptions.BAND_HALF_WIDTH,
+        "disturbances.LINE_WIDTH": corruptions.LINE_WIDTH,
+        "disturbances.NEIGHBOUR_DISTANCE": corruptions.NEIGHBOUR_DISTANCE,
+        "disturbances.BLOTS": corruptions.BLOT_THRESHOLD,
+        "disturbances.SCATTER": corruptions.MAX_SCATTER,
+        "disturbances.PHOTONS": corruptions.PHOTONS,
+        "disturbances.GAUSSIAN_NOISE": corruptions.GAUSSIAN_NOISE_STD,
+        "disturbances.IMPULSE_NOISE": corruptions.IMPULSE_NOISE_RATE,
+        "disturbances.DISTURBANCES": _by_name(
+            corruptions.CORRUPTION_PROBABILITIES,
+            {
+                "pencil": corruptions.pencil,
+                "neighbours": corruptions.neighbours,
+                "stray_lines": corruptions.stray_lines,
+                "blots": corruptions.blots,
+                "background": corruptions.background,
+                "band": corruptions.band_or_stripes,
+                "coarse": corruptions.low_resolution,
+                "blur": corruptions.blur,
+                "scatter": corruptions.glass_blur,
+                "noise": corruptions.noise,
+            },
+        ),
+        "not_digits.NOT_A_DIGIT": outliers.OUTLIER_LABEL,
+        "not_digits.CANVAS": outliers.CANVAS_SIZE,
+        "not_digits.STROKE_WIDTH": outliers.STROKE_WIDTH,
+        "not_digits.JITTER": outliers.POINT_JITTER_STD,
+        "not_digits.SLANT": outliers.SLANT_STD,
+        "not_digits.SIDEWAYS": outliers.DIGITS_TO_ROTATE_90,
+        "not_digits.UPSIDE_DOWN": outliers.DIGITS_TO_ROTATE_180,
+        "not_digits.ATTEMPTS": outliers.MAX_ATTEMPTS,
+        "not_digits.KINDS": _by_name(
+            outliers.OUTLIER_PROBABILITIES,
+            {
+                "sign": outliers.sign,
+                "invented": outliers.invented_character,
+                "scribble": outliers.scribble,
+                "turned_digit": outliers.rotated_digit,
+                "two_digits": outliers.two_digits,
+                "blob": outliers.blob,
+                "texture": outliers.texture,
+            },
+        ),
+        "muon.UPDATE_SIZE": optimizer.UPDATE_RMS,
+        "training.WARM_UP": schedule.WARM_UP_FRACTION,
+        "training.FIRST_RATE": schedule.INITIAL_RATE_FRACTION,
+        "training.SECOND_PHASE_SHARE": schedule.SECOND_PHASE_FRACTION,
+        "training.SECOND_PHASE_PROBABILITY_SCALE": batches.SECOND_PHASE_PROBABILITY_SCALE,
+        "training.SECOND_PHASE_RATE": schedule.SECOND_PHASE_RATE_FRACTION,
+        "training.NOT_DIGITS": batches.OUTLIERS_PER_DIGIT,
+        "training.CHUNK": batches.AUGMENTATION_CHUNK_SIZE,
+    }
+
+
+def fine_tuning_recipe() -> dict[str, Any]:
+    """Return the constants of a fine-tuning, which come on top of those of the training."""
+    return {
+        "fine_tuning.NOT_DIGITS": batches.OUTLIERS_PER_DIGIT,
+        "fine_tuning.ROUNDS": fine_tuning.ROUNDS,
+        "fine_tuning.STEPS": fine_tuning.STEPS_PER_ROUND,
+        "fine_tuning.BATCH_SIZE": fine_tuning.ROUND_BATCH_SIZE,
+        "fine_tuning.OWN_SHARE": fine_tuning.OWN_IMAGES_FRACTION,
+        "fine_tuning.LEARNING_RATE": fine_tuning.PEAK_LEARNING_RATE,
+        "fine_tuning.WARM_UP": fine_tuning.RATE_RISE_FRACTION,
+        "fine_tuning.SHARES": fine_tuning.INTERPOLATION_ALPHAS,
+    }
+
+
+def _by_name(probabilities: dict[Any, float], names: dict[str, Any]) -> dict[str, float]:
+    """Return {name: probability}. probabilities: by function. names: the function of each; one without probability is left out."""
+    return {name: probabilities[function] for name, function in names.items() if function in probabilities}

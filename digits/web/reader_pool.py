@@ -1,0 +1,41 @@
+"""Readers that all requests to the server share."""
+
+import io
+import os
+import queue
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+
+from digits.common.config import CORES
+from digits.model.classifier import DEFAULT_MODEL
+from digits.reading.reader import Reader
+from digits.reading.results import Reading
+
+
+class ReaderPool:
+    """One Reader and one thread for each core: two threads must not use one Reader, and more of them would only take memory.
+
+    model_path: as in Reader. Raises UserError where the model can't be used.
+    """
+
+    def __init__(self, model_path: str | os.PathLike = DEFAULT_MODEL) -> None:
+        first = Reader(model_path)
+        self.model_path = first.classifier.model_path
+        others = [Reader(self.model_path, first.classifier.card) for _ in range(CORES - 1)]
+        self._threads = ThreadPoolExecutor(CORES)
+        self._idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+        for reader in (first, *others):
+            self._idle.put(reader)
+        cv2.setNumThreads(1)  # the readers keep all cores busy already
+
+    def read(self, data: bytes) -> Reading:
+        """Return what is written in an image, the content of its file. Waits for its turn; the first to come is read first."""
+        return self._threads.submit(self._read, data).result()
+
+    def _read(self, data: bytes) -> Reading:
+        reader = self._idle.get()  # there is one for each thread, so this does not wait
+        try:
+            return reader.read(io.BytesIO(data))
+        finally:
+            self._idle.put(reader)

@@ -1,0 +1,88 @@
+"""What the server answers, as JSON: docs/json_and_http.md describes it for other programs."""
+
+import base64
+
+import cv2
+import numpy as np
+from pydantic import BaseModel
+
+from digits.reading.results import Box, Digit, Mark, Reading, Status
+
+
+class Message(BaseModel):
+    """The answer to /keep, and to every request that is refused."""
+
+    message: str
+
+
+class DigitResponse(BaseModel):
+    """One digit that was read."""
+
+    digit: int
+    confidence: float  # 0 to 1
+    box: Box  # x, y, width, height, in pixels of the upright image
+    probabilities: list[float]  # of 0 to 9
+    crop: str  # base64 of 28 x 28 grey levels, white on black, row by row
+
+    @classmethod
+    def from_digit(cls, digit: Digit) -> "DigitResponse":
+        """Return the response for a digit."""
+        return cls(
+            digit=digit.digit,
+            confidence=digit.confidence,
+            box=digit.box,
+            probabilities=[round(float(probability), 4) for probability in digit.probabilities],
+            crop=base64.b64encode(digit.crop.tobytes()).decode(),
+        )
+
+
+class MarkResponse(BaseModel):
+    """One mark that was read."""
+
+    mark: str  # . , - / or :
+    row: int  # of its text line, from 0
+    after: int  # the number of digits before it in that text line
+    confidence: float  # 0 to 1
+    box: Box  # x, y, width, height, in pixels of the upright image
+
+    @classmethod
+    def from_mark(cls, mark: Mark) -> "MarkResponse":
+        """Return the response for a mark."""
+        return cls(**vars(mark))
+
+
+class Preview(BaseModel):
+    """The image as the program saw it: a browser can't show every format, nor turns every photograph upright."""
+
+    png: str  # base64 of a PNG file, at most 300 pixels a side
+    width: int  # of the full image, in pixels: the scale of the boxes
+
+
+class ReadResponse(BaseModel):
+    """The answer to /read. preview is left out where it was not asked for, or the image can't be read."""
+
+    status: Status
+    text: str
+    message: str
+    digits: list[DigitResponse]
+    marks: list[MarkResponse]
+    preview: Preview | None = None
+
+    @classmethod
+    def from_reading(cls, reading: Reading, with_preview: bool) -> "ReadResponse":
+        """Return the response for a reading."""
+        response = cls(
+            status=reading.status,
+            text=reading.text,
+            message=reading.message,
+            digits=[DigitResponse.from_digit(digit) for digit in reading.digits],
+            marks=[MarkResponse.from_mark(mark) for mark in reading.marks],
+        )
+        if with_preview and reading.thumbnail is not None:
+            response.preview = Preview(png=base64.b64encode(encode_png(reading.thumbnail)).decode(), width=reading.width)
+        return response
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Return pixels, (height, width, 3) uint8 RGB, as the content of a PNG file."""
+    return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()

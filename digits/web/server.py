@@ -1,0 +1,155 @@
+"""The page's server: images that a browser sends -> the reader -> JSON; and the page itself.
+
+It reads with the Reader that the scripts use. Only /keep writes to the disk. A request that is refused is answered with its
+status code and {"message": a sentence for the page}.
+"""
+
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
+
+from digits.common.config import CUSTOM_DIGITS_DIR, PROJECT
+from digits.common.errors import UserError
+from digits.data.kept_images import keep_image
+from digits.reading.image import load_image
+from digits.web.examples import find_example, list_examples
+from digits.web.reader_pool import ReaderPool
+from digits.web.responses import Message, ReadResponse, encode_png
+
+logger = logging.getLogger(__name__)
+
+PAGE_DIR = Path(__file__).parent / "page"
+MAX_BODY_BYTES = 25_000_000  # of an image that is sent: twice the 12 million of a phone's largest photographs
+SECURITY_HEADERS = {
+    # With this policy the browser itself prevents that the page loads anything from elsewhere or sends anything there.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(readers: ReaderPool, folder: Path = CUSTOM_DIGITS_DIR) -> FastAPI:
+    """Return the web application. folder: of the examples and of the images that are kept."""
+    app = FastAPI(openapi_url=None)  # FastAPI's page about it would load scripts from another host
+    app.middleware("http")(guard)
+    app.exception_handler(StarletteHTTPException)(answer_refusal)
+    app.exception_handler(RequestValidationError)(answer_wrong_parameters)
+    app.exception_handler(ClientDisconnect)(answer_disconnected)
+
+    # FastAPI runs what is not async in threads of its own, so that the event loop stays free to answer others.
+
+    @app.post("/read", response_model_exclude_none=True)
+    def read(image: Annotated[bytes, Depends(image_in_body)], preview: bool = False) -> ReadResponse:
+        """Read the image; preview: send it back, too, upright and small."""
+        return ReadResponse.from_reading(readers.read(image), preview)
+
+    @app.post("/keep")
+    def keep(image: Annotated[bytes, Depends(image_in_body)], label: str, suffix: str) -> Message:
+        """Keep the image under this label."""
+        if readers.read(image).status == "error":
+            raise HTTPException(415, "This is not an image that can be read, so it was not kept.")
+        try:
+            path = keep_image(image, suffix, label, folder)
+        except UserError as error:
+            raise HTTPException(400, str(error)) from None
+        return Message(message=f"Kept as {path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path}.")
+
+    @app.get("/examples")
+    def examples() -> list[str]:
+        """Return the names of the images in the folder."""
+        return list_examples(folder)
+
+    def path_of_example(name: str) -> Path:
+        if path := find_example(folder, name):
+            return path
+        raise HTTPException(404, "There is no such example.")
+
+    @app.get("/examples/{name:path}")
+    def example(path: Annotated[Path, Depends(path_of_example)]) -> FileResponse:
+        """Return the file of one of them."""
+        return FileResponse(path, media_type="application/octet-stream")
+
+    @app.get("/thumbnails/{name:path}")
+    def thumbnail(path: Annotated[Path, Depends(path_of_example)]) -> Response:
+        """Return one of them small and upright, as PNG, whatever its format."""
+        try:
+            image = load_image(path)
+        except UserError as error:
+            raise HTTPException(415, str(error)) from None
+        return Response(encode_png(image.thumbnail()), media_type="image/png")
+
+    app.mount("/", StaticFiles(directory=PAGE_DIR, html=True))
+    return app
+
+
+async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuse requests from other sites, and give every answer the security headers, also after an error of our own."""
+    response: Response
+    try:
+        check_origin(request)
+        response = await call_next(request)
+    except HTTPException as refusal:
+        response = await answer_refusal(request, refusal)
+    except Exception:
+        logger.exception("%s %s failed", request.method, request.url.path)
+        response = JSONResponse({"message": "The program has an error; its terminal shows which."}, 500)
+    response.headers.update(SECURITY_HEADERS)
+    return response
+
+
+def check_origin(request: Request) -> None:
+    """Raise HTTPException for a request that another site makes through a visitor's browser.
+
+    Another site can make a browser send something here, but not under this page's origin. A name that it lets point to this
+    machine (DNS rebinding) is neither an address in numbers nor localhost.
+    """
+    host = request.url.hostname or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if host != "localhost":
+            raise HTTPException(421, "This page is reached by its address in numbers, or as localhost.") from None
+    own_origin = f"{request.url.scheme}://{request.url.netloc}"
+    if request.method not in ("GET", "HEAD") and request.headers.get("origin") != own_origin:
+        raise HTTPException(403, "Only the page itself may send images here.")
+
+
+async def image_in_body(request: Request) -> bytes:
+    """Return the request's body. Raises HTTPException as soon as it is too large, whatever its header says."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"This file is too large: at most {MAX_BODY_BYTES // 10**6} million bytes are read.")
+    if not body:
+        raise HTTPException(400, "There was no image in this request.")
+    return bytes(body)
+
+
+async def answer_refusal(request: Request, refusal: StarletteHTTPException) -> Response:
+    """Return the answer to a request that was refused, by us or by FastAPI."""
+    return JSONResponse({"message": refusal.detail}, refusal.status_code, refusal.headers)
+
+
+async def answer_wrong_parameters(request: Request, error: RequestValidationError) -> Response:
+    """Return the answer to a request with a parameter that is missing or wrong."""
+    problems = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
+    return JSONResponse({"message": "; ".join(problems)}, 422)
+
+
+async def answer_disconnected(request: Request, error: ClientDisconnect) -> Response:
+    """Return something to a client that went away in the middle of its request. Nobody receives it."""
+    return Response(status_code=400)

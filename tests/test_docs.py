@@ -1,0 +1,204 @@
+"""README.md and docs/: their commands and code run as written, their links work, their numbers are those that were measured."""
+
+import importlib
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT
+
+PAGES = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md", "custom_digits/README.md")]
+PAGES += sorted((PROJECT / "docs").glob("*.md"))
+TEXTS = {path.relative_to(PROJECT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
+# These install, train, test or wait for Ctrl-C. .ci/run runs the README's two for a fresh machine.
+LONG = ("git clone", "python3 -m venv", "python -m pytest", "python train_model.py", "python draw_digits.py", "ruff")
+SLOW = ("python verify_all_digits.py",)  # seconds, with their figures
+# A number with one of these units is a measurement.
+MEASURED = re.compile(r"\d[\d.,]* ?(%|ms|seconds|minutes|hours|MiB|kB|GB)(?=[\s,.;:)|]|$)|\d ± \d|\d / \d")
+# What looks like a measurement, and is none: a limit or a definition in the code.
+DEFINED = ("at most 0.1 % fewer", "at most 0.1 % of", "95 %")
+
+
+def blocks(language):
+    """Return [(page, block)] of the code blocks in a language."""
+    return [
+        (page, block) for page, text in TEXTS.items() for block in re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+    ]
+
+
+COMMANDS = list(dict.fromkeys(line.split("  #")[0].strip() for _, block in blocks("bash") for line in block.splitlines()))
+QUICK = [
+    pytest.param(command, marks=pytest.mark.slow) if command.startswith(SLOW) else command
+    for command in COMMANDS
+    if command and not command.startswith(LONG)
+]
+
+
+def test_the_readme_has_the_two_commands_for_a_fresh_machine():
+    lines = [line for line in TEXTS["README.md"].splitlines() if line.startswith("python3 -m venv")]
+    training = "python train_model.py && python verify_all_digits.py && python predict_custom.py"
+    assert sum(line.endswith(training) for line in lines) == 1
+    assert sum(line.endswith("python -m pytest -n 2 --dist worksteal") for line in lines) == 1
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory, mnist_folder):
+    """The project as a user has it, in a folder where the commands may write."""
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=PROJECT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this copy is no git checkout")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+    (folder / "data").symlink_to(mnist_folder.resolve())
+    return folder
+
+
+@pytest.mark.parametrize("command", QUICK)
+def test_a_command_runs_as_written(command, copy):
+    python = f"python() {{ '{sys.executable}' \"$@\"; }}; "
+    result = subprocess.run(["bash", "-c", python + command], cwd=copy, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"{page}-{i}") for i, (page, block) in enumerate(blocks("python"))])
+def test_python_code_runs_as_written(block, monkeypatch, capsys):
+    monkeypatch.chdir(PROJECT)
+    exec(block, {})
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if re.match(r"python (train|verify|predict)", command)])
+def test_the_flags_of_a_command_exist(command):
+    script, _, flags = command.removeprefix("python ").partition(".py")
+    importlib.import_module(script).parse(shlex.split(flags))
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_link_leads_to_a_file(page):
+    folder = (PROJECT / page).parent
+    targets = re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]) + re.findall(r'src="([^"]+)"', TEXTS[page])
+    local = [target.partition("#")[0] for target in targets if not target.startswith("http")]
+    assert [target for target in local if not (folder / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_table_has_the_same_number_of_cells_in_each_row(page):
+    for table in re.findall(r"(?:^\|.*\|\n)+", TEXTS[page], flags=re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, table
+
+
+def test_the_architecture_page_names_every_module():
+    modules = {path.stem for path in (PROJECT / "digits").glob("*/**/*.py")} - {"__init__"}
+    assert modules - set(re.findall(r"`(\w+)`", TEXTS["docs/architecture.md"])) == set()
+
+
+def test_the_benchmarks_page_names_every_script():
+    scripts = {path.name for folder in ("benchmarks", "stress") for path in (PROJECT / folder).glob("*.py")}
+    assert {name for name in scripts if name not in TEXTS["benchmarks/README.md"]} == set()
+
+
+def test_the_model_card_lists_the_layers_of_the_shipped_network():
+    from digits.model import network
+
+    rows = [tuple(map(str, row)) for row in network.layer_table(network.load(PROJECT / "models" / "digit_recognition_model.h5"))]
+    listed = re.findall(r"^\| (\w+) \| (\(.*\)|) *\| ([\d,]+) \|$", TEXTS["docs/model_card.md"], flags=re.MULTILINE)
+    assert listed == rows
+
+
+# ---- measured numbers ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def update_docs():
+    """The module benchmarks/update_docs.py."""
+    sys.path.insert(0, str(PROJECT / "benchmarks"))
+    return importlib.import_module("update_docs")
+
+
+def test_the_measured_numbers_are_those_of_the_results(update_docs, capsys):
+    assert update_docs.main(["--check"]) == 0, f"{capsys.readouterr().out}\nTo update: python benchmarks/update_docs.py"
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if page == "README.md" or page.startswith("docs/")])
+def test_no_measured_number_stands_outside_its_markers(page):
+    text = re.sub(r"<!-- measured: \w+ -->.*?<!-- end -->|```.*?```|^    .*?$", "", TEXTS[page], flags=re.DOTALL | re.MULTILINE)
+    for phrase in DEFINED:
+        text = text.replace(phrase, "")
+    assert [match[0] for match in MEASURED.finditer(text)] == []
+
+
+def test_every_marker_is_closed_and_has_a_function(update_docs):
+    for page in update_docs.PAGES:
+        text = page.read_text(encoding="utf-8")
+        names = re.findall(r"<!-- measured: (\w+) -->", text)
+        assert [match[2] for match in update_docs.BLOCK.finditer(text)] == names, page
+        assert set(names) <= set(update_docs.BLOCKS), page
+
+
+@pytest.fixture
+def results(update_docs, tmp_path, monkeypatch):
+    """A copy of the results, and a function that changes one of them and returns the Results that are then shown."""
+    folder = Path(shutil.copytree(update_docs.RESULTS, tmp_path / "results"))
+    monkeypatch.setattr(update_docs, "RESULTS", folder)
+
+    def change(name, edit):
+        content = json.loads((folder / f"{name}.json").read_bytes())
+        edit(content)
+        (folder / f"{name}.json").write_text(json.dumps(content))
+        return update_docs.Results()
+
+    return change
+
+
+def test_a_result_of_another_model_is_left_out_and_named(update_docs, results):
+    shown = results("robustness", lambda content: content.update(model_sha256="0" * 64))
+    assert "Not measured" in update_docs.robustness(shown)
+    assert "robustness.json was measured with another model" in shown.missing
+
+
+def test_a_training_with_other_settings_is_left_out_and_named(update_docs, results):
+    shown = results("seeds", lambda content: content["best"]["42"]["settings"].update(EPOCHS=1))
+    assert len(shown.of_seeds("best")) == 4
+    assert "seeds.json, best, seed 42, was trained with other settings" in shown.missing
+
+
+def test_a_training_with_another_recipe_is_left_out(update_docs, results):
+    shown = results("seeds", lambda content: content["tiny"]["43"].update(recipe_sha256="0" * 64))
+    assert len(shown.of_seeds("tiny")) == 4
+
+
+def test_a_classic_network_with_another_recipe_is_left_out(update_docs, results):
+    shown = results("classic_networks", lambda content: content["runs"]["keras-example"][0]["settings"].update(epochs=12))
+    assert len(shown.of_classic("keras-example")) == 1  # the other run has it, too
+
+
+def test_a_number_that_changes_is_found_and_written(update_docs, results, tmp_path, monkeypatch, capsys):
+    page = tmp_path / "page.md"
+    page.write_text("before <!-- measured: ranking -->0.5<!-- end --> after", encoding="utf-8")
+    monkeypatch.setattr(update_docs, "PAGES", (page,))
+    monkeypatch.setattr(update_docs, "PROJECT_FOLDER", tmp_path)
+    assert update_docs.main(["--check"]) == 1
+    assert "0.5" in page.read_text(encoding="utf-8")
+    assert update_docs.main([]) == 0
+    assert re.fullmatch(r"before <!-- measured: ranking -->0\.99.*<!-- end --> after", page.read_text(encoding="utf-8"))
+    assert update_docs.main(["--check"]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path", sorted((*PROJECT.glob("benchmarks/*.py"), *PROJECT.glob("stress/*.py"))), ids=lambda path: path.stem
+)
+def test_help_of_a_benchmark_works(path, run_script):
+    if "def main(" not in path.read_text(encoding="utf-8"):
+        pytest.skip("shared by the others, no command")
+    result = run_script(path.relative_to(PROJECT), "--help")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(f"usage: {path.name}")

@@ -1,0 +1,204 @@
+"""An image of any kind goes in, its text comes out: the Python API of the package."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PROJECT, SHIPPED_MODEL
+from PIL import Image, ImageDraw
+
+import digits
+from digits.reading import reader
+from digits.reading.reader import Reader
+
+FORTY_TWO = PROJECT / "custom_digits" / "42" / "phone.jpg"
+NUMBER = PROJECT / "custom_digits" / "2026" / "notebook.png"
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return Reader()
+
+
+# ---- what goes in and what comes out --------------------------------------------------------------------------------
+
+
+def test_the_package_offers_the_reader_and_its_results():
+    assert digits.Reader is Reader
+    reading = digits.Reader().read(str(FORTY_TWO))
+    assert isinstance(reading, digits.Reading) and all(isinstance(digit, digits.Digit) for digit in reading.digits)
+    assert (reading.text, reading.status, reading.sure, reading.message) == ("42", "ok", True, "")
+    assert [digit.digit for digit in reading.digits] == [4, 2]
+    assert all(digit.sure and 0.9 < digit.confidence <= 1 for digit in reading.digits)
+    width, height = Image.open(FORTY_TWO).size
+    for x, y, across, down in (digit.box for digit in reading.digits):
+        assert 0 <= x < x + across <= width and 0 <= y < y + down <= height
+
+
+def test_paths_files_arrays_and_pillow_images_give_the_same_answer(shipped):
+    with open(NUMBER, "rb") as file, Image.open(NUMBER) as image:
+        rgb = np.asarray(image.convert("RGB"))
+        sources = [str(NUMBER), NUMBER, os.fsencode(NUMBER), file, rgb, image]
+        readings = [shipped.read(source) for source in sources]
+    assert readings[0].text == "2026" and readings[0].image == str(NUMBER)
+    for reading in readings:
+        assert dataclasses.replace(reading, image=str(NUMBER)) == readings[0]
+    assert shipped.read(np.asarray(Image.open(NUMBER).convert("L"))).text == "2026"
+
+
+def test_an_image_is_named_by_its_path_where_it_has_one(shipped):
+    with open(NUMBER, "rb") as file, Image.open(NUMBER) as image:
+        assert [shipped.read(source).image for source in (NUMBER, os.fsencode(NUMBER), file, image)] == [str(NUMBER)] * 4
+    with open(os.open(NUMBER, os.O_RDONLY), "rb") as file:
+        assert shipped.read(file).image == "", "a file that was opened by its number has no name"
+    assert shipped.read(np.full((50, 50), 255, np.uint8)).image == ""
+
+
+@pytest.mark.parametrize("array", [np.zeros((28, 28)), np.zeros((28, 28, 4), np.uint8)], ids=["float64", "four channels"])
+def test_an_array_of_another_dtype_or_shape_is_an_error_that_says_what_was_expected(shipped, array):
+    reading = shipped.read(array)
+    assert (reading.status, reading.sure, reading.text, reading.digits) == ("error", False, "", ())
+    assert "expected uint8, 0 to 255, and (height, width) or (height, width, 3)" in reading.message
+
+
+@pytest.mark.parametrize("source", [None, 42, PROJECT, "absent\0.png"])
+def test_what_is_no_image_is_an_error_and_raises_nothing(shipped, source):
+    reading = shipped.read(source)
+    assert reading.status == "error" and reading.message
+
+
+@pytest.mark.parametrize(
+    ("image", "status"),
+    [
+        (FORTY_TWO, "ok"),
+        (Image.new("L", (50, 50), 255), "empty"),
+        (PROJECT / "README.md", "error"),
+        (PROJECT / "absent.png", "error"),
+    ],
+)
+def test_every_entry_has_every_key_and_is_json(shipped, image, status):
+    entry = json.loads(json.dumps(shipped.read(image).to_json()))
+    assert set(entry) == {"image", "status", "text", "message", "digits", "marks"}
+    assert entry["status"] == status
+    assert bool(entry["message"]) == (status != "ok")
+    for digit in entry["digits"]:
+        assert set(digit) == {"digit", "confidence", "score", "box", "top3"}
+        assert digit["top3"][0] == [digit["digit"], digit["confidence"]]
+        assert len(digit["top3"]) == 3 and len(digit["box"]) == 4
+
+
+# ---- what is read ---------------------------------------------------------------------------------------------------
+
+
+def test_a_number_is_read_from_left_to_right(shipped):
+    reading = shipped.read(NUMBER)
+    assert reading.text == "2026"
+    lefts = [digit.box[0] for digit in reading.digits]
+    assert lefts == sorted(lefts)
+
+
+def test_digits_below_the_threshold_are_not_sure(shipped):
+    image = PROJECT / "custom_digits" / "7" / "plain_white_on_black.png"
+    strict = Reader(card=dataclasses.replace(shipped.classifier.card, threshold=99.0))
+    reading = strict.read(image)
+    assert (reading.status, reading.sure, reading.text) == ("unsure", False, "7")
+    assert [digit.sure for digit in reading.digits] == [False]
+    assert reading.message == "1 of 1 pieces of ink are not clearly a digit"
+
+
+def test_a_model_without_a_card_reads_all_the_same(tmp_path):
+    shutil.copy(SHIPPED_MODEL, tmp_path / "mine.tflite")
+    assert Reader(tmp_path / "mine.tflite").read(FORTY_TWO).text == "42"
+
+
+def test_a_row_that_lies_on_its_side_is_turned(shipped):
+    row = Image.open(NUMBER).convert("L")
+    assert shipped.read(row.transpose(Image.Transpose.ROTATE_90)).text == shipped.read(row).text
+
+
+def test_dashes_are_not_ones_on_their_side(shipped):
+    dashes = np.full((300, 500), 255, np.uint8)
+    dashes[150:157, 50:110] = dashes[150:157, 190:250] = dashes[150:157, 330:390] = 0
+    assert shipped.read(dashes).status == "unsure"
+
+
+LETTERS = {
+    "n": [[(60, 200), (60, 60), (120, 50), (170, 70), (175, 200)]],
+    "U": [[(104, 40), (83, 180), (140, 200), (203, 180), (224, 40)]],
+    "K": [[(128, 40), (80, 200)], [(248, 40), (106, 120), (200, 200)]],
+}
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_the_strokes_of_a_letter_are_not_surely_a_number(shipped, letter):
+    image = Image.new("L", (320, 240), 255)
+    for stroke in LETTERS[letter]:
+        ImageDraw.Draw(image).line(stroke, fill=0, width=14, joint="curve")
+    assert shipped.read(image).status == "unsure"
+
+
+def test_the_closer_look_is_taken_only_where_ink_is_not_clearly_a_digit(shipped, monkeypatch):
+    looks = []
+
+    def counted(image, quarter_turns=0):
+        for candidates in find_candidates(image, quarter_turns):
+            looks.append(len(candidates))
+            yield candidates
+
+    find_candidates = reader.find_candidates
+    monkeypatch.setattr(reader, "find_candidates", counted)
+    shipped.read(FORTY_TWO)
+    assert looks == [2]
+    touching = np.full((240, 400), 255, np.uint8)
+    touching[60:180, 60:72] = touching[60:180, 200:212] = touching[114:126, 60:212] = 0  # an H
+    shipped.read(touching)
+    assert len(looks) >= 3
+
+
+# ---- the package, from elsewhere ------------------------------------------------------------------------------------
+
+READ_IT = """
+import sys
+from digits import Reader
+print(Reader().read(sys.argv[1]).text)
+print([name for name in ("tensorflow", "keras", "matplotlib", "sklearn", "scipy") if name in sys.modules])
+"""
+
+
+def test_reading_imports_neither_tensorflow_nor_matplotlib_and_works_from_any_folder(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", READ_IT, FORTY_TWO],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+    assert (result.stdout.splitlines(), result.stderr) == (["42", "[]"], "")
+
+
+@pytest.mark.slow
+def test_the_installed_package_reads_from_any_folder(tmp_path):
+    copy = tmp_path / "project"  # a copy, because an editable installation leaves a folder beside the package
+    shutil.copytree(PROJECT / "digits", copy / "digits", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SHIPPED_MODEL.parent, copy / "models", ignore=shutil.ignore_patterns("previous", "*.lock", "*.checkpoint"))
+    for path in PROJECT.iterdir():
+        if path.is_file():
+            shutil.copy(path, copy)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    # The venv takes the packages that the project needs from this environment; the project's own files come from the copy.
+    where = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site_packages = subprocess.run(where, capture_output=True, text=True, check=True).stdout.strip()
+    Path(site_packages, "this_environment.pth").write_text(sysconfig.get_path("purelib"))
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "-e", copy]
+    installed = subprocess.run(install, capture_output=True, text=True)
+    assert installed.returncode == 0, installed.stderr
+    result = subprocess.run([python, "-c", READ_IT, FORTY_TWO], capture_output=True, text=True, cwd=tmp_path)
+    assert (result.stdout.splitlines(), result.stderr) == (["42", "[]"], "")

@@ -1,0 +1,361 @@
+"""The server without a browser: what it answers over HTTP, what it refuses, and draw_digits.py around it."""
+
+import http.client
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from answers import reading
+from conftest import PROJECT, heed_ctrl_c
+from PIL import Image
+
+import draw_digits
+from digits.data.labelled_folder import labelled_images
+from digits.web import examples, server
+from digits.web.examples import find_example, list_examples
+from digits.web.responses import ReadResponse
+
+SEVEN = PROJECT / "custom_digits" / "7" / "barred_ballpen_photo.jpg"
+EXAMPLE = "7/an example.jpg"
+TRAVERSALS = [
+    "../secret.png",
+    "7/../../secret.png",
+    "..",
+    "7/..",
+    "/etc/passwd",
+    "//host/share/x.png",
+    "../examples/../secret.png",
+]
+
+
+def request(port, method, path, body=None, **headers):
+    """Return (status, headers with names in lower case, body) of the answer to a request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, body, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    response = connection.getresponse()
+    return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+
+
+@pytest.fixture
+def ask(page_server):
+    """A function that sends a request as the page does and returns (status, headers, body)."""
+    return lambda method, path, body=None: request(
+        page_server.port, method, path, body, Origin=f"http://127.0.0.1:{page_server.port}"
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the example, and an image and a text beside the folder, which must not be reached."""
+    folder = tmp_path / "examples"
+    (folder / "7").mkdir(parents=True)
+    for path in (folder / EXAMPLE, tmp_path / "secret.png"):
+        shutil.copy(SEVEN, path)
+    (folder / "labels.csv").write_text("file,label\n")
+    return folder
+
+
+# ---- the answers -----------------------------------------------------------------------------------------------
+
+
+def test_read_answers_with_the_documented_keys(ask):
+    status, _, body = ask("POST", "/read?preview=1", SEVEN.read_bytes())
+    answer = json.loads(body)
+    assert (status, answer["status"], answer["text"], answer["message"]) == (200, "ok", "7", "")
+    assert list(answer) == ["status", "text", "message", "digits", "marks", "preview"]
+    (digit,) = answer["digits"]
+    assert list(digit) == ["digit", "confidence", "box", "probabilities", "crop"]
+    assert answer["marks"] == []
+    assert digit["digit"] == np.argmax(digit["probabilities"]) == 7
+    assert digit["confidence"] == max(digit["probabilities"]) and sum(digit["probabilities"]) == pytest.approx(1, abs=0.001)
+    with Image.open(SEVEN) as image:
+        x, y, width, height = digit["box"]
+        assert answer["preview"]["width"] == image.width
+        assert 0 <= x < x + width <= image.width and 0 <= y < y + height <= image.height
+
+
+def test_a_mark_is_answered_with_the_documented_keys():
+    response = ReadResponse.from_reading(reading("-7"), with_preview=False)
+    expected = {"mark": "-", "row": 0, "after": 0, "confidence": 0.9, "box": [40, 40, 6, 8]}
+    assert json.loads(response.model_dump_json())["marks"] == [expected]
+
+
+def test_read_without_preview_sends_none(ask):
+    assert "preview" not in json.loads(ask("POST", "/read", SEVEN.read_bytes())[2])
+
+
+def test_read_says_of_a_damaged_image_that_it_is_an_error(ask):
+    status, _, body = ask("POST", "/read?preview=1", b"no image")
+    answer = json.loads(body)
+    assert status == 200 and answer["status"] == "error" and answer["message"]
+    assert answer["digits"] == [] and answer["text"] == "" and "preview" not in answer
+
+
+def test_keep_writes_the_image_under_its_label(ask, page_server):
+    status, _, body = ask("POST", "/keep?label=42&suffix=.jpg", SEVEN.read_bytes())
+    (path,) = (page_server.folder / "42").iterdir()
+    assert status == 200 and json.loads(body) == {"message": f"Kept as {path}."}
+    assert path.read_bytes() == SEVEN.read_bytes()
+    shutil.rmtree(page_server.folder / "42")
+
+
+def test_keep_writes_an_image_whose_label_is_no_folders_name_with_a_line_in_labels_csv(ask, page_server):
+    status, _, body = ask("POST", f"/keep?label={quote('12/05/2024', safe='')}&suffix=.jpg", SEVEN.read_bytes())
+    kept = page_server.folder / "kept"
+    (path,) = kept.glob("*.jpg")
+    assert status == 200 and json.loads(body) == {"message": f"Kept as {path}."}
+    assert path.read_bytes() == SEVEN.read_bytes() and (path, "12/05/2024") in labelled_images(page_server.folder)[0]
+    shutil.rmtree(kept)
+
+
+def test_examples_are_listed_and_sent_as_they_are(ask, page_server):
+    status, _, body = ask("GET", "/examples")
+    assert status == 200 and EXAMPLE in json.loads(body)
+    status, headers, body = ask("GET", f"/examples/{quote(EXAMPLE)}")
+    assert (status, headers["content-type"]) == (200, "application/octet-stream")
+    assert body == (page_server.folder / EXAMPLE).read_bytes()
+
+
+def test_thumbnails_are_small_png_files(ask):
+    status, headers, body = ask("GET", f"/thumbnails/{quote(EXAMPLE)}")
+    with Image.open(io.BytesIO(body)) as thumbnail:
+        assert (status, headers["content-type"], thumbnail.format) == (200, "image/png", "PNG")
+        assert max(thumbnail.size) <= 300
+
+
+def test_thumbnails_and_examples_do_not_list_the_folder(ask, monkeypatch):
+    monkeypatch.setattr(examples, "images_in", lambda folder: pytest.fail("the folder is listed"))
+    assert ask("GET", f"/thumbnails/{quote(EXAMPLE)}")[0] == 200
+    assert ask("GET", f"/examples/{quote(EXAMPLE)}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [("/", "text/html"), ("/page.js", "text/javascript"), ("/style.css", "text/css"), ("/icon.svg", "image/svg+xml")],
+)
+def test_the_files_of_the_page_are_served(ask, path, content_type):
+    status, headers, _ = ask("GET", path)
+    assert status == 200 and headers["content-type"].startswith(content_type)
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/nothing", None, 404),
+        ("GET", "/server.py", None, 404),
+        ("GET", "/../server.py", None, 404),
+        ("GET", "/examples/nothing.png", None, 404),
+        ("POST", "/examples", b"x", 405),
+        ("POST", "/read", b"", 400),
+        ("POST", "/read?preview=perhaps", b"x", 422),
+        ("POST", "/keep?label=7", SEVEN.read_bytes(), 422),
+        ("POST", "/keep?label=seven&suffix=.jpg", SEVEN.read_bytes(), 400),
+        ("POST", "/keep?label=7&suffix=.exe", SEVEN.read_bytes(), 400),
+        ("POST", "/keep?label=..&suffix=.jpg", SEVEN.read_bytes(), 400),
+        ("POST", "/keep?label=..%2f7&suffix=.jpg", SEVEN.read_bytes(), 400),
+        ("POST", "/keep?label=7%2f..&suffix=.jpg", SEVEN.read_bytes(), 400),
+        ("POST", "/keep?label=-&suffix=.jpg", SEVEN.read_bytes(), 400),
+        ("POST", "/keep?label=7&suffix=.jpg", b"no image", 415),
+    ],
+)  # fmt: skip
+def test_a_refusal_has_a_message_and_the_security_headers_and_keeps_nothing(ask, page_server, method, path, body, status):
+    before = sorted(page_server.folder.rglob("*"))
+    answered, headers, answer = ask(method, path, body)
+    assert answered == status
+    assert list(json.loads(answer)) == ["message"] and json.loads(answer)["message"]
+    assert headers.items() >= {name.lower(): value for name, value in server.SECURITY_HEADERS.items()}.items()
+    assert sorted(page_server.folder.rglob("*")) == before
+
+
+def test_a_body_that_is_too_large_is_refused(ask, monkeypatch):
+    monkeypatch.setattr(server, "MAX_BODY_BYTES", 1_000_000)
+    status, _, body = ask("POST", "/read", bytes(1_000_001))
+    assert status == 413 and json.loads(body) == {"message": "This file is too large: at most 1 million bytes are read."}
+    assert ask("POST", "/read", bytes(1_000_000))[0] == 200
+
+
+def test_a_body_without_a_declared_length_is_refused_as_soon_as_it_is_too_large(ask, monkeypatch):
+    monkeypatch.setattr(server, "MAX_BODY_BYTES", 1_000_000)
+    assert ask("POST", "/read", (bytes(100_000) for _ in range(11)))[0] == 413  # sent in chunks
+
+
+def test_an_error_of_our_own_has_a_message_and_the_security_headers(ask, monkeypatch, caplog):
+    monkeypatch.setattr(server, "load_image", lambda path: 1 / 0)
+    status, headers, body = ask("GET", f"/thumbnails/{quote(EXAMPLE)}")
+    assert status == 500 and "error" in json.loads(body)["message"]
+    assert headers["content-security-policy"] and "ZeroDivisionError" in caplog.text
+
+
+def test_a_damaged_example_has_no_thumbnail(ask, page_server):
+    path = page_server.folder / "damaged.png"
+    path.write_bytes(b"no image")
+    try:
+        status, _, body = ask("GET", "/thumbnails/damaged.png")
+        assert status == 415 and json.loads(body)["message"]
+    finally:
+        path.unlink()
+
+
+def test_other_sites_can_not_send_here(page_server):
+    before, image, port = sorted(page_server.folder.rglob("*")), SEVEN.read_bytes(), page_server.port
+    assert request(port, "POST", "/read", image, Origin=f"http://127.0.0.1:{port}")[0] == 200
+    for headers in ({}, {"Origin": "https://example.org"}, {"Origin": "null"}, {"Origin": f"http://127.0.0.1:{port + 1}"}):
+        status, answered, body = request(port, "POST", "/keep?label=7&suffix=.jpg", image, **headers)
+        assert status == 403 and json.loads(body)["message"] and answered["content-security-policy"]
+    # A site whose name was made to point here has its own origin.
+    assert request(port, "POST", "/read", image, Host=f"evil.example:{port}", Origin=f"http://evil.example:{port}")[0] == 421
+    assert request(port, "GET", "/", Host=f"evil.example:{port}")[0] == 421
+    assert request(port, "GET", "/", Host=f"localhost:{port}")[0] == 200
+    assert sorted(page_server.folder.rglob("*")) == before
+
+
+def test_the_policy_allows_nothing_from_elsewhere(ask):
+    status, headers, body = ask("GET", "/")
+    policy = headers["content-security-policy"]
+    assert status == 200 and policy.startswith("default-src 'none'") and "http" not in policy and "unsafe" not in policy
+    assert b"http://" not in body and b"https://" not in body
+
+
+# ---- names of examples -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*TRAVERSALS, "7", "", ".", "labels.csv", "7/nothing.png", "7/\0.png", f"{'x' * 5000}.png"])
+def test_a_name_that_is_not_of_an_image_in_the_folder_is_not_found(folder, name):
+    assert find_example(folder, name) is None
+
+
+@pytest.mark.parametrize("kind", ["examples", "thumbnails"])
+@pytest.mark.parametrize("name", [*TRAVERSALS, "..%2f..%2fREADME.md", "..%5c..%5csecret.png", "%2e%2e/secret.png", "7/%00.png"])
+def test_no_address_leads_out_of_the_folder(ask, page_server, kind, name):
+    secret = page_server.folder.parent / "secret.png"
+    shutil.copy(SEVEN, secret)
+    try:
+        assert ask("GET", f"/{kind}/{name}")[0] == 404
+    finally:
+        secret.unlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, links need a privilege")
+def test_links_are_followed_inside_the_folder_and_not_out_of_it(folder):
+    (folder / "inside.jpg").symlink_to(folder / EXAMPLE)
+    (folder / "out.png").symlink_to(folder.parent / "secret.png")
+    (folder / "parent").symlink_to(folder.parent)
+    (folder / "broken.jpg").symlink_to(folder / "nowhere.jpg")
+    (folder / "circle.jpg").symlink_to(folder / "circle.jpg")
+    linked = folder.parent / "linked"
+    linked.symlink_to(folder)
+    for root in (folder, linked):  # the folder itself may lie elsewhere
+        assert list_examples(root) == [EXAMPLE, "inside.jpg"]
+        for name in ("out.png", "parent/secret.png", "broken.jpg", "circle.jpg"):
+            assert find_example(root, name) is None
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="there, names are always Unicode")
+def test_a_name_that_is_not_unicode_does_not_hide_other_examples(folder):
+    shutil.copy(SEVEN, Path(os.fsdecode(os.fsencode(folder / "7") + b"/caf\xe9.jpg")))
+    assert list_examples(folder) == [EXAMPLE]
+
+
+def test_odd_names_can_be_listed_and_found(folder):
+    names = ["a b%20c.png", "é 7#?.PNG", "..hidden..png", "日本.jpg", "7&x='\".webp"]
+    for name in names:
+        shutil.copy(SEVEN, folder / name)
+    assert set(list_examples(folder)) == {EXAMPLE, *names}
+    assert all(find_example(folder, name) == folder / name for name in names)
+
+
+def test_a_folder_that_does_not_exist_has_no_examples(tmp_path):
+    assert list_examples(tmp_path / "nowhere") == []
+
+
+# ---- several people --------------------------------------------------------------------------------------------
+
+
+def test_ten_people_at_once_get_their_own_answers(ask):
+    images = {path.parent.name: path.read_bytes() for path in sorted((PROJECT / "custom_digits").glob("[0-9]/*.png"))}
+    wrong = []
+
+    def send(label, times=3):
+        for _ in range(times):
+            status, _, body = ask("POST", "/read", images[label])
+            if status != 200 or json.loads(body)["text"] != label:
+                wrong.append((label, status, body))
+
+    people = [threading.Thread(target=send, args=(label,)) for label in images]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert len(images) >= 9 and not wrong
+
+
+# ---- draw_digits.py --------------------------------------------------------------------------------------------
+
+
+def test_the_script_prints_its_address_and_ends_with_ctrl_c(call_script):
+    process = subprocess.Popen(
+        [sys.executable, PROJECT / "draw_digits.py", "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "BROWSER": "true"},
+        preexec_fn=heed_ctrl_c,
+    )  # fmt: skip
+    assert process.stdout.readline().startswith("model: ")
+    port = int(re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())[1])
+    assert request(port, "GET", "/")[0] == 200
+    taken = call_script("draw_digits.py", "--port", port)
+    assert taken.returncode == 2 and "--port" in taken.stderr and "Traceback" not in taken.stderr
+    # One client disconnects in the middle of an upload, another one never finishes it.
+    for disconnects in (True, False):
+        upload = socket.create_connection(("127.0.0.1", port))
+        upload.sendall(
+            f"POST /read HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nContent-Length: 999\r\n\r\nx".encode()
+        )
+        if disconnects:
+            upload.close()
+    time.sleep(0.3)  # until the server has seen both
+    process.send_signal(signal.SIGINT)
+    _, problems = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert problems.strip() == "Interrupted."
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", "0.0.0.0", "localhost", "::", "::1"])
+def test_the_addresses_that_are_printed_can_be_reached(host):
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with draw_digits.listen(host, 0) as listening:
+        own = listening.getsockname()[:2]
+        for address in {draw_digits.local_address(*own), draw_digits.network_address(*own)}:
+            reached, port = re.fullmatch(r"http://\[?([^]]*?)\]?:(\d+)", address).groups()
+            socket.create_connection((reached, int(port)), timeout=10).close()
+
+
+def test_on_a_network_the_script_says_who_can_use_the_page(call_script, monkeypatch):
+    monkeypatch.setattr(draw_digits.uvicorn.Server, "run", lambda self, sockets: None)
+    monkeypatch.setattr(draw_digits.webbrowser, "open", lambda address: None)
+    own, network = (call_script("draw_digits.py", "--port", "0", "--host", host) for host in ("127.0.0.1", "0.0.0.0"))
+    assert own.returncode == network.returncode == 0
+    assert "phone:" not in own.stdout and own.stderr == ""
+    assert "phone: http://" in network.stdout and "Everybody on this network" in network.stderr
+
+
+def test_answers_leave_at_once():
+    # asyncio sets this only for sockets that it opens itself; without it, every answer takes 40 ms longer.
+    with draw_digits.listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

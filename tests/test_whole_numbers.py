@@ -1,0 +1,105 @@
+"""The benchmarks of people's images: what is counted, what is left out, how rows are composed. No image of people is needed."""
+
+import sys
+
+import numpy as np
+import pytest
+from answers import reading
+from conftest import PROJECT
+from PIL import Image
+
+from digits.common.errors import UserError
+
+sys.path.insert(0, str(PROJECT / "benchmarks"))
+import peers
+import whole_numbers
+
+TABLE = "file,label,writer,style\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two single digits, two cheques and an image without a digit, all blank."""
+    tables = {
+        "single.csv": TABLE + "7/a.png,7,p1,photo\n1/b.png,1,p2,scan\n",
+        "labels.csv": TABLE + "cheques/c.png,120,q1,dataset\ncheques/d.png,12|3,q1,dataset\n",
+    }
+    for name, text in tables.items():
+        (tmp_path / name).write_text(text)
+    for name in ("single/7/a.png", "single/1/b.png", "cheques/c.png", "cheques/d.png", "not_digits/e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (30, 30), 255).save(tmp_path / name)
+    return tmp_path
+
+
+class FakeReader:
+    """Answers by the file's name."""
+
+    class classifier:
+        threshold = 1.0  # the score of a Reading of tests/answers.py is 2
+
+    answers = {"a": reading("7"), "b": reading("7"), "c": reading("1.20", "unsure"), "d": reading("123"), "e": reading("8")}
+
+    def read(self, path):
+        return self.answers[path.stem]
+
+
+def test_counts_equal_those_by_hand(folder):
+    result = whole_numbers.score_people(FakeReader(), [folder])
+    assert {kind: tuple(found.values())[:4] for kind, found in result["kinds"].items()} == {
+        "single": (2, 1, 0, 1), "cheques": (2, 1, 1, 1), "all single digits": (2, 1, 0, 1), "all numbers": (2, 1, 1, 1),
+    }  # fmt: skip
+    assert {group: found["correct"] for group, found in result["writers"].items()} == {
+        "p1, photo": 1,
+        "p2, scan": 0,
+        "q1, dataset": 1,
+    }
+    assert {length: found["n"] for length, found in result["lengths"].items()} == {"1": 2, "3": 2}
+    assert [(found["file"], found["label"], found["read"], found["status"]) for found in result["misread"]] == [
+        ("1/b.png", "1", "7", "ok"), ("cheques/d.png", "12|3", "123", "ok"),
+    ]  # fmt: skip
+    assert result["not_readable"] == {"not_digits": {"n": 1, "refused": 0, "accepted": {"e.png": "8"}}}
+
+
+def test_a_value_is_set_without_the_images_of_its_group():
+    groups = np.array(["a", "a", "b", "c"])
+    assert whole_numbers.set_without(groups, lambda others: others.sum()) == {"a": 2, "b": 3, "c": 3}
+    assert whole_numbers.set_without(groups, lambda others: others.argmin()) == {"a": 0, "b": 2, "c": 3}
+
+
+def test_cheques_are_left_out_in_five_folds_and_other_images_by_writer():
+    items = [whole_numbers.Item(PROJECT, kind, "1", "w", "") for kind in ("people", *["cheques"] * 10)]
+    groups = whole_numbers.writers_left_out(items)
+    assert groups[0] == "w" and sorted(groups[1:]) == sorted(f"cheques, fold {fold}" for fold in range(5) for _ in range(2))
+
+
+@pytest.mark.parametrize("gap", whole_numbers.GAPS)
+def test_the_gap_lies_between_the_bounding_boxes_of_neighbours(gap):
+    left, right = np.zeros((2, 28, 28), np.uint8)
+    left[4:24, 3:10], right[6:20, 12:20] = 200, 100
+    left[10, 10] = whole_numbers.INK_LEVEL  # a faint rim
+    row = whole_numbers.composed_row([left, right], gap)
+    columns = np.flatnonzero(row.max(axis=0))
+    assert columns[0] == whole_numbers.ROW_MARGIN and columns[-1] - columns[0] + 1 == 7 + gap + 8
+    assert row.shape == (36, columns[-1] + 1 + whole_numbers.ROW_MARGIN)
+    dark = whole_numbers.dark_on_light(row)
+    assert dark.shape == (72, 2 * row.shape[1]) and dark[0, 0] == whole_numbers.PAPER and dark.min() < 100
+
+
+def test_a_folder_without_a_table_is_refused(tmp_path):
+    with pytest.raises(UserError, match="none of the tables"):
+        whole_numbers.find_items([tmp_path])
+
+
+def test_pieces_of_text_are_joined_to_lines_by_their_places():
+    corners = np.array([[0, 0], [10, 0], [10, 8], [0, 8]])
+    boxes = np.stack([corners + [20, 2], corners + [0, 12], corners])
+    assert peers.in_lines(boxes, ("b", "c", "a")) == ["ab", "c"]
+    assert peers.digits_alone(["1a2", "x", "3.4"]) == "12|34"
+
+
+def test_a_peer_is_scored_by_kind(folder):
+    items = whole_numbers.find_items([folder])
+    found = peers.compare("fake", lambda item: item.label.replace("|", ""), items)
+    assert found["kinds"] == {"single": {"n": 2, "correct": 2}, "cheques": {"n": 2, "correct": 1}}
+    assert found["seconds"] >= 0
