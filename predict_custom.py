@@ -58,15 +58,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
     parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figure (default: outputs)")
-    parser.add_argument("--json", metavar="FILE", help="write the answers as JSON; - for standard output")
-    parser.add_argument("--csv", metavar="FILE", help="write the answers as CSV; - for standard output")
+    answers = {"type": command_line.output_file, "metavar": "FILE"}
+    parser.add_argument("--json", **answers, help="write the answers as JSON; - for standard output")
+    parser.add_argument("--csv", **answers, help="write the answers as CSV; - for standard output")
     parser.add_argument("--save-crops", type=Path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files")
     parser.add_argument(
         "--label", metavar="TEXT", help="keep a copy under custom_digits/; TEXT is what it shows: 42, 12/05/2024; --label=-7,50"
     )
     arguments = parser.parse_args(argv)
-    if arguments.json == arguments.csv == "-":
-        parser.error("--json - and --csv - both want standard output: give one of them a file")
+    if arguments.json and arguments.json == arguments.csv:
+        parser.error(f"--json and --csv are both {arguments.json}: give each a file of its own")
     return arguments
 
 

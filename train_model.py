@@ -6,6 +6,8 @@
     python train_model.py --resume           go on with an interrupted training, to the same weights
     python train_model.py --fine-tune custom_digits   learn your handwriting from your own images: a minute
     python train_model.py --quantize         also save it with 8-bit numbers, a quarter of the size
+    python train_model.py --eye              learn anew to find digits and marks in images: an hour or more
+    python train_model.py --eye --resume     go on with that, for as long again
 
 It writes models/digit_recognition_model.h5, the same as .tflite for fast starts and phones, and .json (the model's
 card), and draws dataset_overview, training_history and sample_predictions in outputs/. The last lines, of the run that
@@ -33,10 +35,10 @@ from typing import Any
 
 import numpy as np
 
-from digits.cli import command_line, fine_tune, quantize
+from digits.cli import command_line, fine_tune, quantize, train_number_reader
 from digits.cli.bring_back import command_to_bring_back
 from digits.common import formatting
-from digits.common.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, OUTPUTS_DIR
+from digits.common.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, NUMBER_READER, OUTPUTS_DIR
 from digits.common.errors import UserError
 from digits.data import dataset
 from digits.data.array_files import ARRAYS
@@ -69,6 +71,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"EPOCHS": 28, "CONV1_FILTERS": 10, "CONV2_FILTERS": 20},  # below 20,000 parameters
 }
 BUNDLED_EPOCHS = 60  # the 1,400 bundled digits are a fortieth of MNIST, so they take less time even when seen five times as often
+EYE_EPOCHS = 20  # of --eye, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try
 OVERVIEW_IMAGES = 1000  # training images of which dataset_overview.png shows some as an epoch does
 # Of MNIST's test images; a run that reads fewer says so. Below each preset's worst seed: 99.48, 99.63 and 99.39 % (seeds.json).
 FLOORS = {"default": 0.993, "best": 0.995, "tiny": 0.99}
@@ -204,15 +207,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=command_line.seed, metavar="N", help=f"the same seed gives the same model (default: {SEED})"
     )
-    default_model = MODELS_DIR / f"{MODEL_NAME}.h5"
-    parser.add_argument("--model", type=command_line.h5_path, default=default_model, metavar="FILE", help="the .h5 to write")
+    parser.add_argument("--model", type=command_line.h5_path, metavar="FILE", help="the .h5 to write")
     parser.add_argument("--output-dir", type=Path, default=OUTPUTS_DIR, metavar="FOLDER", help="folder for a training's figures")
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--resume", action="store_true", help="go on with an interrupted training; give the same other flags")
+    resume_help = "go on with an interrupted training, with the same other flags; with --eye, else with the network in place"
+    mode.add_argument("--resume", action="store_true", help=resume_help)
     fine_tune_help = "teach the saved model your handwriting: a labelled folder such as custom_digits, or an .npz"
     mode.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=fine_tune_help)
     mode.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
+    eye_help = f"train the network that finds digits and marks in images, {NUMBER_READER.stem}, instead of the digit network"
+    parser.add_argument("--eye", action="store_true", help=eye_help)
     arguments = parser.parse_args(argv)
+    if arguments.eye and (arguments.fine_tune or arguments.quantize or arguments.preset or arguments.batch_size):
+        parser.error("--eye takes of the other flags only --epochs, --resume, --seed, --data and --model")
     settings = (arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed)
     if (arguments.fine_tune or arguments.quantize) and settings != (None, None, None, None):
         parser.error(
@@ -220,6 +227,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             "leave --preset, --epochs, --batch-size and --seed away"
         )
     arguments.preset = arguments.preset or PRESET
+    default_model = NUMBER_READER.with_suffix(".h5") if arguments.eye else MODELS_DIR / f"{MODEL_NAME}.h5"
+    arguments.model = arguments.model or default_model
     return arguments
 
 
@@ -231,6 +240,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fine_tune.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
     if arguments.quantize:
         return quantize.quantize(arguments.model, arguments.data)
+    if arguments.eye:
+        epochs, seed = arguments.epochs or EYE_EPOCHS, SEED if arguments.seed is None else arguments.seed
+        return train_number_reader.train(arguments.model, arguments.data, epochs, VALIDATION_SPLIT, seed, arguments.resume)
     settings = settings_from(arguments)
     data, model_path = load_data(arguments)
     if data.name == dataset.BUNDLED and arguments.epochs is None:

@@ -163,7 +163,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     source.add_argument("--images", type=Path, metavar="FOLDER", help="a labelled folder of your own images")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
     parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figures (default: outputs)")
-    parser.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output")
+    parser.add_argument(
+        "--json", type=command_line.output_file, metavar="FILE", help="write the report as JSON; - for standard output"
+    )
     return parser.parse_args(argv)
 
 

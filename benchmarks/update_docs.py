@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from classic_networks import RECIPES
-from record import PROJECT_FOLDER, RESULTS, recipe_sha256
+from record import PROJECT_FOLDER, RESULTS, number_reader_sha256, recipe_sha256
 
 import train_model
 from digits.cli import command_line
@@ -30,7 +30,8 @@ from digits.model.store import card_path
 PAGES = (PROJECT_FOLDER / "README.md", *sorted((PROJECT_FOLDER / "docs").glob("*.md")))
 BLOCK = re.compile(r"(<!-- measured: (\w+) -->)(.*?)(<!-- end -->)", re.DOTALL)
 NOT_MEASURED = "–"
-NUMBERS_SEEN_LATER = ("people", "table_rows", "cheques")  # kinds of whole_numbers.py
+READ_FROM_IMAGES = ("own_digits", "whole_numbers", "peers", "not_digits")  # results that depend on the number reader, too
+NUMBERS = ("people", "table_rows", "cheques")  # kinds of whole_numbers.py
 OTHER_SCRIPTS = ("Greek", "Cyrillic", "Hebrew", "Arabic", "Devanagari", "Thai", "Hangul", "kana", "Chinese")
 CLASSIC_NETWORKS = {
     "keras-example": "Keras' own MNIST example",
@@ -48,12 +49,12 @@ KINDS = {  # of people's images in whole_numbers.py
     "all single digits": "**all single digits**",
     "all numbers": "**all numbers**",
 }
-PEERS = {  # of peers.py, with the versions that were measured
+PEERS = {
     "ours": "this project",
-    "ppocr line": "PP-OCRv6 small (rapidocr {rapidocr}), told that the image is one text line",
-    "ppocr page": "PP-OCRv6 small (rapidocr {rapidocr}), with its own detection",
-    "tesseract": "Tesseract {tesseract}, told how many text lines, and that there are digits alone",
-    "tutorial": "the usual tutorial: resize, invert, the classic CNN",
+    "ppocr line": "PP-OCRv6 small, told that it is one line",
+    "ppocr page": "PP-OCRv6 small, with its own detection",
+    "tesseract": "Tesseract, told how many lines",
+    "tutorial": "the usual tutorial with the classic CNN",
 }
 INGREDIENTS = {
     "all": "the default preset",
@@ -80,6 +81,8 @@ class Results:
         result = self._load(name, part)
         if result is not None and result.get("model_sha256") != (self.card.sha256 or {})[DEFAULT_MODEL.name]:
             return self._leave_out(name, part, "was measured with another model")
+        if result is not None and name in READ_FROM_IMAGES and result.get("number_reader_sha256") != number_reader_sha256():
+            return self._leave_out(name, part, "was measured with another number reader")
         return result
 
     def of_recipe(self, name: str, part: str) -> dict[str, Any] | None:
@@ -189,7 +192,7 @@ def fractions(values: Sequence[float], decimals: int) -> str:
 def claim(results: Results) -> str:
     """What the README says first."""
     kinds = (results.of_model("whole_numbers") or {}).get("kinds", {})
-    single, others, numbers = (_total(kinds, which) for which in (("single",), ("more",), NUMBERS_SEEN_LATER))
+    single, others, numbers = (_total(kinds, which) for which in (("single",), ("more",), NUMBERS))
     if not (single and others and numbers):
         return ""
     return (
@@ -219,7 +222,7 @@ def comparison(results: Results) -> str:
     for name, kinds in {
         "people's single digits, used in development": ("single",),
         "people's single digits, more writers": ("more",),
-        "people's whole numbers, cheques included": NUMBERS_SEEN_LATER,
+        "people's whole numbers, cheques included": NUMBERS,
     }.items():
         if score := _total(people, kinds):
             peers = [_total(others[peer]["kinds"], kinds) if peer in others else None for peer in ("tutorial", "ppocr line")]
@@ -315,7 +318,7 @@ def whole_numbers(results: Results) -> str:
         if score := kinds.get(kind):
             errors = ("unsure", "unsure_left_out", "wrong_and_ok", "wrong_and_ok_left_out")
             rows.append((name, count(score, 1), *(f"{score[error]:,}" for error in errors)))
-    header = ("images", "read exactly", '"not sure"', "writers left out", 'misread, but "ok"', "writers left out")
+    header = ("images", "read exactly", '"not sure"', "- writers left out", 'misread, but "ok"', "- writers left out")
     return table(header, rows, "python benchmarks/whole_numbers.py FOLDER")
 
 
@@ -339,18 +342,20 @@ def composed(results: Results) -> str:
 
 
 def peers(results: Results) -> str:
-    """Other programs on people's images, in one run."""
-    result = results.of_model("peers")
-    found, versions = (result["peers"], result["versions"]) if result else ({}, {})
-    kinds = list(dict.fromkeys(kind for reader in found.values() for kind in reader["kinds"]))
-    sizes = {kind: reader["kinds"][kind]["n"] for reader in found.values() for kind in reader["kinds"]}
-    rows = []
-    for name, sentence in PEERS.items():
-        if reader := found.get(name):
-            scores = [reader["kinds"].get(kind) for kind in kinds]
+    """Other programs on people's images."""
+    found = (results.of_model("peers") or {}).get("peers", {})
+    found = {name: found[name] for name in PEERS if name in found}
+    rows: list[Sequence[str]] = []
+    for kind, name in KINDS.items():
+        scores = [peer["kinds"].get(kind) for peer in found.values()]
+        if sizes := {score["n"] for score in scores if score}:
             cells = [percent(score["correct"] / score["n"], 1) if score else NOT_MEASURED for score in scores]
-            rows.append((sentence.format_map(versions), *cells, f"{1000 * reader['seconds']:.0f} ms"))
-    header = ("read exactly", *(f"{KINDS.get(kind, kind)}: {sizes[kind]}" for kind in kinds), "processor time for an image")
+            rows.append((name, f"{max(sizes):,}", *cells))
+    if rows:
+        rows.append(("processor time for an image", "", *(f"{1000 * peer['seconds']:.0f} ms" for peer in found.values())))
+        versions = [", ".join(f"{program} {number}" for program, number in peer["versions"].items()) for peer in found.values()]
+        rows.append(("version", "", *versions))
+    header = ("read exactly", "n", *(PEERS[name] for name in found))
     return table(header, rows, "python benchmarks/peers.py FOLDER")
 
 

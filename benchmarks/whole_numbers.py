@@ -1,7 +1,7 @@
 """Read people's images of single digits and of whole numbers, and rows that are composed of MNIST's digits.
 
-    python benchmarks/whole_numbers.py FOLDER ...    people's images and rows of MNIST's validation digits; three minutes
-    python benchmarks/whole_numbers.py               the composed rows alone; two minutes
+    python benchmarks/whole_numbers.py FOLDER ...    people's images and rows of MNIST's validation digits; seven minutes
+    python benchmarks/whole_numbers.py               the composed rows alone; five minutes
     python benchmarks/whole_numbers.py --final       rows of MNIST's test digits alone: once, when nothing is changed any more
 
 (Not numbers.py: Python's standard library has a module of this name, and a script's folder comes before it.)

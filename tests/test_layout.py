@@ -9,12 +9,12 @@ from conftest import PROJECT
 
 SCRIPTS = ("train_model", "verify_all_digits", "predict_custom", "draw_digits")
 # The way of the data: a sub-package imports only itself and those that stand before it.
-PACKAGES = ("common", "data", "augmentation", "model", "reading", "evaluation", "training", "web", "cli")
+PACKAGES = ("common", "data", "augmentation", "model", "composition", "reading", "evaluation", "training", "web", "cli")
 LIBRARY = [package for package in PACKAGES if package != "cli"]  # prints nothing and ends no process
 # Libraries that take long to import, or that reading does without, and the files that may import them.
 HEAVY = {
     "keras": {"model/network", "training"},
-    "tensorflow": {"model/network"},
+    "tensorflow": {"model/network", "model/number_network"},
     "matplotlib": {"evaluation"},
     "seaborn": {"evaluation"},
     "sklearn": {"evaluation", "data"},

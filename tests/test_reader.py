@@ -15,8 +15,11 @@ from conftest import PROJECT, SHIPPED_MODEL
 from PIL import Image, ImageDraw
 
 import digits
-from digits.reading import reader
+from digits.common.errors import UserError
+from digits.reading import ink_reading, reader
+from digits.reading.numbers import Numbers
 from digits.reading.reader import Reader
+from digits.reading.results import Digit, Mark
 
 FORTY_TWO = PROJECT / "custom_digits" / "42" / "phone.jpg"
 NUMBER = PROJECT / "custom_digits" / "2026" / "notebook.png"
@@ -152,14 +155,91 @@ def test_the_closer_look_is_taken_only_where_ink_is_not_clearly_a_digit(shipped,
             looks.append(len(candidates))
             yield candidates
 
-    find_candidates = reader.find_candidates
-    monkeypatch.setattr(reader, "find_candidates", counted)
+    find_candidates = ink_reading.find_candidates
+    monkeypatch.setattr(ink_reading, "find_candidates", counted)
     shipped.read(FORTY_TWO)
     assert looks == [2]
     touching = np.full((240, 400), 255, np.uint8)
     touching[60:180, 60:72] = touching[60:180, 200:212] = touching[114:126, 60:212] = 0  # an H
     shipped.read(touching)
     assert len(looks) >= 3
+
+
+# ---- the number reader ----------------------------------------------------------------------------------------------
+
+SEVEN = PROJECT / "custom_digits" / "7" / "plain_white_on_black.png"
+
+
+def digit_of(value, left, row=0, sure=True):
+    probabilities = np.full(10, 0.01, np.float32)
+    probabilities[value] = 0.91
+    return Digit.from_probabilities(probabilities, 2.3, sure, (left, 10, 20, 30), row, np.zeros((28, 28), np.uint8))
+
+
+@pytest.fixture
+def says(monkeypatch):
+    """A function that makes the number reader find these digits and marks in every image."""
+
+    def make(digits, marks=(), other_ink=0, min_probability=0.9):
+        numbers = Numbers(tuple(digits), tuple(marks), other_ink, min_probability)
+        monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: numbers)
+
+    return make
+
+
+def test_a_sure_digit_that_fills_the_image_is_read_without_the_number_reader():
+    fresh = Reader()
+    assert fresh.read(SEVEN).text == "7"
+    assert "number_finder" not in fresh.__dict__
+    fresh.read(NUMBER)
+    assert "number_finder" in fresh.__dict__
+
+
+def test_without_the_number_reader_numbers_are_read_by_their_ink_after_one_warning(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(reader, "NUMBER_READER", tmp_path / "number_reader.tflite")
+    fresh = Reader()
+    assert [fresh.read(image).text for image in (NUMBER, FORTY_TWO, NUMBER)] == ["2026", "42", "2026"]
+    assert [record.message for record in caplog.records] == [
+        "number_reader.tflite is missing: numbers are read by their ink alone."
+    ]
+
+
+def test_a_damaged_number_reader_is_an_error_that_names_it(monkeypatch, tmp_path):
+    path = tmp_path / "number_reader.tflite"
+    path.write_bytes(b"junk")
+    monkeypatch.setattr(reader, "NUMBER_READER", path)
+    with pytest.raises(UserError, match="number_reader.tflite is not a number reader that can be used"):
+        Reader().read(NUMBER)
+
+
+def test_marks_stand_in_the_text_and_in_json(shipped, says):
+    says([digit_of(1, 10), digit_of(2, 40), digit_of(5, 80)], [Mark(".", 0, 2, 0.8, (65, 35, 5, 5))])
+    reading = shipped.read(NUMBER)
+    assert (reading.text, reading.status) == ("12.5", "ok")
+    entry = json.loads(json.dumps(reading.to_json()))
+    assert entry["marks"] == [{"mark": ".", "row": 0, "after": 2, "confidence": 0.8, "box": [65, 35, 5, 5]}]
+    assert [digit["digit"] for digit in entry["digits"]] == [1, 2, 5]
+
+
+def test_other_ink_beside_a_number_is_not_sure(shipped, says):
+    says([digit_of(1, 10), digit_of(2, 40, sure=False)], other_ink=1)
+    reading = shipped.read(NUMBER)
+    assert (reading.text, reading.status) == ("12", "unsure")
+    assert reading.message == "2 of 3 pieces of ink are not clearly a digit"
+
+
+def test_where_the_number_reader_finds_nothing_the_ink_decides(shipped, says):
+    says([])
+    assert shipped.read(NUMBER).text == "2026"
+    assert shipped.read(np.full((50, 50), 255, np.uint8)).status == "empty"
+
+
+@pytest.mark.parametrize(("min_probability", "text"), [(0.9, "12"), (0.2, "7")])
+def test_a_number_takes_the_place_of_one_small_sure_digit_only_where_it_is_likely(shipped, says, min_probability, text):
+    small = np.zeros((100, 400), np.uint8)
+    small[20:80, 20:80] = np.asarray(Image.open(SEVEN).convert("L").resize((60, 60)))
+    says([digit_of(1, 10), digit_of(2, 40)], min_probability=min_probability)
+    assert shipped.read(small).text == text
 
 
 # ---- the package, from elsewhere ------------------------------------------------------------------------------------

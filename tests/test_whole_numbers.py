@@ -1,5 +1,7 @@
 """The benchmarks of people's images: what is counted, what is left out, how rows are composed. No image of people is needed."""
 
+import dataclasses
+import json
 import sys
 
 import numpy as np
@@ -103,3 +105,33 @@ def test_a_peer_is_scored_by_kind(folder):
     found = peers.compare("fake", lambda item: item.label.replace("|", ""), items)
     assert found["kinds"] == {"single": {"n": 2, "correct": 2}, "cheques": {"n": 2, "correct": 1}}
     assert found["seconds"] >= 0
+
+
+def test_what_was_measured_of_the_same_images_stays_and_ours_only_of_the_same_model(folder, tmp_path):
+    items = whole_numbers.find_items([folder])
+    kinds = {"single": {"n": 2, "correct": 1}, "cheques": {"n": 2, "correct": 0}}
+    fewer = {**kinds, "cheques": {"n": 1, "correct": 0}}
+    content = {
+        "model_sha256": "a",
+        "peers": {"ours": {"kinds": kinds}, "tesseract": {"kinds": kinds}, "tutorial": {"kinds": fewer}},
+    }
+    path = tmp_path / "peers.json"
+    path.write_text(json.dumps(content))
+    assert list(peers.measured_before(path, "a", items)) == ["ours", "tesseract"]
+    assert list(peers.measured_before(path, "b", items)) == ["tesseract"]
+    assert peers.measured_before(tmp_path / "absent.json", "a", items) == {}
+
+
+def test_not_sure_is_decided_by_a_threshold_that_is_set_without_the_writer():
+    def scored(score, text="7"):
+        found = reading(text, "unsure" if score < 2 else "ok")
+        return dataclasses.replace(found, digits=tuple(dataclasses.replace(digit, score=score) for digit in found.digits))
+
+    readings = [scored(1.0), scored(3.0), scored(4.0), scored(5.0), reading("", "empty")]
+    outcome = whole_numbers.outcome_of(readings, ["7", "1", "7", "7", "7"])
+    groups = np.array(["a", "b", "b", "b", "b"])
+    left_out, thresholds = whole_numbers.outcome_left_out(readings, outcome, groups, 2.0)
+    # A quarter of the four images with a digit is not sure; of 3, 4, 5 the first quartile is 3.5, of 1 alone it is 1.
+    assert thresholds == {"a": 3.5, "b": 1.0}
+    assert left_out.unsure.tolist() == [True, False, False, False, False]
+    assert left_out.wrong_and_ok.tolist() == [False, True, False, False, False]

@@ -11,6 +11,7 @@ from typing import Any
 
 from digits.common.errors import UserError
 from digits.common.formatting import printable
+from digits.data.labelled_folder import IMAGE_SUFFIXES
 
 DONE, SOME_FAILED, NOTHING_TRIED, INTERRUPTED = 0, 1, 2, 130  # exit codes; 130 is the shells' own after Ctrl-C (128 + SIGINT)
 
@@ -93,6 +94,13 @@ def path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("expected a path, not ''")
     return Path(text)
+
+
+def output_file(text: str) -> str:
+    """Return a flag's value as the name of a JSON or CSV file to write; not the name of an image, which it would replace."""
+    if not text or Path(text).suffix.lower() in IMAGE_SUFFIXES:
+        raise argparse.ArgumentTypeError(f"expected a file to write, such as answers.json, not {text!r}")
+    return text
 
 
 def h5_path(text: str) -> Path:

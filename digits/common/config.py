@@ -10,6 +10,7 @@ OUTPUTS_DIR = PROJECT / "outputs"
 CUSTOM_DIGITS_DIR = PROJECT / "custom_digits"
 
 MODEL_NAME = "digit_recognition_model"
+NUMBER_READER = MODELS_DIR / "number_reader.tflite"  # finds the digits of numbers; beside every digit model
 BUNDLED_MODEL_NAME = "bundled_digits_model"  # learned without MNIST; never stands in for the model above
 
 IMAGE_SIZE = 28  # pixels: MNIST's frame

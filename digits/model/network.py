@@ -95,17 +95,18 @@ def layer_table(model: keras.Model) -> list[tuple[str, Any, str]]:
     return [*rows, ("all", "", f"{model.count_params():,}")]
 
 
-def save(model: keras.Model, h5_path: Path, tflite_path: Path) -> None:
+def save(model: keras.Model, h5_path: Path, tflite_path: Path, **converter_options: Any) -> None:
     """Write the network as .h5 and, with the same weights, as .tflite.
 
     Raises OSError where a file can't be written, UserError where the network can't be converted, as where TensorFlow is
     missing. The optimizer is left out, because saving it changes the model's compiled configuration (Keras 3.15.1). Only
     TensorFlow writes .tflite files: where Keras runs on another backend, such as JAX, another process converts the .h5.
+    converter_options: as in export; only where Keras runs on TensorFlow.
     """
     _check_free_space(h5_path, 4 * model.count_params() + H5_OVERHEAD_BYTES)
     model.save(h5_path, include_optimizer=False)
     if keras.backend.backend() == "tensorflow":
-        export(model, tflite_path)
+        export(model, tflite_path, **converter_options)
         return
     code = "import sys; from digits.model import network; network.export(network.load(sys.argv[1]), sys.argv[2])"
     result = subprocess.run(

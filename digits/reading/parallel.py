@@ -8,7 +8,6 @@ import itertools
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 import cv2
 
 from digits.common.config import CORES
+from digits.common.processes import end_with_parent
 from digits.model.card import ModelCard
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
@@ -102,16 +102,8 @@ def _start_process(model_path: os.PathLike, card: ModelCard) -> None:
     """Prepare a process for reading."""
     global _reader
     cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _reader = Reader(model_path, card)
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that it reads for is gone, as after a kill: it would wait for tasks without end."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(1)
 
 
 def _read_task(task: Task) -> list[Reading]:

@@ -1,20 +1,28 @@
-"""An image -> its text: finds the digits, asks the classifier, and says what is not sure."""
+"""An image -> its text. It is read in two ways, by its ink and by the number reader; the Reader decides between them."""
 
+import functools
+import logging
 import os
 
-import numpy as np
-
-from digits.common.config import IMAGE_SIZE
+from digits.common.config import NUMBER_READER
 from digits.common.errors import UserError
 from digits.model.card import ModelCard
 from digits.model.classifier import DEFAULT_MODEL, Classifier
-from digits.reading.finder import find_candidates
+from digits.model.lookup import find_model
 from digits.reading.image import ImageSource, LoadedImage, load_image
-from digits.reading.results import Digit, Reading, text_of
-from digits.reading.segmentation_graph import MAX_CLEAR_COST, best_path, candidate_costs, cut_ones
+from digits.reading.ink_reading import InkReading, read_by_ink
+from digits.reading.number_finder import NumberFinder
+from digits.reading.numbers import Numbers, read_numbers
+from digits.reading.results import Reading, text_of
 
-MAX_TURNED_DIGITS = 60  # an image with more is a page of text, not a number on its side; the longest label has 60 digits
-MIN_SCORE_GAIN = 2.0  # by which the mean log-odds must be higher when turned: odds e^2 = 7 times as high
+# Fraction of the image's width from which one sure digit is all that the image shows. In own_numbers, a digit that was found
+# alone in a number is at most 0.29 wide.
+MIN_SINGLE_WIDTH = 0.3
+# Of each digit, so that a number takes the place of one sure digit. In own_digits, of 8 single digits that the number reader
+# takes for two, the least probable part has at most 0.35; in own_numbers, of 5 numbers taken for one digit, at least 0.42.
+MIN_NUMBER_PROBABILITY = 0.4
+
+logger = logging.getLogger(__name__)
 
 
 class Reader:
@@ -38,49 +46,51 @@ class Reader:
             loaded = load_image(image)
         except UserError as error:
             return Reading(name, "error", message=str(error))
-        digits = self._read_any_way_up(loaded)
-        width, thumbnail = loaded.full_size[0], loaded.thumbnail()
-        if not digits:
-            return Reading(name, "empty", message="no ink was found on the paper", width=width, thumbnail=thumbnail)
-        unsure = sum(not digit.sure for digit in digits)
-        if unsure == 0:
-            return Reading(name, "ok", text_of(digits), "", digits, width=width, thumbnail=thumbnail)
-        message = f"{unsure} of {len(digits)} pieces of ink are not clearly a digit"
-        return Reading(name, "unsure", text_of(digits), message, digits, width=width, thumbnail=thumbnail)
+        by_ink = read_by_ink(loaded, self.classifier)
+        numbers = Numbers(by_ink.digits)
+        if not by_ink.turned and not _shows_one_digit(by_ink, loaded) and self.number_finder is not None:
+            numbers = choose(by_ink, read_numbers(loaded, self.number_finder, self.classifier))
+        return _reading(name, loaded, numbers)
 
-    def _read_any_way_up(self, image: LoadedImage) -> tuple[Digit, ...]:
-        """Return the digits in the image as it lies; or turned, where its digits tell that it lies on its side.
+    @functools.cached_property
+    def number_finder(self) -> NumberFinder | None:
+        """The number reader's network, loaded when it is needed first; None where there is none in models/."""
+        if not NUMBER_READER.exists():
+            logger.warning("%s is missing: numbers are read by their ink alone.", NUMBER_READER.name)
+            return None
+        return NumberFinder(find_model(NUMBER_READER)[0])
 
-        They do where some are not sure as it lies, and where two or more are all sure, and clearly better, when it is turned.
-        One digit alone does not tell which side is up: a 7 on its side may be a 2. Nor do ones and zeros: a dash on its
-        side is a 1.
-        """
-        as_it_lies = self._find_digits(image, 0)
-        if not 2 <= len(as_it_lies) <= MAX_TURNED_DIGITS or _are_sure(as_it_lies):
-            return as_it_lies
-        turned = [self._find_digits(image, quarter_turns) for quarter_turns in (1, 2, 3)]
-        best = max((digits for digits in turned if len(digits) >= 2), key=_mean_score, default=as_it_lies)
-        is_clear = _are_sure(best) and _mean_score(best) > _mean_score(as_it_lies) + MIN_SCORE_GAIN
-        return best if is_clear and any(digit.digit > 1 for digit in best) else as_it_lies
 
-    def _find_digits(self, image: LoadedImage, quarter_turns: int) -> tuple[Digit, ...]:
-        """Return the digits, in reading order, in the image after this number of quarter turns to the left.
+def choose(by_ink: InkReading, numbers: Numbers) -> Numbers:
+    """Return the better one of two readings of an image.
 
-        A closer look is taken only where some ink is not clearly a digit. In most images all is, which saves time.
-        """
-        for candidates in find_candidates(image, quarter_turns):
-            crops = np.array([candidate.crop for candidate in candidates], np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
-            answers = self.classifier.classify(crops)
-            costs = candidate_costs(candidates, answers.probabilities, answers.scores)
-            if (costs <= MAX_CLEAR_COST).all():
-                break
-        sure = answers.sure & ~cut_ones(candidates, answers.probabilities)
-        return tuple(
-            Digit.from_probabilities(
-                answers.probabilities[i], answers.scores[i], sure[i], candidates[i].box, candidates[i].row, candidates[i].crop
-            )
-            for i in best_path(candidates, costs)
-        )
+    the number reader finds no digit                     by ink
+    one sure digit by ink, and no certain number         by ink
+    both read the same digits                            by ink, whose confidence is calibrated, with the number reader's marks
+    everything else                                      the number reader's
+    """
+    certain_number = len(numbers.digits) > 1 and numbers.min_probability >= MIN_NUMBER_PROBABILITY
+    if not numbers.digits or (by_ink.is_one_sure_digit and not certain_number):
+        return Numbers(by_ink.digits)
+    if text_of(by_ink.digits) == text_of(numbers.digits):
+        return Numbers(by_ink.digits, numbers.marks, numbers.other_ink)
+    return numbers
+
+
+def _shows_one_digit(by_ink: InkReading, image: LoadedImage) -> bool:
+    """Return whether one sure digit fills so much of the image that there can't be a number."""
+    return by_ink.is_one_sure_digit and by_ink.digits[0].box[2] >= MIN_SINGLE_WIDTH * image.full_size[0]
+
+
+def _reading(name: str, image: LoadedImage, numbers: Numbers) -> Reading:
+    """Return the Reading of what was found in an image."""
+    width, thumbnail = image.full_size[0], image.thumbnail()
+    digits, marks = numbers.digits, numbers.marks
+    if not digits:
+        return Reading(name, "empty", message="no ink was found on the paper", width=width, thumbnail=thumbnail)
+    unsure = sum(not digit.sure for digit in digits) + numbers.other_ink
+    message = f"{unsure} of {len(digits) + numbers.other_ink} pieces of ink are not clearly a digit" if unsure else ""
+    return Reading(name, "unsure" if unsure else "ok", text_of(digits, marks), message, digits, marks, width, thumbnail)
 
 
 def _name_of(image: ImageSource) -> str:
@@ -89,12 +99,3 @@ def _name_of(image: ImageSource) -> str:
         return os.fsdecode(image)
     name = getattr(image, "filename", None) or getattr(image, "name", None)  # of Pillow; of an open file
     return os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ""
-
-
-def _are_sure(digits: tuple[Digit, ...]) -> bool:
-    return all(digit.sure for digit in digits)
-
-
-def _mean_score(digits: tuple[Digit, ...]) -> float:
-    """Return the mean score of at least one digit."""
-    return sum(digit.score for digit in digits) / len(digits)

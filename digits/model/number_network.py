@@ -1,0 +1,126 @@
+"""The number reader's network: fully convolutional, an answer for every fourth pixel, as heat_map describes.
+
+Keras' built-in layers alone, so any program that reads Keras' files reads it. Importing this imports Keras, which takes seconds.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from digits.common.errors import UserError
+from digits.model import network
+from digits.model.heat_map import BOX_VALUES, CLASS_COUNT, COUNTS, HAS_BOX, OUTPUT_COUNT
+from digits.model.network import keras, layers  # from there, because it starts TensorFlow quietly and with its settings
+
+# Set by hand, together, and measured as a whole: benchmarks/whole_numbers.py.
+INITIAL_LOGIT = -4.0  # of every class: a probability of 0.02, because few places are the centre of something (Lin et al. 2017)
+BOX_WEIGHT = 0.5  # weight of the boxes' loss; that of the heat maps is 1
+CLASS_WEIGHT = 0.5  # weight of the cross-entropy between the classes at the centres
+
+
+def build(seed: int) -> keras.Model:
+    """Return the untrained network: (N, height, width, 1) -> (N, height / 4, width / 4, 20), float32.
+
+    The input is an image as heat_map.normalise returns it, with sides that are multiples of SIDE_MULTIPLE. The output is, for
+    each place, a logit for each class and the box. Three levels of resolution: a quarter of the input's, an eighth with a
+    dilated convolution and two residual connections (He et al. 2016) for a wide view, and a quarter again, where both meet.
+    seed: of the initial weights.
+    """
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((None, None, 1), name="image")
+    x = _convolution(image, 16, 5, "stem1", strides=2)
+    x = _convolution(x, 32, 3, "stem2", strides=2)
+    fine = _convolution(x, 48, 3, "fine")
+    coarse = _convolution(fine, 96, 3, "coarse1", strides=2)
+    coarse = _convolution(coarse, 96, 3, "coarse2")
+    coarse = layers.Add(name="coarse3_add")([coarse, _convolution(coarse, 96, 3, "coarse3", dilation=2)])
+    coarse = layers.Add(name="coarse4_add")([coarse, _convolution(coarse, 96, 3, "coarse4")])
+    # Not UpSampling2D: where the sides are not known before, Keras 3.15.1 exports it with an operation that LiteRT lacks.
+    coarse = layers.Conv2DTranspose(48, 2, strides=2, use_bias=False, name="enlarge")(coarse)
+    coarse = _normalised(coarse, "enlarge")
+    x = layers.Concatenate(name="merge")([fine, coarse])
+    x = _convolution(x, 64, 1, "merge1")
+    x = _convolution(x, 64, 3, "merge2")
+    initial = keras.initializers.Constant(INITIAL_LOGIT)
+    classes = layers.Conv2D(CLASS_COUNT, 1, bias_initializer=initial, name="classes")(x)
+    boxes = layers.Conv2D(BOX_VALUES, 1, name="boxes")(x)
+    return keras.Model(image, layers.Concatenate(name="heat_map")([classes, boxes]), name="number_reader")
+
+
+def _convolution(
+    x: keras.KerasTensor, filters: int, kernel_size: int, name: str, strides: int = 1, dilation: int = 1
+) -> keras.KerasTensor:
+    """Return the feature maps x convolved, normalised and rectified. filters: channels of the result."""
+    x = layers.Conv2D(filters, kernel_size, strides=strides, padding="same", use_bias=False, dilation_rate=dilation, name=name)(x)
+    return _normalised(x, name)
+
+
+def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Return the feature maps x after batch normalisation and rectification. name: begins the names of the layers."""
+    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def loss(target: Any, answer: Any) -> Any:
+    """Return the loss of a batch: one number.
+
+    target: (N, h, w, TARGET_COUNT) float32, as digits.composition makes it. answer: (N, h, w, OUTPUT_COUNT) float32, of the
+    network. The sum of the penalty-reduced focal loss of the heat maps, the mean absolute error of the boxes (both as in
+    CenterNet, Zhou et al. 2019), and the cross-entropy between the classes at the centres: a focal loss alone separates
+    classes that look alike too little.
+    """
+    ops = keras.ops
+    heat, box = target[..., :CLASS_COUNT], target[..., CLASS_COUNT:OUTPUT_COUNT]
+    has_box, counts = target[..., HAS_BOX], target[..., COUNTS]
+    logits = answer[..., :CLASS_COUNT]
+    probability = ops.sigmoid(logits)
+    centre = ops.cast(heat >= 0.999, "float32")  # 1 in float16, in which targets travel, is exactly 1
+    log_yes, log_no = -ops.softplus(-logits), -ops.softplus(logits)
+    focal = -(centre * log_yes * (1 - probability) ** 2 + (1 - centre) * (1 - heat) ** 4 * probability**2 * log_no)
+    centres = ops.sum(centre) + 1
+    heat_loss = ops.sum(focal * counts[..., None]) / centres
+    class_loss = -ops.sum(centre * ops.log_softmax(logits, axis=-1)) / centres
+    box_loss = ops.sum(ops.abs(answer[..., CLASS_COUNT:] - box) * has_box[..., None]) / (ops.sum(has_box) + 1)
+    return heat_loss + BOX_WEIGHT * box_loss + CLASS_WEIGHT * class_loss
+
+
+def centre_accuracy(target: Any, answer: Any) -> Any:
+    """Return the fraction of the symbols in a batch at whose centres the most probable class is the right one: one number.
+
+    target, answer: as in loss.
+    """
+    ops = keras.ops
+    heat = target[..., :CLASS_COUNT]
+    centre = ops.cast(ops.max(heat, axis=-1) >= 0.999, "float32")
+    right = ops.cast(ops.argmax(heat, axis=-1) == ops.argmax(answer[..., :CLASS_COUNT], axis=-1), "float32")
+    return ops.sum(centre * right) / ops.maximum(ops.sum(centre), 1)
+
+
+def save(model: keras.Model, h5_path: Path, tflite_path: Path) -> None:
+    """Write the network as .h5 and, with weights rounded to float16, as .tflite. Raises OSError and UserError, as network.save.
+
+    Keras has to run on TensorFlow. The .tflite takes images of any size: its input has to be resized first.
+    """
+    import tensorflow  # here: only this needs more of it than Keras itself calls
+
+    optimizations = {
+        "optimizations": [tensorflow.lite.Optimize.DEFAULT],
+        "target_spec": {"supported_types": [tensorflow.float16]},
+    }
+    network.save(model, h5_path, tflite_path, **optimizations)
+
+
+def load(path: str | os.PathLike, seed: int) -> keras.Model:
+    """Return the network with the weights in an .h5 file that save wrote. Raises UserError for anything else.
+
+    seed: as in build. Only weights are read from the file, no code and no layers.
+    """
+    model = build(seed)
+    try:
+        model.load_weights(path)
+    except Exception as error:  # Keras raises errors of many kinds for a file that is not a model
+        raise UserError(
+            f"{path} is not a number reader's network ({type(error).__name__}).\n"
+            "Expected an .h5 file as train_model.py --eye writes it. To make one: python train_model.py --eye"
+        ) from error
+    return model

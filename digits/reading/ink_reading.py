@@ -1,0 +1,78 @@
+"""An image -> its digits, told by their ink: paper and ink are separated, the ink is cut, the classifier judges the pieces.
+
+This reads single digits as well as a person does. Numbers on forms and cheques are read by numbers.py.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from digits.common.config import IMAGE_SIZE
+from digits.model.classifier import Classifier
+from digits.reading.finder import find_candidates
+from digits.reading.image import LoadedImage
+from digits.reading.results import Digit
+from digits.reading.segmentation_graph import MAX_CLEAR_COST, best_path, candidate_costs, cut_ones
+
+MAX_TURNED_DIGITS = 60  # an image with more is a page of text, not a number on its side; the longest label has 60 digits
+MIN_SCORE_GAIN = 2.0  # by which the mean log-odds must be higher when turned: odds e^2 = 7 times as high
+
+
+@dataclass(frozen=True)
+class InkReading:
+    """digits: in reading order. turned: whether the image lies on its side, as its digits tell."""
+
+    digits: tuple[Digit, ...]
+    turned: bool = False
+
+    @property
+    def is_one_sure_digit(self) -> bool:
+        """Whether there is one digit, and it is clearly one."""
+        return len(self.digits) == 1 and self.digits[0].sure
+
+
+def read_by_ink(image: LoadedImage, classifier: Classifier) -> InkReading:
+    """Return the digits in the image as it lies, or turned by quarter turns, if it lies on its side.
+
+    The image counts as turned if some digit is not sure as it lies, and if after a turn there are two or more digits, all of
+    them are sure, and their mean score is higher by MIN_SCORE_GAIN. One digit alone does not tell which side is up: a 7 on its
+    side may be a 2. Nor do ones and zeros: a dash on its side is a 1.
+    """
+    as_it_lies = _find_digits(image, 0, classifier)
+    if not 2 <= len(as_it_lies) <= MAX_TURNED_DIGITS or _are_sure(as_it_lies):
+        return InkReading(as_it_lies)
+    turned = [_find_digits(image, quarter_turns, classifier) for quarter_turns in (1, 2, 3)]
+    best = max((digits for digits in turned if len(digits) >= 2), key=_mean_score, default=as_it_lies)
+    is_clear = _are_sure(best) and _mean_score(best) > _mean_score(as_it_lies) + MIN_SCORE_GAIN
+    if is_clear and any(digit.digit > 1 for digit in best):
+        return InkReading(best, turned=True)
+    return InkReading(as_it_lies)
+
+
+def _find_digits(image: LoadedImage, quarter_turns: int, classifier: Classifier) -> tuple[Digit, ...]:
+    """Return the digits, in reading order, in the image after this number of quarter turns to the left.
+
+    A closer look is taken only where some ink is not clearly a digit. In most images all is, which saves time.
+    """
+    for candidates in find_candidates(image, quarter_turns):
+        crops = np.array([candidate.crop for candidate in candidates], np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
+        answers = classifier.classify(crops)
+        costs = candidate_costs(candidates, answers.probabilities, answers.scores)
+        if (costs <= MAX_CLEAR_COST).all():
+            break
+    sure = answers.sure & ~cut_ones(candidates, answers.probabilities)
+    return tuple(
+        Digit.from_probabilities(
+            answers.probabilities[i], answers.scores[i], sure[i], candidates[i].box, candidates[i].row, candidates[i].crop
+        )
+        for i in best_path(candidates, costs)
+    )
+
+
+def _are_sure(digits: tuple[Digit, ...]) -> bool:
+    return all(digit.sure for digit in digits)
+
+
+def _mean_score(digits: tuple[Digit, ...]) -> float:
+    """Return the mean score of at least one digit."""
+    return sum(digit.score for digit in digits) / len(digits)

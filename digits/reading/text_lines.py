@@ -1,0 +1,103 @@
+"""Detections -> text lines: which digits stand in one line, and which lines are writing."""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from digits.reading.detection import Detection
+
+# A digit joins a line if the line, followed to its place, passes within this fraction of the larger height of its centre, and
+# if neither is higher than the other by more than this factor.
+MAX_OFFSET, MAX_HEIGHT_RATIO = 0.55, 2.6
+MAX_SLOPE = 0.35  # pixels down per pixel to the right, 19 degrees: a steeper line is turned first
+SLOPE_DIGITS = 8  # the last digits of a line, by which its slope is fitted; a line may bend
+# A line beside the main one is writing if it has at least this fraction of its contrast, a height between these factors of its
+# height, and at least this mean probability: patterns and noise are fainter, smaller and less certain.
+MIN_CONTRAST, MIN_HEIGHT, MAX_HEIGHT, MIN_MEAN_PROBABILITY = 0.35, 0.45, 2.2, 0.45
+
+
+def text_lines(digits: Sequence[Detection]) -> list[list[Detection]]:
+    """Return the digits in text lines, each from left to right, the lines from top to bottom."""
+    lines: list[list[Detection]] = []
+    for digit in sorted(digits, key=lambda digit: digit.x):
+        offsets = [_offset(line, digit) for line in lines]
+        if offsets and min(offsets) < MAX_OFFSET:
+            lines[int(np.argmin(offsets))].append(digit)
+        else:
+            lines.append([digit])
+    return sorted(lines, key=lambda line: float(np.mean([digit.y for digit in line])))
+
+
+def _offset(line: list[Detection], digit: Detection) -> float:
+    """Return how far a line passes from a digit's centre, in units of the larger height; infinite where the sizes differ."""
+    height = statistics.median(other.height for other in line)
+    larger, smaller = max(height, digit.height), min(height, digit.height)
+    if larger > MAX_HEIGHT_RATIO * smaller:
+        return math.inf
+    # Plain arithmetic, because a page asks this thousands of times and NumPy takes longer for few numbers.
+    last = line[-SLOPE_DIGITS:]
+    xs, ys = [other.x for other in last], [other.y for other in last]
+    if len(line) >= 3 and max(xs) - min(xs) > height:
+        slope, _ = statistics.linear_regression(xs, ys)
+        slope = min(max(slope, -MAX_SLOPE), MAX_SLOPE)
+        y = statistics.fmean(ys) + slope * (digit.x - statistics.fmean(xs))
+    else:
+        y = statistics.fmean(ys[-3:])
+    return abs(digit.y - y) / larger
+
+
+def written_lines(grey: np.ndarray, lines: Sequence[list[Detection]]) -> list[list[Detection]]:
+    """Return the lines without those that are more probably a pattern, noise or smudges than writing.
+
+    grey: (height, width) uint8, dark ink on light paper. The line with the most evidence is the main one; the others are
+    compared with it.
+    """
+    if not lines:
+        return []
+    contrasts = [[contrast_of(grey, digit) for digit in line] for line in lines]
+    evidence = [
+        sum(digit.probability**2 * max(contrast, 1) ** 0.5 for digit, contrast in zip(line, of_line, strict=True))
+        for line, of_line in zip(lines, contrasts, strict=True)
+    ]
+    main = int(np.argmax(evidence))
+    contrast, height = np.median(contrasts[main]), np.median([digit.height for digit in lines[main]])
+    return [
+        line
+        for i, line in enumerate(lines)
+        if i == main
+        or (
+            np.median(contrasts[i]) > MIN_CONTRAST * contrast
+            and MIN_HEIGHT < np.median([digit.height for digit in line]) / height < MAX_HEIGHT
+            and np.mean([digit.probability for digit in line]) > MIN_MEAN_PROBABILITY
+        )
+    ]
+
+
+def contrast_of(grey: np.ndarray, detection: Detection) -> float:
+    """Return the contrast of the ink in a detection's box, in grey levels: its 5th percentile below its 90th."""
+    top, left = max(int(detection.top), 0), max(int(detection.left), 0)
+    box = grey[
+        top : max(int(detection.top + detection.height) + 1, top + 2),
+        left : max(int(detection.left + detection.width) + 1, left + 2),
+    ]
+    if box.size == 0:
+        return 0.0
+    step = 1 + max(box.shape) // 40  # 40 rows tell the percentiles of a large box as well as all of them
+    low, high = np.percentile(box[::step, ::step], (5, 90))
+    return float(high - low)
+
+
+def dark_on_light(grey: np.ndarray) -> np.ndarray:
+    """Return the image, (height, width) uint8, or its negative where its ink is lighter than its paper.
+
+    Ink is sparse, so it is the longer tail of the brightnesses: their third moment about the median tells its side.
+    """
+    reduction = min(1.0, 200 / max(grey.shape))  # 200 pixels a side are enough for a sign
+    height, width = (max(1, round(side * reduction)) for side in grey.shape)
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    centred = small - np.median(small)
+    skewness = float(np.mean(np.clip(centred / (centred.std() + 1), -3, 3) ** 3))
+    return 255 - grey if skewness > 0 else grey

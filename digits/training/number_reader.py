@@ -1,0 +1,185 @@
+"""Training of the number reader's network from scratch or from the weights in place, and what is saved with it.
+
+A training has parts, each of them short enough for a sitting. A part ends with a learning rate near zero, and with a complete
+set of files. The next part starts from the weights of that set with a warm restart (Loshchilov and Hutter 2017). Within a part
+there is a checkpoint after each epoch.
+"""
+
+import itertools
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digits.common.config import MARKS, NUM_CLASSES
+from digits.common.score import Score
+from digits.composition.windows import Batch
+from digits.data.dataset import Dataset, Splits
+from digits.evaluation import metrics
+from digits.model import number_network, store
+from digits.model.card import EpochRecord, ModelCard
+from digits.model.heat_map import BOX_UNIT, CLASS_COUNT, OTHER_INK, OUTPUT_COUNT, SIDE_MULTIPLE, STRIDE
+from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
+from digits.training.checkpoint import Checkpoint
+from digits.training.composing import WindowStream, compose_ahead, validation_batches
+from digits.training.interrupt import StopBetweenBatches
+from digits.training.saving import PACKAGES
+
+# Set by hand, together, and measured as a whole: benchmarks/whole_numbers.py.
+STEPS_PER_EPOCH = 500  # batches: about four minutes on two cores
+BATCH_SIZE = 16  # windows a step
+LEARNING_RATE = 0.002  # the highest; in each part it rises to this and falls along a cosine
+FINAL_RATE_FRACTION = 0.01  # of the highest learning rate, with which a part ends
+MAX_WARM_UP_STEPS = 100  # steps in which the learning rate rises, at most a tenth of a part
+WEIGHT_DECAY = 1e-4  # of AdamW (Loshchilov and Hutter 2019)
+CLIP_NORM = 5.0  # largest norm of a gradient: windows without any symbol have steep ones
+VALIDATION_BATCHES = 20  # 320 windows, with about 1,500 digits
+
+# Called after each epoch: its number in this part, from 1, its record, and the seconds that the rest of the part will take.
+EpochCallback = Callable[[int, EpochRecord, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSettings:
+    """The settings of one part. epochs: 1 or more. validation_split, seed: as in TrainingSettings."""
+
+    epochs: int
+    validation_split: float
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return {"EPOCHS": 20, ...}, as a card and a checkpoint hold the settings."""
+        return {
+            "EPOCHS": self.epochs,
+            "STEPS_PER_EPOCH": STEPS_PER_EPOCH,
+            "BATCH_SIZE": BATCH_SIZE,
+            "LEARNING_RATE": LEARNING_RATE,
+            "VALIDATION_SPLIT": self.validation_split,
+            "SEED": self.seed,
+        }
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How the network answers for composed windows: whether the class is right at the centres of digits and of marks."""
+
+    digits: Score
+    marks: Score
+    loss: float
+
+
+def fit(
+    model: keras.Model,
+    splits: Splits,
+    settings: PartSettings,
+    earlier: Sequence[EpochRecord],
+    checkpoint: Checkpoint,
+    resume: bool,
+    on_epoch_end: EpochCallback = lambda number, record, seconds_left: None,
+) -> tuple[list[EpochRecord], Validation]:
+    """Train the model in place for one part; return the records of all epochs of all parts, and the last validation.
+
+    splits: of MNIST, or other digits; all ten are needed. earlier: the records of the parts before. checkpoint: is written
+    after each epoch. resume: whether to go on from it. Raises UserError where the checkpoint can't be read or written, and
+    KeyboardInterrupt after Ctrl-C; the last complete epoch can then be resumed.
+    """
+    steps = settings.epochs * STEPS_PER_EPOCH
+    warm_up = max(1, min(MAX_WARM_UP_STEPS, steps // 10))
+    learning_rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm_up), FINAL_RATE_FRACTION, warmup_target=LEARNING_RATE, warmup_steps=warm_up
+    )
+    optimizer = keras.optimizers.AdamW(learning_rate, WEIGHT_DECAY, clipnorm=CLIP_NORM)
+    model.compile(optimizer, number_network.loss, metrics=[number_network.centre_accuracy])
+    optimizer.build(model.trainable_variables)
+
+    history = checkpoint.restore(model) if resume else list(earlier)
+    if not resume:
+        checkpoint.save(model, history)
+    first = int(optimizer.iterations) // STEPS_PER_EPOCH
+    stream = WindowStream(splits.training, settings.seed, len(history), STEPS_PER_EPOCH, BATCH_SIZE)
+    seconds = []
+    with StopBetweenBatches() as stop, compose_ahead(stream, stop) as upcoming:
+        held_out = validation_batches(splits.validation, VALIDATION_BATCHES, BATCH_SIZE)
+        validation = validate(model, held_out)
+        for number in range(first + 1, settings.epochs + 1):
+            started = time.monotonic()
+            accuracy, loss = train_batches(model, itertools.islice(upcoming, STEPS_PER_EPOCH), stop)
+            validation = validate(model, held_out)
+            seconds.append(time.monotonic() - started)
+            history.append(EpochRecord(accuracy, loss, validation.digits.accuracy, validation.loss, seconds[-1]))
+            checkpoint.save(model, history)
+            on_epoch_end(number, history[-1], float(np.mean(seconds)) * (settings.epochs - number))
+    return history, validation
+
+
+def train_batches(model: keras.Model, batches: Iterator[Batch], stop: StopBetweenBatches) -> tuple[float, float]:
+    """Take one step for each batch, at least one; return the means of the accuracy at the centres and of the loss.
+
+    Raises KeyboardInterrupt between two batches after Ctrl-C.
+    """
+    measured = []
+    for windows, targets in batches:
+        stop.check()
+        values = model.train_on_batch(windows, targets, return_dict=True)  # of this batch alone
+        measured.append((float(values["centre_accuracy"]), float(values["loss"])))
+    accuracy, loss = np.mean(measured, axis=0)
+    return float(accuracy), float(loss)
+
+
+def validate(model: keras.Model, batches: Sequence[Batch]) -> Validation:
+    """Return how the network answers for these windows."""
+    losses, labels, answers = [], [], []
+    for windows, targets in batches:
+        answer = model(windows, training=False)
+        losses.append(float(number_network.loss(targets, answer)))
+        logits = keras.ops.convert_to_numpy(answer)[..., :CLASS_COUNT]
+        *places, label = np.nonzero(targets[..., :CLASS_COUNT] == 1)
+        labels.append(label)
+        answers.append(logits[tuple(places)].argmax(axis=-1))
+    expected, right = np.concatenate(labels), np.concatenate(labels) == np.concatenate(answers)
+    is_digit = expected < NUM_CLASSES
+    is_mark = ~is_digit & (expected < OTHER_INK)
+    return Validation(metrics.score_answers(right[is_digit]), metrics.score_answers(right[is_mark]), float(np.mean(losses)))
+
+
+def save(
+    model: keras.Model,
+    model_path: Path,
+    data: Dataset,
+    splits: Splits,
+    settings: PartSettings,
+    history: Sequence[EpochRecord],
+    validation: Validation,
+) -> ModelCard:
+    """Write the three files beside the old ones, move them into place together, and return the new card.
+
+    history: the records of all epochs of all parts. The other arguments are as fit takes and returns them.
+    """
+    with store.staged(model_path) as staging:
+        number_network.save(model, staging / model_path.name, staging / f"{model_path.stem}.tflite")
+        card = ModelCard(
+            data=data.name,
+            pictures={"training": len(splits.training.labels), "validation": len(splits.validation.labels)},
+            settings=settings.to_json(),
+            seed=settings.seed,
+            versions={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+            machine=f"{platform.system()} {platform.machine()}",
+            seconds=round(sum(record.seconds for record in history), 1),
+            history=tuple(history),
+            parameters=model.count_params(),
+            input=f"(N, height, width, 1) float32, local mean 0 and standard deviation 1, sides multiples of {SIDE_MULTIPLE}",
+            output=f"(N, height / {STRIDE}, width / {STRIDE}, {OUTPUT_COUNT}) float32: a logit for each class; log width and log "
+            f"height in units of {BOX_UNIT:.0f} pixels; the centre's offset to the right and down in units of {STRIDE} pixels",
+            validation=validation.digits,
+            other={
+                "classes": [*map(str, range(NUM_CLASSES)), *MARKS, "other ink"],
+                "steps": len(history) * STEPS_PER_EPOCH,
+                "validation_marks": validation.marks.to_json(),
+            },
+        )
+        return store.commit(model_path, card)
