@@ -30,7 +30,14 @@ from digits.model.store import card_path
 PAGES = (PROJECT_FOLDER / "README.md", *sorted((PROJECT_FOLDER / "docs").glob("*.md")))
 BLOCK = re.compile(r"(<!-- measured: (\w+) -->)(.*?)(<!-- end -->)", re.DOTALL)
 NOT_MEASURED = "–"
-READ_FROM_IMAGES = ("own_digits", "whole_numbers", "peers", "not_digits")  # results that depend on the number reader, too
+READ_FROM_IMAGES = (
+    "own_digits",
+    "whole_numbers",
+    "peers",
+    "not_digits",
+    "speed",
+    "page",
+)  # results that depend on the number reader, too
 NUMBERS = ("people", "table_rows", "cheques")  # kinds of whole_numbers.py
 OTHER_SCRIPTS = ("Greek", "Cyrillic", "Hebrew", "Arabic", "Devanagari", "Thai", "Hangul", "kana", "Chinese")
 CLASSIC_NETWORKS = {
