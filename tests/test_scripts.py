@@ -341,6 +341,10 @@ def test_help_is_the_docstring(script, run_script):
         ("verify_all_digits.py", "--nonsense"),
         ("verify_all_digits.py", "--data", "a", "--images", "b"),
         ("predict_custom.py", "--json", "-", "--csv", "-"),
+        ("predict_custom.py", "--json", "answers.txt", "--csv", "answers.txt"),
+        ("predict_custom.py", "--json", "photo.jpg"),
+        ("predict_custom.py", "--csv", "photo.PNG"),
+        ("verify_all_digits.py", "--json", "photo.jpg"),
     ],
 )
 def test_wrong_flags_are_exit_code_2_with_a_reason(command, call_script):

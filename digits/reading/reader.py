@@ -18,8 +18,8 @@ from digits.reading.results import Reading, text_of
 # Fraction of the image's width from which one sure digit is all that the image shows. In own_numbers, a digit that was found
 # alone in a number is at most 0.29 wide.
 MIN_SINGLE_WIDTH = 0.3
-# Of each digit, so that a number takes the place of one sure digit. In own_digits, of 8 single digits that the number reader
-# takes for two, the least probable part has at most 0.35; in own_numbers, of 5 numbers taken for one digit, at least 0.42.
+# Of each digit, so that a number takes the place of one sure digit. In own_numbers, the 5 numbers that are one sure digit by ink
+# have at least 0.51. In own_digits, one of 494 single digits is taken for two, at 0.47; it is too wide to be asked about.
 MIN_NUMBER_PROBABILITY = 0.4
 
 logger = logging.getLogger(__name__)
