@@ -5,10 +5,13 @@
     python predict_custom.py scans/ --json answers.json   for programs; - is standard output
     python predict_custom.py me.jpg --save-crops seen/    also what the network saw, as 28x28 images
     python predict_custom.py me.jpg --label 7             also keep a copy under custom_digits/7/, to learn from
+    python predict_custom.py scans/ --expect 5            forms: each text line holds five digits
+    python predict_custom.py scans/ --expect '##.##'      or this: # is a digit, marks and digits stand for themselves
 
 Each line gives the image, what was read, and for each digit its confidence and the runner-up; "?" is "not sure":
 
     model: models/digit_recognition_model.tflite
+    number reader: models/number_reader.tflite
     custom_digits/42/phone.jpg                42        4 99.9 % (or 9 0.0 %)  2 99.9 % (or 7 0.0 %)
     custom_digits/1/hooked_ballpen_photo.jpg  1         1 97.9 % (or 7 1.8 %)
     absent.png                                error     there is no such file
@@ -38,6 +41,7 @@ from digits.common.files import JsonListWriter, atomic_text_stream, atomic_write
 from digits.data.kept_images import check_label, keep_image
 from digits.data.labelled_folder import images_in
 from digits.model.classifier import DEFAULT_MODEL
+from digits.reading.expectation import Expectation
 from digits.reading.parallel import read_all
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
@@ -64,6 +68,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--save-crops", type=Path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files")
     parser.add_argument(
         "--label", metavar="TEXT", help="keep a copy under custom_digits/; TEXT is what it shows: 42, 12/05/2024; --label=-7,50"
+    )
+    parser.add_argument(
+        "--expect", metavar="FORMAT", help="what each text line holds: 5, five digits, or '##.##', # for a digit; --expect='-##'"
     )
     arguments = parser.parse_args(argv)
     if arguments.json and arguments.json == arguments.csv:
@@ -173,10 +180,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError(
                 f"--label is for one image, and these are {len(paths):,}.\nExpected one, and the digits that it shows."
             )
+    if arguments.expect is not None:
+        Expectation.parse(arguments.expect)  # a wrong one ends here, before anything is loaded or written
     reader = Reader(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)  # standard output is for the answers alone
     if not quiet:
         print(f"model: {formatting.printable(reader.classifier.model_path)}")
+        if reader.number_finder is not None:
+            print(f"number reader: {formatting.printable(reader.number_finder.model_path)}")
 
     width = min(MAX_NAME_WIDTH, max(len(formatting.printable(path)) for path in paths))
     draws = bool(arguments.output_dir or not (arguments.json or arguments.csv))
@@ -186,7 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     done, failed = 0, 0
     with answer_files(arguments.json, arguments.csv) as write_answer:
         try:
-            for reading in with_progress(read_all(reader, paths, thumbnails=max_shown)):
+            for reading in with_progress(read_all(reader, paths, max_shown, arguments.expect)):
                 done += 1
                 failed += reading.status == "error"
                 write_answer(reading)

@@ -4,13 +4,14 @@
     python train_model.py --preset best      an hour or more: the preset of the shipped model
     python train_model.py --epochs 2         a first attempt
     python train_model.py --resume           go on with an interrupted training, to the same weights
-    python train_model.py --fine-tune custom_digits   learn your handwriting from your own images: a minute
+    python train_model.py --fine-tune custom_digits   learn your handwriting from your own images: two minutes
     python train_model.py --quantize         also save it with 8-bit numbers, a quarter of the size
-    python train_model.py --eye              learn anew to find digits and marks in images: an hour or more
-    python train_model.py --eye --resume     go on with that, for as long again
+    python train_model.py --eye              train the number reader, which finds digits and marks in images: an hour or more
+    python train_model.py --eye --resume     train it further, for as long again
 
 It writes models/digit_recognition_model.h5, the same as .tflite for fast starts and phones, and .json (the model's
-card), and draws dataset_overview, training_history and sample_predictions in outputs/. The last lines, of the run that
+card), and draws dataset_overview, training_history and sample_predictions in outputs/. With --eye it writes
+models/number_reader.h5, .tflite and .json and draws nothing. The last lines, of the run that
 made the shipped model (--preset best --seed 46, on one of two x86 cores, no GPU, another training on the other):
 
     saved
@@ -27,7 +28,6 @@ made the shipped model (--preset best --seed 46, on one of two x86 cores, no GPU
 
 import argparse
 import dataclasses
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,10 +35,10 @@ from typing import Any
 
 import numpy as np
 
-from digits.cli import command_line, fine_tune, quantize, train_number_reader
+from digits.cli import command_line, fine_tune, print_training, quantize, train_number_reader
 from digits.cli.bring_back import command_to_bring_back
 from digits.common import formatting
-from digits.common.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, NUMBER_READER, OUTPUTS_DIR
+from digits.common.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, NUMBER_READER_NAME, OUTPUTS_DIR
 from digits.common.errors import UserError
 from digits.data import dataset
 from digits.data.array_files import ARRAYS
@@ -71,7 +71,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"EPOCHS": 28, "CONV1_FILTERS": 10, "CONV2_FILTERS": 20},  # below 20,000 parameters
 }
 BUNDLED_EPOCHS = 60  # the 1,400 bundled digits are a fortieth of MNIST, so they take less time even when seen five times as often
-EYE_EPOCHS = 20  # of --eye, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try
+NUMBER_READER_EPOCHS = 20  # of --eye, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try
 OVERVIEW_IMAGES = 1000  # training images of which dataset_overview.png shows some as an epoch does
 # Of MNIST's test images; a run that reads fewer says so. Below each preset's worst seed: 99.48, 99.63 and 99.39 % (seeds.json).
 FLOORS = {"default": 0.993, "best": 0.995, "tiny": 0.99}
@@ -132,18 +132,12 @@ def train(
     print()
 
     def print_epoch(number: int, record: EpochRecord, seconds_left: float) -> None:
-        epochs = settings.epochs
-        print(
-            f"epoch {number:{len(str(epochs))}} / {epochs}   accuracy {100 * record.accuracy:5.2f} %   "
-            f"validation {100 * record.val_accuracy:5.2f} %   {record.seconds:4.0f} s"
-            + (f"   about {seconds_left / 60:.1f} minutes to go" if number < epochs else ""),
-            flush=True,
-        )
+        measured = f"accuracy {100 * record.accuracy:5.2f} %   validation {100 * record.val_accuracy:5.2f} %"
+        print(print_training.epoch_line(number, settings.epochs, measured, record.seconds, seconds_left), flush=True)
 
     identity = settings.to_json() | {"pictures": data.fingerprint()} | recipe.training_recipe()
     checkpoint = Checkpoint(store.checkpoint_folder(model_path), identity)
-    if not resume and checkpoint.path.exists():
-        print("An interrupted training is discarded; --resume would have gone on with it.", file=sys.stderr)
+    print_training.say_if_discarded(checkpoint, resume)
     history = loop.fit(model, splits.training, splits.validation, settings, checkpoint, resume, print_epoch)
     card = saving.save(model, model_path, data, splits, settings, history)
     checkpoint.remove()
@@ -152,10 +146,7 @@ def train(
 
 def print_result(model_path: Path, card: ModelCard, earlier_card: ModelCard | None) -> None:
     """Print what was saved and what it scores, beside the model that it replaces."""
-    print("\nsaved")
-    paths = [model_path.with_suffix(suffix) for suffix in (".h5", ".tflite", ".json")]
-    command_line.print_table([(path.name, f"{path.stat().st_size / 1000:,.0f} kB") for path in paths])
-    print(f"\nlearned in {(card.seconds or 0) / 60:.1f} minutes")
+    print_training.print_saved(model_path, card.seconds)
     rows = [(f"{name}:", formatting.count_and_rate(getattr(card, name))) for name in ("validation", "test")]
     if earlier_card and earlier_card.test:
         before = formatting.count_and_rate(earlier_card.test)
@@ -208,41 +199,55 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--seed", type=command_line.seed, metavar="N", help=f"the same seed gives the same model (default: {SEED})"
     )
     parser.add_argument("--model", type=command_line.h5_path, metavar="FILE", help="the .h5 to write")
-    parser.add_argument("--output-dir", type=Path, default=OUTPUTS_DIR, metavar="FOLDER", help="folder for a training's figures")
+    parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for a training's figures (default: outputs)")
     mode = parser.add_mutually_exclusive_group()
     resume_help = "go on with an interrupted training, with the same other flags; with --eye, else with the network in place"
     mode.add_argument("--resume", action="store_true", help=resume_help)
     fine_tune_help = "teach the saved model your handwriting: a labelled folder such as custom_digits, or an .npz"
     mode.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=fine_tune_help)
     mode.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
-    eye_help = f"train the network that finds digits and marks in images, {NUMBER_READER.stem}, instead of the digit network"
+    eye_help = f"train the number reader, {NUMBER_READER_NAME}, which finds digits and marks in images, not the digit network"
     parser.add_argument("--eye", action="store_true", help=eye_help)
     arguments = parser.parse_args(argv)
-    if arguments.eye and (arguments.fine_tune or arguments.quantize or arguments.preset or arguments.batch_size):
-        parser.error("--eye takes of the other flags only --epochs, --resume, --seed, --data and --model")
-    settings = (arguments.preset, arguments.epochs, arguments.batch_size, arguments.seed)
-    if (arguments.fine_tune or arguments.quantize) and settings != (None, None, None, None):
-        parser.error(
-            "--fine-tune and --quantize take the settings of the saved model: "
-            "leave --preset, --epochs, --batch-size and --seed away"
-        )
+    refuse_flags_of_other_modes(parser, arguments)
+    name = NUMBER_READER_NAME if arguments.eye else MODEL_NAME
+    arguments.model = arguments.model or MODELS_DIR / f"{name}.h5"
     arguments.preset = arguments.preset or PRESET
-    default_model = NUMBER_READER.with_suffix(".h5") if arguments.eye else MODELS_DIR / f"{MODEL_NAME}.h5"
-    arguments.model = arguments.model or default_model
+    arguments.output_dir = arguments.output_dir or OUTPUTS_DIR
     return arguments
+
+
+def refuse_flags_of_other_modes(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End with a message where a flag is given that the mode would ignore."""
+    if arguments.eye:
+        mode, reason = "--eye", "the number reader has settings of its own, and no figures"
+        others = ("fine_tune", "quantize", "preset", "batch_size", "output_dir")
+    elif arguments.fine_tune or arguments.quantize:
+        mode, reason = "--fine-tune and --quantize", "they take the settings of the saved model"
+        others = ("preset", "epochs", "batch_size", "seed")
+    else:
+        return
+    given = [f"--{name.replace('_', '-')}" for name in others if getattr(arguments, name) not in (None, False)]
+    if given:
+        parser.error(f"leave {', '.join(given)} away with {mode}: {reason}")
 
 
 @command_line.exit_codes
 def main(argv: Sequence[str] | None = None) -> int:
-    """Load the data, train, save and score, print, draw."""
+    """Train, or do what another mode's flag asks for."""
     arguments = parse(argv)
     if arguments.fine_tune:
         return fine_tune.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
     if arguments.quantize:
         return quantize.quantize(arguments.model, arguments.data)
     if arguments.eye:
-        epochs, seed = arguments.epochs or EYE_EPOCHS, SEED if arguments.seed is None else arguments.seed
-        return train_number_reader.train(arguments.model, arguments.data, epochs, VALIDATION_SPLIT, seed, arguments.resume)
+        epochs, seed = arguments.epochs or NUMBER_READER_EPOCHS, SEED if arguments.seed is None else arguments.seed
+        return train_number_reader.train_number_reader(arguments.model, arguments.data, epochs, seed, arguments.resume)
+    return train_digit_network(arguments)
+
+
+def train_digit_network(arguments: argparse.Namespace) -> int:
+    """Load the data, train, save and score, print, draw. Returns an exit code."""
     settings = settings_from(arguments)
     data, model_path = load_data(arguments)
     if data.name == dataset.BUNDLED and arguments.epochs is None:
@@ -256,9 +261,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             card = train(data, splits, settings, model_path, arguments.resume, arguments.output_dir)
         except KeyboardInterrupt:
-            command = shlex.join(["python", *sys.argv] + ([] if arguments.resume else ["--resume"]))
-            print(f"\nInterrupted. The finished epochs are kept; to go on:\n  {command}", file=sys.stderr)
-            return command_line.INTERRUPTED
+            return print_training.say_interrupted(arguments.resume)
         print_result(model_path, card, earlier_card)
         draw_result(model_path, card, settings, splits, arguments.output_dir)
     print(f"\nfigures: {arguments.output_dir}")

@@ -42,6 +42,7 @@ from digits.data.dataset import Dataset
 from digits.data.labelled_folder import labelled_images
 from digits.data.mnist import MnistNotFound
 from digits.evaluation.report import Report, report_on_digits, report_on_readings
+from digits.model.card import ModelCard
 from digits.model.classifier import DEFAULT_MODEL, Classifier
 from digits.reading.parallel import read_all
 from digits.reading.reader import Reader
@@ -52,11 +53,13 @@ LOW_ACCURACY = 0.9  # of a folder; below it advice is printed, for the shipped m
 
 
 class ScoredDataset(NamedTuple):
-    """A data set whose test images were scored. probabilities: (N, 10) float32, of those images."""
+    """A data set whose test images were scored. probabilities: (N, 10) float32, of those images. card: of the model."""
 
     data: Dataset
     probabilities: np.ndarray
     report: Report
+    card: ModelCard
+    number_reader: Path | None = None  # single digits are not looked for
 
     def draw(self, output_dir: Path) -> None:
         """Draw the five figures about single digits."""
@@ -86,12 +89,17 @@ class ScoredDataset(NamedTuple):
 
 
 class ScoredFolder(NamedTuple):
-    """A labelled folder that was scored: the images' labels and what was read, in the same order."""
+    """A labelled folder that was scored: the images' labels and what was read, in the same order.
+
+    card: of the model. number_reader: its path, None where numbers were read by their ink alone.
+    """
 
     folder: Path
     labels: list[str]
     readings: list[Reading]
     report: Report
+    card: ModelCard
+    number_reader: Path | None
 
     def draw(self, output_dir: Path) -> None:
         """Draw the three figures about a folder."""
@@ -117,7 +125,7 @@ def score_dataset(classifier: Classifier, data: Dataset) -> ScoredDataset:
         parameters=classifier.card.parameters,
         is_mnist=data.is_mnist,
     )
-    return ScoredDataset(data, classification.probabilities, report)
+    return ScoredDataset(data, classification.probabilities, report, classifier.card)
 
 
 def score_folder(reader: Reader, folder: Path, with_thumbnails: bool) -> ScoredFolder:
@@ -135,19 +143,21 @@ def score_folder(reader: Reader, folder: Path, with_thumbnails: bool) -> ScoredF
         model=str(reader.classifier.model_path),
         parameters=reader.classifier.card.parameters,
     )
-    return ScoredFolder(folder, labels, readings, report)
+    number_reader = None if reader.number_finder is None else reader.number_finder.model_path
+    return ScoredFolder(folder, labels, readings, report, reader.classifier.card, number_reader)
 
 
-def score(arguments: argparse.Namespace, reader: Reader, draws: bool) -> list[ScoredDataset | ScoredFolder]:
+def score(arguments: argparse.Namespace, draws: bool) -> list[ScoredDataset | ScoredFolder]:
     """Score what the flags name; without MNIST and without flags, what is there instead of it."""
     if arguments.images:
-        return [score_folder(reader, arguments.images, draws)]
+        return [score_folder(Reader(arguments.model), arguments.images, draws)]
+    classifier = Classifier(arguments.model)
     try:
-        return [score_dataset(reader.classifier, dataset.load(arguments.data, parts=("test",)))]
+        return [score_dataset(classifier, dataset.load(arguments.data, parts=("test",)))]
     except MnistNotFound as problem:
         print(f"{problem}\n\nInstead: the sample images, and the small digits inside scikit-learn.", file=sys.stderr)
-        samples = score_folder(reader, CUSTOM_DIGITS_DIR, draws)
-        return [samples, score_dataset(reader.classifier, dataset.bundled_digits())]
+        samples = score_folder(Reader(classifier.model_path, classifier.card), CUSTOM_DIGITS_DIR, draws)
+        return [samples, score_dataset(classifier, dataset.bundled_digits())]
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -175,13 +185,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     output_dir = arguments.output_dir or (None if arguments.json else OUTPUTS_DIR)
     quiet = arguments.json == "-"
-    reader = Reader(arguments.model)
-    scored = score(arguments, reader, draws=output_dir is not None)
+    scored = score(arguments, draws=output_dir is not None)
     reports = [one.report for one in scored]
 
     if not quiet:
-        for report in reports:
-            print_report(report, reader.classifier.card)
+        for one in scored:
+            print_report(one.report, one.card, one.number_reader)
         if any(report.images is not None and report.score.accuracy < LOW_ACCURACY for report in reports):
             print(
                 "\nThis is low. custom_errors.png shows what the network saw: look for missing parts, or for what is not ink.\n"

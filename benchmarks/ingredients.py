@@ -78,7 +78,7 @@ def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, se
     x = convolution(x, conv2_filters, 3, "conv2b", pooled=True)
     x = convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
     x = layers.Dropout(dropout_rate)(layers.Flatten(name="features")(x))
-    return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
+    return keras.Model(inputs, layers.Dense(10, activation="softmax", name=network.OUTPUT_LAYER)(x))
 
 
 def plain_at_the_end(images, labels, settings, epoch, augmented_epoch=loop.augmented_epoch):
@@ -118,9 +118,10 @@ def train(splits, settings, folder):
     checkpoint = Checkpoint(folder / "checkpoint", settings.to_json())
     loop.fit(model, splits.training, splits.validation, settings, checkpoint, resume=False)
     model.optimizer.finalize_variable_values(model.trainable_variables)  # the average, where one was kept
+    saving.calibrate(model, splits.validation)
     network.save(model, folder / "m.h5", folder / "m.tflite")
-    confidence = saving.fit_confidence(folder / "m.tflite", splits.validation, settings.seed)
-    return Reader(folder / "m.tflite", ModelCard(temperature=confidence.temperature, threshold=confidence.threshold))
+    threshold, _ = saving.score_validation(folder / "m.tflite", splits.validation, settings.seed)
+    return Reader(folder / "m.tflite", ModelCard(threshold=threshold))
 
 
 def score(reader, validation, items):

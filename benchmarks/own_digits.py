@@ -51,7 +51,8 @@ CONSTANTS = {
     "segmentation_graph": ("MAX_SCORE",),
 }
 FACTORS = (0.75, 1.33)
-TEMPERATURES = np.geomspace(0.5, 2.5, 17)  # the likeliest for the other writers' single digits is taken; steps of 10 %
+# Divide the logits that the model gives now. The likeliest for the other writers' single digits is taken; steps of 10 %.
+TEMPERATURES = np.geomspace(0.5, 2.5, 17)
 # (the lowest, where none of them is misread: then the calibration error with writers left out tells nothing).
 # The threshold is taken below which as large a share of the other writers' images lies as lies below the present one of all.
 PROCESSES = 2  # each holds a reader
@@ -292,7 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         title: [{group: outcome.scores(mask) for group, mask in parts.items()} for outcome in outcomes]
         for title, parts in groups(items).items()
     }
-    print(f"{classifier.model_path.name}, temperature {classifier.temperature:.3f}, threshold {classifier.threshold:.3f}")
+    print(f"{classifier.model_path.name}, temperature {classifier.card.temperature:.3f}, threshold {classifier.threshold:.3f}")
     for title, sets in tables.items():
         print_groups(title, sets)
 

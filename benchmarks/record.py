@@ -21,10 +21,11 @@ from typing import Any
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT_FOLDER))  # where the package digits lies
 
-from digits.common.config import CORES, NUMBER_READER  # noqa: E402
+from digits.common.config import CORES  # noqa: E402
 from digits.model.card import load_card  # noqa: E402
 from digits.model.classifier import DEFAULT_MODEL, Classifier  # noqa: E402
 from digits.model.store import card_path  # noqa: E402
+from digits.reading.number_finder import DEFAULT_NUMBER_READER  # noqa: E402
 
 RESULTS = PROJECT_FOLDER / "benchmarks" / "results"
 
@@ -69,16 +70,16 @@ def facts_with_model(
         "model_sha256": (classifier.card.sha256 or {}).get(classifier.model_path.name),
         "number_reader_sha256": number_reader_sha256(),
         "parameters": classifier.card.parameters,
-        "temperature": classifier.temperature,
+        "temperature": classifier.card.temperature,
         "threshold": classifier.threshold,
     }
 
 
 def number_reader_sha256() -> str | None:
     """Return the checksum of the number reader in place, by its card; None where there is none."""
-    if not NUMBER_READER.exists():
+    if not DEFAULT_NUMBER_READER.exists():
         return None
-    return (load_card(card_path(NUMBER_READER)).sha256 or {}).get(NUMBER_READER.name)
+    return (load_card(card_path(DEFAULT_NUMBER_READER)).sha256 or {}).get(DEFAULT_NUMBER_READER.name)
 
 
 def recipe_sha256(recipe: Mapping[str, Any]) -> str:

@@ -338,14 +338,16 @@ def lengths(results: Results) -> str:
 
 
 def composed(results: Results) -> str:
-    """Rows that are composed of MNIST's digits."""
-    rows = []
+    """Images that are composed of MNIST's digits."""
+    rows, names = [], ("unsure", "wrong_and_ok", "other_form_and_ok")
     for name, digits in (("whole_numbers", "validation"), ("whole_numbers_final", "test")):
         if (RESULTS / f"{name}.json").exists() and (result := results.of_model(name)):
             for kind, score in result["composed"].items():
-                rows.append((f"{digits} digits, {kind}", count(score, 1), f"{score['unsure']:,}", f"{score['wrong_and_ok']:,}"))
-    header = ("rows of MNIST's digits", "read exactly", '"not sure"', 'misread, but "ok"')
-    return table(header, rows, "python benchmarks/whole_numbers.py")
+                rows.append(
+                    (f"{digits} digits, {kind}", count(score, 1), *(f"{score[name]:,}" for name in names if name in score))
+                )
+    header = ("rows of MNIST's digits", "read exactly", '"not sure"', 'misread, but "ok"', "of these in another form")
+    return table(header[: max(map(len, rows), default=0)], rows, "python benchmarks/whole_numbers.py")
 
 
 def peers(results: Results) -> str:

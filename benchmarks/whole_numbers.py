@@ -1,8 +1,9 @@
-"""Read people's images of single digits and of whole numbers, and rows that are composed of MNIST's digits.
+"""Read people's images of single digits and of whole numbers, and images that are composed of MNIST's digits.
 
-    python benchmarks/whole_numbers.py FOLDER ...    people's images and rows of MNIST's validation digits; seven minutes
-    python benchmarks/whole_numbers.py               the composed rows alone; five minutes
-    python benchmarks/whole_numbers.py --final       rows of MNIST's test digits alone: once, when nothing is changed any more
+    python benchmarks/whole_numbers.py FOLDER ...    people's images, and images composed of digits that no network learned
+    python benchmarks/whole_numbers.py               the composed images alone: 7,000, 25 minutes on one core
+    python benchmarks/whole_numbers.py --count 40    40 of each kind: 2.5 minutes; 100 take 6
+    python benchmarks/whole_numbers.py --final       composed of MNIST's test digits: once, when nothing is changed any more
 
 (Not numbers.py: Python's standard library has a module of this name, and a script's folder comes before it.)
 
@@ -18,6 +19,10 @@ are counted besides: "sure and wrong" (called "ok", but misread) and "not sure".
 looking at people's images. So the counts "left out" set it again without the images of each writer, and count that writer's
 images; for cheques, whose writers are unknown, without each of five fixed folds. Constants of the preparation: own_digits.py.
 
+The composed images are those of composed_images.py: rows of digits with gaps from apart to overlapping, rows of table and form
+cells, numbers with marks, numbers beside letters. Of these it is counted, too, how many are "ok" with a mark lost, or with a
+mark, a line or a letter read as a digit.
+
 The tables go to standard output; the numbers and every misread image to benchmarks/results/whole_numbers.json, those of --final
 to whole_numbers_final.json.
 """
@@ -26,13 +31,14 @@ import argparse
 import csv
 import dataclasses
 import itertools
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
+from composed_images import COUNT, MARK_KINDS, composed_images, count_of_images, digits_not_learned
 from record import RESULTS, add_flags, facts_with_model  # first: it puts the project on the path
 from tqdm import tqdm
 
@@ -40,6 +46,7 @@ from digits.cli import command_line
 from digits.common import files, formatting
 from digits.common.errors import UserError
 from digits.data import dataset
+from digits.data.dataset import Split
 from digits.data.labelled_folder import images_in
 from digits.data.labels import matches
 from digits.model.card import ModelCard
@@ -60,15 +67,7 @@ UNKNOWN_WRITERS = "cheques"  # a kind: each of its images may be of another writ
 FOLDS = 5  # five folds leave four fifths of the images to set a threshold with
 LONG = 7  # digits: longer numbers are counted together, for there are few
 
-# ---- composed rows ----
-SEED = 0
-ROWS = 500  # of each gap: the 95 % interval of a rate near 95 % then reaches two points to either side
-GAPS = (3, 0, -1, -2, -3)  # pixels at MNIST's size between the bounding boxes of neighbours: apart, touching, overlapping
-MIN_ROW_LENGTH, MAX_ROW_LENGTH = 2, 7  # digits
-INK_LEVEL = 60  # of 255: the faint rim of MNIST's strokes below it does not count for the gap
-ROW_MARGIN = 4  # pixels around a row, beside the four that MNIST leaves above and below a digit
-PAPER, PEN = 235, 40  # grey levels of the dark rows
-FORMS = ("white on black", "dark on light, twice the size")
+ALL_MARKS = "numbers with marks, all"  # of the composed images
 
 
 class Item(NamedTuple):
@@ -209,79 +208,45 @@ def score_people(reader: Reader, folders: Sequence[Path]) -> dict[str, Any]:
     return result
 
 
-# ---- composed rows ----------------------------------------------------------------------------------------------------
+# ---- composed images --------------------------------------------------------------------------------------------------
 
 
-def composed_row(crops: Sequence[np.ndarray], gap: int) -> np.ndarray:
-    """Return digits side by side, (height, width) uint8, white on black.
+def form_of(text: str) -> str:
+    """Return a text with "#" for each digit, as --expect takes it: what is left when only digits are confused."""
+    return re.sub("[0-9]", "#", text)
 
-    crops: (28, 28) uint8 each, white on black. gap: pixels between their bounding boxes; below 0, they overlap.
+
+def score_composed(reader: Reader, digits: Split, count: int) -> dict[str, dict[str, int]]:
+    """Return {kind: counts} of the composed images, at most this many of each kind.
+
+    Beside the counts of people's images: "other_form_and_ok", how many are "ok" although the text has another form than the
+    label: a mark is lost, or a mark, a line or a letter is read as a digit. Each is one of "wrong_and_ok", too.
     """
-    parts, lefts, x = [], [], ROW_MARGIN
-    for crop in crops:
-        columns = np.flatnonzero(crop.max(axis=0) > INK_LEVEL)
-        parts.append(crop[:, columns[0] : columns[-1] + 1])
-        lefts.append(x)
-        x += parts[-1].shape[1] + gap
-    right = max(left + part.shape[1] for left, part in zip(lefts, parts, strict=True))
-    row = np.zeros((len(crops[0]) + 2 * ROW_MARGIN, right + ROW_MARGIN), np.uint8)
-    for part, left in zip(parts, lefts, strict=True):
-        place = row[ROW_MARGIN:-ROW_MARGIN, left : left + part.shape[1]]
-        np.maximum(place, part, out=place)
-    return row
-
-
-def dark_on_light(row: np.ndarray) -> np.ndarray:
-    """Return a row, (height, width) uint8, white on black, as dark ink on light paper, twice the size."""
-    large = cv2.resize(row, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-    return np.uint8(PAPER - (PAPER - PEN) / 255 * large)
-
-
-def composed_images(digits: dataset.Split) -> Iterator[tuple[str, np.ndarray, str]]:
-    """Yield (kind, image, label) of every composed image. An image is (height, width) uint8, grey.
-
-    The kinds that the number reader's own composer makes (rows of table cells, rows with marks, letters beside a number) belong
-    here, too, from digits and shapes that it did not learn from.
-    """
-    for gap in GAPS:
-        rng = np.random.default_rng(
-            [SEED, gap - min(GAPS)]
-        )  # one for each gap: a gap that is added leaves the others as they are
-        for _ in range(ROWS):
-            length = rng.integers(MIN_ROW_LENGTH, MAX_ROW_LENGTH, endpoint=True)
-            places = rng.choice(len(digits.labels), length, replace=False)
-            row, label = composed_row(digits.images[places], gap), "".join(map(str, digits.labels[places]))
-            for form, image in zip(FORMS, (row, dark_on_light(row)), strict=True):
-                yield kind_of_rows(gap, form), image, label
-
-
-def kind_of_rows(gap: int, form: str) -> str:
-    """Return the kind of composed rows, under which the result has them."""
-    return f"gap {gap}, {form}"
-
-
-def score_composed(reader: Reader, digits: dataset.Split) -> dict[str, dict[str, int]]:
-    """Return {kind: counts} of the composed images."""
     kinds, readings, labels = [], [], []
-    for kind, image, label in tqdm(composed_images(digits), "composed images", len(GAPS) * len(FORMS) * ROWS, disable=None):
+    for kind, pixels, label in tqdm(composed_images(digits, count), "composed images", count_of_images(count), disable=None):
         kinds.append(kind)
-        readings.append(read(reader, image))
+        readings.append(read(reader, pixels))
         labels.append(label)
     outcome = outcome_of(readings, labels)
-    return {kind: counts(outcome, np.array(kinds) == kind) for kind in dict.fromkeys(kinds)}
+    other_form = np.array(
+        [
+            reading.status == "ok" and form_of(reading.text) != form_of(label)
+            for reading, label in zip(readings, labels, strict=True)
+        ]
+    )
+    masks = {kind: np.array(kinds) == kind for kind in dict.fromkeys(kinds)}
+    masks[ALL_MARKS] = np.isin(kinds, list(MARK_KINDS.values()))
+    return {kind: counts(outcome, mask) | {"other_form_and_ok": int(other_form[mask].sum())} for kind, mask in masks.items()}
 
 
-def digits_to_compose(card: ModelCard, final: bool) -> dataset.Split:
-    """Return MNIST's test digits, or the validation digits of the model's training, which it did not learn from."""
+def digits_to_compose(card: ModelCard, final: bool) -> Split:
+    """Return MNIST's test digits, or those of its training digits that neither network learned from."""
     if final:
         data = dataset.load(parts=("test",))
-        return dataset.Split(data.x_test, data.y_test)
-    data = dataset.load(parts=("train",))
-    settings = card.settings
-    if settings is None:
+        return Split(data.x_test, data.y_test)
+    if card.settings is None:
         raise UserError("The model has no card that says which digits it did not learn from.\nExpected one, or use --final.")
-    _, validation = dataset.split_validation(data.y_train, settings["VALIDATION_SPLIT"], settings["SEED"])
-    return dataset.Split(data.x_train[validation], data.y_train[validation])
+    return digits_not_learned(card)
 
 
 # ---- the command ------------------------------------------------------------------------------------------------------
@@ -291,6 +256,7 @@ def print_counts(title: str, groups: Mapping[str, Mapping[str, int]]) -> None:
     """Print a table with a row for each group."""
     heads = {"n": "n", "correct": "read exactly", "wrong_and_ok": "sure and wrong", "unsure": "not sure"}
     heads |= {"wrong_and_ok_left_out": "sure and wrong, left out", "unsure_left_out": "not sure, left out"}
+    heads |= {"other_form_and_ok": "sure, other form"}
     shown = {name: head for name, head in heads.items() if name in next(iter(groups.values()))}
     print()
     rows = [
@@ -304,11 +270,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="people's images (default: none are read)")
-    parser.add_argument("--final", action="store_true", help="rows of MNIST's test digits alone")
+    parser.add_argument("--final", action="store_true", help="images composed of MNIST's test digits alone")
+    parser.add_argument(
+        "--count", type=int, default=COUNT, metavar="N", help=f"of each kind of composed image (default: {COUNT})"
+    )
     add_flags(parser, "whole_numbers")
     arguments = parser.parse_args(argv)
     if arguments.final and arguments.folders:
-        parser.error("--final reads composed rows alone: expected no folder beside it")
+        parser.error("--final reads composed images alone: expected no folder beside it")
+    if arguments.count < 1:
+        parser.error("--count: expected 1 or more")
     if arguments.final and arguments.json == parser.get_default("json"):
         arguments.json = RESULTS / "whole_numbers_final.json"
     return arguments
@@ -322,7 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     result = facts_with_model("whole_numbers", argv, reader.classifier)
     if arguments.folders:
         result |= score_people(reader, arguments.folders)
-    result["composed"] = score_composed(reader, digits_to_compose(reader.classifier.card, arguments.final))
+    result["composed"] = score_composed(reader, digits_to_compose(reader.classifier.card, arguments.final), arguments.count)
 
     print(f"{result['model']}, threshold {result['threshold']:.3f}")
     titles = {"kinds": "kind", "writers": "writer, style", "lengths": "digits"}
@@ -334,7 +305,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if result.get("misread"):
         print(f"\n{len(result['misread'])} misread")
         command_line.print_table([tuple(result["misread"][0]), *(tuple(one.values()) for one in result["misread"])])
-    print_counts(f"rows of MNIST's {'test' if arguments.final else 'validation'} digits", result["composed"])
+    print_counts(f"composed of MNIST's {'test' if arguments.final else 'validation'} digits", result["composed"])
     files.write_json(arguments.json, result)
     return command_line.DONE
 

@@ -12,12 +12,14 @@ It prints one line for each image, and a last line with the totals (2 seconds on
 
     0/paint_brush.png                        1.6 kB
     ...
-    31 images, 0.49 MB
+    36 images, 0.57 MB
 
-The same library versions give the same images, byte for byte.
+The same library versions give the same images, byte for byte. The labels that can't be a folder's name go to labels.csv; the
+lines of other images in it stay as they are.
 """
 
 import argparse
+import csv
 import sys
 import zlib
 from collections.abc import Callable, Sequence
@@ -39,12 +41,12 @@ SUPERSAMPLING = 4  # smooth pens are drawn this many times larger, then reduced:
 CURVE_STEPS = 24  # points of the curve from one control point of a stroke to the next
 POINT_JITTER = 1.1  # standard deviation, in percent of a digit's height
 SIZE_JITTER = 0.07  # largest relative difference of a digit's height, either way
-DIGIT_SPACING = 20  # percent of a digit's height
+DIGIT_SPACING = 20  # percent of a digit's height, between neighbours
 JPEG_QUALITY = 80  # 1 to 100; about what phones and messengers use
 EXIF_ORIENTATION = 0x0112  # the tag's number in the Exif standard
 ROTATE_CLOCKWISE_TO_VIEW = 6  # its value for an image that was taken with the phone held upright
 
-# The strokes of each form of a digit, in the order of writing. A stroke passes smoothly through its points "x,y",
+# The strokes of each form of a digit or mark, in the order of writing. A stroke passes smoothly through its points "x,y",
 # in percent of the digit's height, y downwards; at "/" the pen turns a sharp corner without lifting.
 DIGIT_FORMS = {
     "0 round": ["36,2 20,6 6,26 2,55 10,84 30,98 50,86 60,56 55,24 43,7 29,3"],
@@ -69,6 +71,8 @@ DIGIT_FORMS = {
     "8 of two rings": ["28,46 10,36 9,14 28,2 46,12 46,34 28,46", "28,46 7,58 4,82 27,98 51,84 49,59 26,46"],
     "9 curled tail": ["50,15 34,2 14,10 6,30 16,47 34,45 47,30 51,9 / 55,40 51,76 37,96 17,98 6,85"],
     "9 straight": ["48,17 33,2 12,11 6,33 20,48 40,38 50,12 / 47,55 43,98"],
+    ". point": ["4,92 9,95 5,98 9,99"],
+    "/ slash": ["68,-30 34,52 0,134"],
 }
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
@@ -77,6 +81,8 @@ GRAPHITE = (120, 120, 122)
 CHALK, BOARD = (232, 234, 226), (46, 88, 68)
 NOTEBOOK_PAPER, RULE, MARGIN = (248, 247, 242), (176, 200, 226), (226, 150, 150)
 FORM_PAPER, FORM_PRINT = (250, 246, 234), (70, 70, 70)
+POSTCODE_PRINT = (232, 128, 84)
+SCAN_BLUR, SCAN_GRAIN = 0.7, 2.0  # pixels, grey levels
 
 
 def pen_path(stroke: str, rng: np.random.Generator) -> np.ndarray:
@@ -106,22 +112,20 @@ def catmull_rom(points: np.ndarray) -> np.ndarray:
     return curve.reshape(-1, 2)
 
 
-def write_number(forms: list[str], slant: float, uneven: float, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return the strokes of a number as (n, 2) curves in percent of a digit's height.
-
-    forms: names in DIGIT_FORMS, left to right. slant: degrees to the right. uneven: distance of the digits from the baseline,
-    below and above it in turn, in percent of their height.
-    """
+def write_number(sample: "Sample", rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the strokes of a sample's number as (n, 2) curves in percent of a digit's height."""
     curves, left = [], 0.0
-    for position, form in enumerate(forms):
+    slant, uneven = sample.slant, sample.uneven
+    for position, form in enumerate(sample.forms):
         scale = 1 + rng.uniform(-SIZE_JITTER, SIZE_JITTER)
         strokes = [pen_path(stroke, rng) * scale for stroke in DIGIT_FORMS[form]]
         for stroke in strokes:
             stroke[:, 0] -= (stroke[:, 1] - 50) * np.tan(np.radians(slant))
             stroke[:, 1] += 100 * (1 - scale) + uneven * (-1) ** position
-        shift = left - min(stroke[:, 0].min() for stroke in strokes)
+        first, last = min(stroke[:, 0].min() for stroke in strokes), max(stroke[:, 0].max() for stroke in strokes)
+        shift = position * sample.kind.cell - (first + last) / 2 if sample.kind.cell else left - first
         curves += [stroke + [shift, 0] for stroke in strokes]
-        left = max(curve[:, 0].max() for curve in curves) + DIGIT_SPACING
+        left = max(curve[:, 0].max() for curve in curves) + sample.spacing
     return curves
 
 
@@ -213,6 +217,34 @@ def form_cell(ink: np.ndarray, rng: np.random.Generator) -> Image.Image:
     return blend(page, ink, BLUE_INK)
 
 
+def cells(count: int, width: int, height: int, printed: Colour, table: bool) -> Finish:
+    """Return a finish: blue ballpen in printed cells, scanned.
+
+    count: of the cells, in the middle of the image. width, height: of a cell with the space beside it, in pixels. table: whether
+    the cells are columns of a table, whose lines end at the border of the image, or boxes one by one.
+    """
+
+    def finish(ink: np.ndarray, rng: np.random.Generator) -> Image.Image:
+        rows, columns = ink.shape
+        page = np.full((rows, columns, 3), FORM_PAPER, np.uint8)
+        left, top = (columns - count * width) // 2, (rows - height) // 2
+        for number in range(count):
+            x = left + number * width
+            if table:
+                cv2.line(page, (x, 0), (x, rows), printed, thickness=2)
+            else:
+                cv2.rectangle(page, (x + width // 14, top), (x + width - width // 14, top + height), printed, thickness=2)
+        if table:
+            cv2.line(page, (left + count * width, 0), (left + count * width, rows), printed, thickness=2)
+            for y in (top, top + height):
+                cv2.line(page, (0, y), (columns, y), printed, thickness=2)
+        scene = cv2.GaussianBlur(np.asarray(blend(page, ink, BLUE_INK), np.float32), (0, 0), SCAN_BLUR)
+        scene += SCAN_GRAIN * noise(ink.shape, 0.7, rng)[..., None]
+        return Image.fromarray(np.clip(np.rint(scene), 0, 255).astype(np.uint8))
+
+    return finish
+
+
 def photo(paper: Colour, absorption: tuple[float, float, float]) -> Finish:
     """Return a finish: a phone's photograph of a page, with uneven light, a soft shadow, slight blur and grain.
 
@@ -233,7 +265,10 @@ def photo(paper: Colour, absorption: tuple[float, float, float]) -> Finish:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of image: size (width, height), height of a digit and width of the pen in pixels, and the finish."""
+    """A kind of image: size (width, height), height of a digit and width of the pen in pixels, and the finish.
+
+    cell: percent of a digit's height from one digit's middle to the next, 0 where they follow each other at a distance.
+    """
 
     size: tuple[int, int]
     digit_height: int
@@ -241,6 +276,7 @@ class Kind:
     finish: Finish
     centre: tuple[float, float] = (0.5, 0.5)  # of the writing, as fractions of width and height
     smooth: bool = True  # False: no anti-aliasing and an even width, as with a mouse
+    cell: float = 0.0
 
 
 PAINT = Kind((320, 320), 220, 14, plain(WHITE, BLACK), smooth=False)
@@ -258,11 +294,16 @@ FORM = Kind((240, 280), 150, 8, form_cell)
 # The absorptions make the ink 70 to 120 grey levels darker than the paper around it.
 PHOTO_YELLOW = Kind((800, 600), 260, 12, photo((222, 213, 186), (0.64, 0.56, 0.36)), centre=(0.47, 0.53))
 PHOTO_GREY = Kind((640, 800), 280, 14, photo((196, 197, 200), (0.56, 0.56, 0.54)), centre=(0.54, 0.46))
+POSTCODE = Kind((600, 160), 78, 6, cells(5, 104, 116, POSTCODE_PRINT, table=False), cell=100 * 104 / 78)
+TABLE = Kind((640, 180), 72, 6, cells(4, 128, 106, FORM_PRINT, table=True), cell=100 * 128 / 72)
+PRICE_TAG = Kind((520, 260), 120, 11, photo((236, 214, 120), (0.7, 0.6, 0.4)))
+LETTERHEAD = Kind((760, 200), 84, 6, photo((222, 222, 220), (0.75, 0.68, 0.42)))
+WHITEBOARD = Kind((520, 300), 170, 15, plain((244, 246, 247), (28, 60, 120)))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image; its label, which is also its folder, are the digits of its forms."""
+    """One image; its label are the digits and marks of its forms."""
 
     name: str
     kind: Kind
@@ -270,11 +311,18 @@ class Sample:
     slant: float = 4.0  # degrees to the right
     uneven: float = 0.0  # percent of a digit's height
     sideways: bool = False  # the pixels lie on their side, and the EXIF orientation says so
+    spacing: float = DIGIT_SPACING  # percent of a digit's height; below 0 neighbours overlap
+    folder: str = ""  # "": the label
+
+    @property
+    def label(self) -> str:
+        """Return the text in the image."""
+        return "".join(form[0] for form in self.forms)
 
     @property
     def file(self) -> str:
-        """Return the path below the output folder, LABEL/NAME."""
-        return "".join(form[0] for form in self.forms) + "/" + self.name
+        """Return the path below the output folder, FOLDER/NAME."""
+        return f"{self.folder or self.label}/{self.name}"
 
 
 SAMPLES = [
@@ -309,13 +357,25 @@ SAMPLES = [
     Sample("form_cell.png", FORM, ["9 curled tail"], 4),
     Sample("phone.jpg", PHOTO_YELLOW, ["4 open", "2 plain"], 7),
     Sample("notebook.png", NOTEBOOK, ["2 looped", "0 narrow", "2 plain", "6 round"], 5, uneven=8),
+    Sample("boxed_postcode.jpg", POSTCODE, ["8 of two rings", "0 round", "3 round", "3 flat", "1 hooked"], 3, uneven=3),
+    Sample("table_row.jpg", TABLE, ["7 barred", "4 open", "9 curled tail", "6 tall"], 6, uneven=2),
+    Sample("price_tag.jpg", PRICE_TAG, ["1 hooked", "2 plain", ". point", "5 with cap", "0 round"], 5, spacing=26),
+    Sample("touching.png", WHITEBOARD, ["2 plain", "5 in one", "3 round"], 4, spacing=-5),
+    Sample(
+        "date.jpg",
+        LETTERHEAD,
+        ["2 looped", "5 in one", "/ slash", "0 round", "8 as S and back", "/ slash", "2 plain", "0 round", "2 plain", "6 round"],
+        6,
+        spacing=20,
+        folder="dates",
+    ),
 ]
 
 
 def draw(sample: Sample) -> Image.Image:
     """Return the sample's image, upright; the same on every call."""
     rng = np.random.default_rng([SEED, zlib.crc32(sample.file.encode())])
-    curves = write_number(sample.forms, sample.slant, sample.uneven, rng)
+    curves = write_number(sample, rng)
     return sample.kind.finish(draw_ink(curves, sample.kind, rng), rng)
 
 
@@ -331,6 +391,15 @@ def save(sample: Sample, folder: Path) -> int:
     return path.stat().st_size
 
 
+def add_labels(samples: Sequence[Sample], folder: Path) -> None:
+    """Add the samples to the folder's labels.csv. Lines of other images stay as they are."""
+    path = folder / "labels.csv"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else ["file,label"]
+    listed = {row[0] for row in csv.reader(lines) if row}
+    lines += [f"{sample.file},{sample.label}" for sample in samples if sample.file not in listed]
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw all samples and print a line for each; return the exit code: 0, or 2 where the folder can't be written to."""
     parser = argparse.ArgumentParser(description="Draw the sample images from our own pen strokes.")
@@ -342,18 +411,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     folder = parser.parse_args(argv).output_dir
     total = 0
-    for sample in SAMPLES:
-        try:
+    try:
+        for sample in SAMPLES:
             size = save(sample, folder)
-        except OSError as error:
-            print(
-                f"Cannot write {sample.file}: {error}. Expected a folder that can be written to: "
-                "name another with --output-dir FOLDER.",
-                file=sys.stderr,
-            )
-            return 2
-        total += size
-        print(f"{sample.file:38} {size / 1000:5.1f} kB")
+            total += size
+            print(f"{sample.file:38} {size / 1000:5.1f} kB")
+        add_labels([sample for sample in SAMPLES if sample.folder], folder)
+    except OSError as error:
+        print(
+            f"Cannot write {error.filename or folder}: {error.strerror}. Expected a folder that can be written to: "
+            "name another with --output-dir FOLDER.",
+            file=sys.stderr,
+        )
+        return 2
     print(f"{len(SAMPLES)} images, {total / 1e6:.2f} MB")
     return 0
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import filelock
 import pytest
+from earlier_models import turn_into_earlier_set
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
@@ -142,6 +143,16 @@ def trained_copy(trained, tmp_path):
     folder.mkdir()
     for suffix in (".h5", ".tflite", ".json"):
         shutil.copy(trained.model_path.with_suffix(suffix), folder)
+    return folder / trained.model_path.name
+
+
+@pytest.fixture(scope="session")
+def earlier(trained, tmp_path_factory):
+    """The trained model as the version of November 2026 saved it: the path of its .h5. Read only."""
+    folder = tmp_path_factory.mktemp("earlier")
+    for suffix in (".h5", ".tflite", ".json"):
+        shutil.copy(trained.model_path.with_suffix(suffix), folder)
+    turn_into_earlier_set(folder / trained.model_path.name)
     return folder / trained.model_path.name
 
 

@@ -1,7 +1,6 @@
-"""What an epoch learns from, and how it is cut into batches and made ahead."""
+"""What an epoch learns from, and how it is cut into batches."""
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
@@ -84,35 +83,3 @@ def test_batches_hold_all_in_order_and_are_full_but_the_last(sizes):
     assert np.array_equal(np.concatenate(images), np.arange(ends[-1]))
     assert np.array_equal(np.concatenate(labels), np.arange(ends[-1]) % 10)
     assert {len(batch) for batch in images[:-1]} <= {100} and 0 < len(images[-1]) <= 100
-
-
-def test_prefetched_batches_keep_their_order_and_their_errors():
-    from digits.training.batches import prefetch
-    from digits.training.interrupt import StopBetweenBatches
-
-    def items():
-        yield from range(5)
-        raise OSError("the disk is gone")
-
-    taken = []
-    with pytest.raises(OSError, match="gone"), StopBetweenBatches() as stop, prefetch(items(), 3, stop) as upcoming:
-        for item in upcoming:
-            taken.append(item)
-    assert taken == list(range(5))
-
-
-def test_no_more_than_the_buffer_is_made_ahead():
-    from digits.training.batches import prefetch
-    from digits.training.interrupt import StopBetweenBatches
-
-    made = []
-
-    def items():
-        for i in range(100):
-            made.append(i)
-            yield i
-
-    with StopBetweenBatches() as stop, prefetch(items(), 3, stop) as upcoming:
-        assert next(upcoming) == 0
-        time.sleep(0.1)
-        assert len(made) == 4

@@ -60,6 +60,19 @@ def test_a_checkpoint_of_the_version_of_november_2026_is_restored(model, tmp_pat
     assert all(np.array_equal(now, value) for now, value in zip(values_of(model), values, strict=True))
 
 
+def test_a_checkpoint_of_a_network_without_its_own_scale_is_refused(model, tmp_path):
+    # The version of November 2026 divided by 255 without weights: the constants are missing.
+    constants = {
+        id(weight) for name in ("maximum_and_epsilon", "reciprocal", "dark_corners") for weight in model.get_layer(name).weights
+    }
+    variables = [variable for variable in model.variables + model.optimizer.variables if id(variable) not in constants]
+    arrays = {str(i): variable.numpy() for i, variable in enumerate(variables)}
+    checkpoint = checkpoint_at(tmp_path)
+    np.savez(checkpoint.path, settings=json.dumps(checkpoint.settings), history="[]", **arrays)
+    with pytest.raises(UserError, match="holds another network"):
+        checkpoint.restore(model)
+
+
 def test_resuming_nothing_is_refused(model, tmp_path):
     with pytest.raises(UserError, match="nothing to resume"):
         checkpoint_at(tmp_path / "none").restore(model)

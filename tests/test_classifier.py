@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import PROJECT, SHIPPED_MODEL
+from earlier_models import turn_into_earlier_set
 
 from digits.common.errors import UserError
 from digits.data.dataset import bundled_digits
@@ -60,8 +61,37 @@ def test_the_threshold_and_temperature_of_the_card_decide_what_is_sure(shipped):
     images = digit_images(100)
     strict = Classifier(SHIPPED_MODEL, dataclasses.replace(shipped.card, threshold=99.0))
     assert shipped.classify(images).sure.any() and not strict.classify(images).sure.any()
-    hot = Classifier(SHIPPED_MODEL, dataclasses.replace(shipped.card, temperature=3.0))
+    hot = Classifier(SHIPPED_MODEL, dataclasses.replace(shipped.card, temperature=3.0, temperature_applied=None))
     assert hot.classify(images).scores.max() < shipped.classify(images).scores.max() / 2
+
+
+def test_a_temperature_that_the_network_has_already_is_not_applied_again(shipped):
+    images = digit_images(100)
+    hot = Classifier(SHIPPED_MODEL, dataclasses.replace(shipped.card, temperature=3.0))
+    assert hot.card.temperature_applied is True and hot.temperature == 1
+    assert np.array_equal(hot.classify(images).probabilities, shipped.classify(images).probabilities)
+
+
+def assert_the_same_answers(earlier_h5, today_h5):
+    """Check that a set of the version of November 2026 reads as the same weights in a set of today."""
+    images = digit_images(500)
+    expected = Classifier(today_h5.with_suffix(".tflite")).classify(images)
+    for path in (earlier_h5, earlier_h5.with_suffix(".tflite")):
+        classifier = Classifier(path)
+        assert classifier.temperature == classifier.card.temperature
+        answers = classifier.classify(images)
+        near = np.abs(answers.probabilities - expected.probabilities) < 0.01  # a maximum below 255 is another scale now
+        assert near.mean() > 0.99 and (answers.sure == expected.sure).mean() > 0.99
+
+
+def test_a_set_of_the_version_of_november_2026_reads_as_the_one_of_today(earlier, trained):
+    assert_the_same_answers(earlier, trained.model_path)
+
+
+@pytest.mark.slow
+def test_the_shipped_set_as_it_was_in_november_2026_reads_as_the_one_of_today(model_copy):
+    turn_into_earlier_set(model_copy.with_suffix(".h5"))
+    assert_the_same_answers(model_copy.with_suffix(".h5"), SHIPPED_MODEL.with_suffix(".h5"))
 
 
 def test_a_card_of_two_numbers_takes_the_place_of_the_one_beside_the_model():
@@ -75,6 +105,17 @@ def test_a_model_without_a_card_is_sure_of_every_answer_and_says_that_it_is_not_
     assert own.card == ModelCard() and own.temperature == 1
     assert own.classify(np.zeros((3, 28, 28), np.uint8)).sure.all()
     assert "no card beside it" in caplog.text
+
+
+def test_a_tutorials_model_without_a_card_is_refused_because_it_takes_another_scale(tmp_path):
+    from digits.model.network import export, keras, layers
+
+    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
+    model.save(tmp_path / "m.h5")
+    export(model, tmp_path / "m.tflite")
+    for name in ("m.h5", "m.tflite"):
+        with pytest.raises(UserError, match="differently for images of 0 to 1 and of 0 to 255.*\nExpected"):
+            Classifier(tmp_path / name)
 
 
 def test_a_changed_card_beside_the_model_is_refused(model_copy):
@@ -109,7 +150,7 @@ def test_a_truncated_tflite_is_refused(tmp_path):
 @pytest.mark.parametrize("answers", [np.full((1, 10), np.nan, np.float32), np.zeros((1, 9), np.float32)], ids=["NaN", "nine"])
 def test_answers_that_are_no_probabilities_are_refused(answers, monkeypatch):
     damaged = Classifier(SHIPPED_MODEL)
-    monkeypatch.setattr(damaged, "_network", lambda crops: answers)
+    monkeypatch.setattr(damaged, "_network", damaged._network._replace(answer=lambda crops: answers))
     with pytest.raises(UserError, match="damaged.\nExpected 10 numbers"):
         damaged.classify(np.zeros((1, 28, 28), np.uint8))
 

@@ -82,7 +82,25 @@ def test_a_model_that_reads_fewer_images_is_objected_to(held_out, validation, wo
     assert len(found) == len(words) and all(word in sentence for word, sentence in zip(words, found, strict=True))
 
 
+@pytest.mark.parametrize(("after", "objected"), [(870, False), (862, False), (861, True)])  # 5 of 1,000 are 0.5 %
+def test_a_model_that_reads_fewer_rows_is_objected_to(after, objected):
+    from digits.training.fine_tuning import GuardScores, objections
+
+    same = Score(4, 4, 1.0), Score(5999, 5967, 5967 / 5999)
+    found = objections(GuardScores(*same, Score(1000, 867, 0.867)), GuardScores(*same, Score(1000, after, after / 1000)))
+    assert [sentence for sentence in found if "rows of digits" in sentence] == found and bool(found) is objected
+    assert objections(GuardScores(*same), GuardScores(*same)) == []
+
+
 # ---- the command ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def few_rows(monkeypatch):
+    """Find the digits of ten rows alone: of 1,000 it takes 50 seconds."""
+    from digits.training import row_guard
+
+    monkeypatch.setattr(row_guard, "ROW_COUNT", 10)
 
 
 @pytest.fixture
@@ -112,6 +130,23 @@ def bring_back(result):
     subprocess.run(command, shell=True, check=True, cwd="/")
 
 
+def assert_calibrated(model_path, small_data):
+    """Check that a temperature was fitted and is in the weights: the answers of the .h5 need no other one."""
+    from digits.data import dataset
+    from digits.model import network
+    from digits.model.calibration import MIN_TEMPERATURE, fit_temperature
+
+    card = json.loads(model_path.with_suffix(".json").read_text())
+    validation = dataset.split(dataset.load(small_data), card["settings"]["VALIDATION_SPLIT"], card["seed"]).validation
+    model = network.load(model_path)
+    assert card["temperature_applied"] is True
+    if card["temperature"] > MIN_TEMPERATURE * 1.001:  # else a still lower one would be the best
+        assert fit_temperature(network.predict(model, validation.images), validation.labels) == pytest.approx(1, rel=1e-6)
+    network.apply_temperature(model, 1 / card["temperature"])
+    refitted = fit_temperature(network.predict(model, validation.images), validation.labels)
+    assert refitted == pytest.approx(card["temperature"], rel=1e-6)
+
+
 def test_a_fine_tuned_model_replaces_the_earlier_one_which_is_kept(models, mirrored, small_data, call_script, monkeypatch):
     from digits.training import fine_tuning
 
@@ -126,14 +161,33 @@ def test_a_fine_tuned_model_replaces_the_earlier_one_which_is_kept(models, mirro
     assert card["fine_tuned_from"] == earlier["sha256"]["m.h5"]
     assert all(card[name] == earlier[name] for name in ("settings", "history", "recipe"))
     facts = card["fine_tuning"]
-    assert set(facts) == {"data", "pictures", "held_out", "validation", "share", "recipe", "seconds"}
+    assert set(facts) == {"data", "pictures", "held_out", "validation", "rows", "share", "recipe", "seconds"}
     images = facts["pictures"]
     assert images["learned"] + images["held_out"] == 40 and images["left_out"] == 0 and 4 <= images["held_out"] <= 16
     assert set(facts["held_out"]["before"]) == {"n", "correct", "accuracy", "loss"}
     assert facts["validation"]["after"]["correct"] == card["validation"]["correct"]
     assert facts["validation"]["before"]["correct"] == earlier["validation"]["correct"], "split otherwise than in its training"
+    assert_calibrated(models / "m.h5", small_data)
     bring_back(result)
     assert contents(models) == before
+
+
+@pytest.mark.slow
+def test_a_model_of_the_version_of_november_2026_learns_more_and_is_calibrated_then(
+    earlier, mirrored, small_data, call_script, tmp_path, monkeypatch
+):
+    from digits.training import fine_tuning
+
+    monkeypatch.setattr(fine_tuning, "STEPS_PER_ROUND", 2)
+    monkeypatch.setattr(fine_tuning, "MAX_ACCURACY_DROP", 1.0)
+    folder = shutil.copytree(earlier.parent, tmp_path / "models")
+    result = call_script("train_model.py", "--fine-tune", mirrored, "--data", small_data, "--model", folder / "m.h5")
+    assert (result.returncode, result.stderr) == (0, "")
+    card, before = (json.loads((path / "m.json").read_text()) for path in (folder, folder / "previous"))
+    assert card["input"] == before["input"], "it has another form than before"
+    assert_calibrated(folder / "m.h5", small_data)
+    verified = call_script("verify_all_digits.py", "--data", small_data, "--model", folder / "m.tflite", "--json", "-")
+    assert json.loads(verified.stdout)["correct"] == card["test"]["correct"]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from conftest import PROJECT, SHIPPED_MODEL
 
 from digits.common.errors import UserError
 from digits.model import network
+from digits.model.calibration import calibrate
 
 
 @pytest.fixture(scope="module")
@@ -24,20 +25,89 @@ def saved(tmp_path_factory):
     return model, folder
 
 
-def test_the_network_scales_its_input_itself(saved):
+def images_and_blank():
+    """20 images of noise on black, white on black as MNIST's are, and a blank one: (21, 28, 28) uint8."""
+    images = np.zeros((21, 28, 28), np.uint8)
+    images[:20, 4:24, 4:24] = np.random.default_rng(1).integers(0, 256, (20, 20, 20))
+    return images
+
+
+def answers_of_litert(path, images):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path))
+    interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], images.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def test_images_of_0_to_1_and_0_to_255_with_three_axes_or_four_get_the_same_answers(saved):
     model, _ = saved
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (5, 28, 28)).astype(np.uint8)
-    expected = network.predict(model, images.astype(np.float32))
-    assert np.allclose(network.predict(model, images), expected)
+    images = images_and_blank()
+    expected = network.predict(model, images)
     assert np.allclose(expected.sum(axis=1), 1, atol=1e-5)
-    assert float(model.get_layer("scaling")(np.full((1, 28, 28), 255.0)).numpy().max()) == pytest.approx(1.0)
+    assert np.ptp(expected, axis=0).max() > 0.001, "the images get one answer"
+    for other in (images.astype(np.float32), images / 255, images[..., np.newaxis], images[..., np.newaxis] / np.float32(255)):
+        assert np.abs(network.predict(model, other) - expected).max() < 1e-6
 
 
-def test_a_loaded_network_answers_like_the_saved_one(saved):
+def test_the_reloaded_h5_and_tflite_answer_like_the_model_in_memory_on_both_scales_and_to_a_blank_image(saved):
     model, folder = saved
-    images = np.random.default_rng(1).integers(0, 256, (20, 28, 28)).astype(np.float32)
-    assert np.array_equal(network.predict(network.load(folder / "m.h5"), images), network.predict(model, images))
+    images = images_and_blank()[..., np.newaxis].astype(np.float32)
+    expected = network.predict(model, images)
+    loaded = network.load(folder / "m.h5")
+    assert np.array_equal(network.predict(loaded, images), expected)
+    for scaled in (images, images / 255):
+        assert np.abs(network.predict(loaded, scaled) - expected).max() < 1e-6
+        assert np.abs(answers_of_litert(folder / "m.tflite", scaled) - expected).max() < 1e-6
+
+
+def test_each_image_is_divided_by_its_maximum_and_a_blank_one_stays_blank(saved):
+    model, _ = saved
+    images = images_and_blank()[..., np.newaxis].astype(np.float32)
+    images[0] *= 0.4  # faint
+    scaled = network.keras.Model(model.input, model.get_layer("scaling").output)(images).numpy()
+    assert scaled[:20].max(axis=(1, 2, 3)) == pytest.approx(np.ones(20), abs=1e-5)
+    assert np.allclose(scaled[0] * images[0].max(), images[0], atol=1e-3)
+    assert not scaled[20].any()
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+def test_black_on_white_and_even_images_are_taken_as_blank_and_grey_paper_is_not(saved, scale):
+    model, _ = saved
+    images = images_and_blank()[:3] / np.float32(255)
+    inverted, even, grey = 1 - images, np.full_like(images, 0.3), np.maximum(images, 0.8)
+    of_blank = network.predict(model, np.zeros((1, 28, 28), np.float32))
+    for other in (inverted, even):
+        assert np.abs(network.predict(model, scale * other) - of_blank).max() < 1e-6
+    seen = network.keras.Model(model.input, model.get_layer("white_on_black").output)(scale * grey[..., np.newaxis]).numpy()
+    assert np.allclose(seen[..., 0], grey / grey.max(axis=(1, 2), keepdims=True), atol=1e-5)
+
+
+def test_apply_temperature_divides_the_logits():
+    model = network.build(4, 6, 16, 0.0, seed=3)
+    images = images_and_blank()
+    before = network.predict(model, images)
+    network.apply_temperature(model, 0.05)
+    assert np.abs(network.predict(model, images) - calibrate(before, 0.05)).max() < 1e-4
+    assert np.abs(calibrate(before, 0.05) - before).max() > 0.01, "the temperature changes nothing"
+
+
+def test_what_is_constant_is_not_learned(saved):
+    model, _ = saved
+    constant = {weight.path.split("/")[0] for weight in model.non_trainable_weights if "_norm" not in weight.path}
+    assert constant == {"maximum_and_epsilon", "reciprocal", "dark_corners"}
+
+
+def test_predict_gives_each_image_of_many_its_own_answer(saved, monkeypatch):
+    model, _ = saved
+    images = images_and_blank()
+    expected = network.predict(model, images)
+    monkeypatch.setattr(network, "PREDICT_BATCH_SIZE", 4)  # the last batch is smaller
+    assert np.abs(network.predict(model, images) - expected).max() < 1e-6
+    assert network.predict(model, images[:0]).shape == (0, 10)
 
 
 def test_the_seed_of_load_decides_the_dropout(saved):
@@ -102,7 +172,7 @@ def test_load_refuses_a_model_with_code_in_it_without_running_it(tmp_path):
 
 
 def test_the_seed_of_build_decides_the_initial_weights():
-    first, again, other = (network.build(4, 6, 0, 0.5, seed=seed).get_weights()[0] for seed in (1, 1, 2))
+    first, again, other = (network.build(4, 6, 0, 0.5, seed=seed).get_layer("conv1").get_weights()[0] for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 

@@ -7,12 +7,21 @@ import numpy as np
 import pytest
 from conftest import SHIPPED_MODEL
 
-from digits.common.config import NUMBER_READER
 from digits.common.errors import UserError
 from digits.data import dataset
+from digits.model import lookup
 from digits.model.card import load_card
 from digits.model.heat_map import BOX_UNIT, BOX_VALUES, CLASS_COUNT, MIN_DIGIT_HEIGHT, POINT, STRIDE
-from digits.reading.number_finder import MAX_ENLARGEMENT, MAX_PYRAMID_PIXELS, PYRAMID_STEP, NumberFinder, peaks, pyramid_scales
+from digits.model.store import previous_folder, staging_folder
+from digits.reading.number_finder import (
+    DEFAULT_NUMBER_READER,
+    MAX_ENLARGEMENT,
+    MAX_PYRAMID_PIXELS,
+    PYRAMID_STEP,
+    NumberFinder,
+    peaks,
+    pyramid_scales,
+)
 
 # ---- heat maps to boxes ---------------------------------------------------------------------------------------------
 
@@ -87,13 +96,13 @@ def test_each_level_is_smaller_than_the_one_before_down_to_the_lowest_digit():
 
 @pytest.fixture(scope="module")
 def finder():
-    return NumberFinder(NUMBER_READER)
+    return NumberFinder(DEFAULT_NUMBER_READER)
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\0" * 5000, "truncated"], ids=["empty", "junk", "zeros", "truncated"])
 def test_a_damaged_file_is_an_error_that_says_what_helps(content, tmp_path):
     path = tmp_path / "number_reader.tflite"
-    path.write_bytes(NUMBER_READER.read_bytes()[:100_000] if content == "truncated" else content)
+    path.write_bytes(DEFAULT_NUMBER_READER.read_bytes()[:100_000] if content == "truncated" else content)
     with pytest.raises(
         UserError, match="number_reader.tflite is not a number reader that can be used: .+\n.*git checkout models"
     ):
@@ -104,20 +113,49 @@ def test_another_network_is_an_error(tmp_path):
     shutil.copy(SHIPPED_MODEL, tmp_path / "number_reader.tflite")
     with pytest.raises(UserError, match="is not a number reader"):
         NumberFinder(tmp_path / "number_reader.tflite")
-    with pytest.raises(UserError, match="is not a number reader"):
+
+
+def test_an_absent_file_is_an_error_with_the_command_that_makes_one(tmp_path):
+    with pytest.raises(UserError, match="No model at (.*\n)+.*python train_model.py --eye"):
         NumberFinder(tmp_path / "absent.tflite")
 
 
+def copy_of_the_set(folder):
+    """Copy the shipped number reader's three files to the folder; return the path of the .tflite."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in (".h5", ".tflite", ".json"):
+        shutil.copy(DEFAULT_NUMBER_READER.with_suffix(suffix), folder)
+    return folder / DEFAULT_NUMBER_READER.name
+
+
+def test_a_file_that_does_not_match_its_card_is_an_error_before_anything_is_read(tmp_path):
+    path = copy_of_the_set(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match="does not match its card (.*\n)+.*python train_model.py --eye"):
+        NumberFinder(path)
+
+
+def test_a_set_that_a_kill_left_half_installed_is_finished(tmp_path, caplog):
+    path = tmp_path / DEFAULT_NUMBER_READER.name
+    copy_of_the_set(staging_folder(path))
+    (staging_folder(path) / path.name).rename(path)
+    assert NumberFinder(path).card.parameters == 374_500
+    assert path.with_suffix(".json").exists() and not staging_folder(path).exists()
+    assert "finished that" in caplog.text
+
+
+def test_where_a_half_installed_set_is_damaged_the_previous_one_is_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(lookup, "INSTALL_SECONDS", 0)
+    path = copy_of_the_set(tmp_path)
+    copy_of_the_set(previous_folder(path))
+    staging_folder(path).mkdir()
+    path.write_bytes(b"half of a new one")
+    assert NumberFinder(path).model_path == previous_folder(path) / path.name
+
+
 def test_an_answer_that_is_not_finite_is_an_error(finder, monkeypatch):
-    class Damaged:
-        def __getattr__(self, name):
-            return getattr(interpreter, name)
-
-        def get_tensor(self, index):
-            return np.full_like(interpreter.get_tensor(index), np.nan)
-
-    interpreter = finder._interpreter
-    monkeypatch.setattr(finder, "_interpreter", Damaged())
+    network = finder._network
+    monkeypatch.setattr(finder, "_network", lambda batch: np.full_like(network(batch), np.nan))
     with pytest.raises(UserError, match="is not a number reader that can be used: its answer is not finite"):
         finder.find(np.full((50, 50), 255, np.uint8))
 
@@ -183,7 +221,7 @@ def test_two_rows_are_two_lines(finder, validation_digits):
     rows = [composed_row(validation_digits.images[start : start + 4], gap=8, scale=2)[0] for start in (0, 4)]
     width = max(row.shape[1] for row in rows)
     page = np.vstack([cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_REPLICATE) for row in rows])
-    lines, _ = finder.find(page)
+    lines, _, _ = finder.find(page)
     assert len(lines) == 2
     assert max(digit.y for digit in lines[0]) < min(digit.y for digit in lines[1])
     for line in lines:
@@ -193,13 +231,13 @@ def test_two_rows_are_two_lines(finder, validation_digits):
 @pytest.mark.parametrize("size", [(1, 1), (1, 800), (800, 1), (2, 3), (28, 28), (800, 800)])
 @pytest.mark.parametrize("level", [0, 255])
 def test_blank_images_hold_no_digits(finder, size, level):
-    assert finder.find(np.full(size, level, np.uint8)) == ([], [])
+    assert finder.find(np.full(size, level, np.uint8)) == ([], [], [])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 800), (800, 1), (5, 7), (30, 800), (800, 30), (2000, 1500)])
 def test_noise_of_any_size_does_no_harm(finder, size):
     noise = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
-    lines, others = finder.find(noise)
+    lines, others, _ = finder.find(noise)
     for detection in [*others, *(digit for line in lines for digit in line)]:
         assert 0 <= detection.x <= size[1] and 0 <= detection.y <= size[0]
 

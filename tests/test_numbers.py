@@ -27,7 +27,7 @@ class FakeFinder:
     """Finds the same in every image."""
 
     def __init__(self, lines, others=()):
-        self.found = list(lines), list(others)
+        self.found = list(lines), list(others), []
 
     def find(self, grey):
         assert grey.dtype == np.uint8 and grey.ndim == 2
@@ -60,7 +60,7 @@ def text(numbers):
 
 def test_without_digits_there_is_nothing_and_no_mark():
     numbers = numbers_of([], [detection(POINT, 40, 40, 5, 5)])
-    assert (numbers.digits, numbers.marks, numbers.other_ink, numbers.min_probability) == ((), (), 0, 1.0)
+    assert (numbers.digits, numbers.marks, numbers.other_ink, numbers.min_probability) == ((), (), (), 1.0)
 
 
 def test_digits_keep_their_order_row_and_box():
@@ -93,7 +93,7 @@ def test_the_other_polarity_is_read_where_it_is_clearly_more_certain(probabiliti
 
         def find(self, grey):
             is_negative = bool(grey.mean() < 128)
-            return [[detection(1 + is_negative, 20, 40, probability=probabilities[is_negative])]], []
+            return [[detection(1 + is_negative, 20, 40, probability=probabilities[is_negative])]], [], []
 
     image = LoadedImage(np.full((200, 300, 3), 255, np.uint8), (300, 200))
     numbers = read_numbers(image, EitherPolarity(), FakeClassifier(str(expected)))
@@ -162,7 +162,7 @@ def test_a_mark_belongs_to_the_nearest_line():
 
 def test_a_mark_far_from_every_line_is_left_out():
     numbers = numbers_of([line_of("12")], [detection(POINT, between(1), 150, 5, 4), detection(OTHER_INK, 200, 160, 20, 20)])
-    assert (text(numbers), numbers.marks, numbers.other_ink) == ("12", (), 0)
+    assert (text(numbers), numbers.marks, numbers.other_ink) == ("12", (), ())
 
 
 def test_a_sloping_line_keeps_its_mark():
@@ -173,12 +173,12 @@ def test_a_sloping_line_keeps_its_mark():
 
 def test_an_uncertain_mark_is_left_out():
     numbers = numbers_of([line_of("12")], [detection(POINT, between(1), 66, 5, 4, probability=0.4)])
-    assert (text(numbers), numbers.marks) == ("12", ())
+    assert (text(numbers), numbers.marks, numbers.uncertain_marks) == ("12", (), ((0, between(1) + 2.5),))
 
 
-def test_other_ink_is_counted_and_no_mark():
+def test_other_ink_is_no_mark_and_has_a_place():
     numbers = numbers_of([line_of("12")], [detection(OTHER_INK, 90, 40)])
-    assert (text(numbers), numbers.marks, numbers.other_ink) == ("12", (), 1)
+    assert (text(numbers), numbers.marks, numbers.other_ink) == ("12", (), ((0, 99.0),))
 
 
 def test_several_marks_come_in_reading_order():

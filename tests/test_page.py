@@ -10,11 +10,14 @@ import pytest
 from conftest import PROJECT
 from PIL import Image
 
+from digits.common.errors import UserError
 from digits.data.labelled_folder import labelled_images
+from digits.reading.expectation import Expectation
 from digits.web import server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SEVEN = PROJECT / "custom_digits" / "7" / "barred_ballpen_photo.jpg"
+FORTY_TWO = PROJECT / "custom_digits" / "42" / "phone.jpg"
 FIVE = PROJECT / "custom_digits" / "5" / "ballpen_photo.jpg"
 SEVEN_STROKES = [[(0.15, 0.2), (0.35, 0.2), (0.22, 0.55)], [(0.2, 0.38), (0.33, 0.36)]]
 FOUR_STROKES = [[(0.6, 0.2), (0.55, 0.4), (0.75, 0.4)], [(0.7, 0.25), (0.68, 0.6)]]
@@ -157,7 +160,7 @@ def test_undo_eraser_and_clear_change_what_is_read(open_page):
 def test_a_drawing_that_is_no_digit_is_not_sure(open_page):
     page = open_page()
     draw(page, [[(0.2, 0.2), (0.5, 0.2), (0.5, 0.5), (0.2, 0.5), (0.2, 0.2)], [(0.1, 0.1), (0.6, 0.6)], [(0.6, 0.1), (0.1, 0.6)]])
-    page.wait_for_function("() => document.getElementById('status').textContent === 'not sure'")
+    page.wait_for_function("() => document.getElementById('status').textContent.startsWith('not sure: ')")
 
 
 def test_a_saved_drawing_gives_the_script_the_same_answer(open_page, call_script, tmp_path):
@@ -174,6 +177,28 @@ def test_a_saved_drawing_gives_the_script_the_same_answer(open_page, call_script
     assert [digit["box"] for digit in entry["digits"]] == [digit["box"] for digit in answer["digits"]]
     shown = [float(re.search(r"([\d.]+)%", card)[1]) for card in page.locator(".digit h3").all_inner_texts()]
     assert shown == pytest.approx([100 * min(digit["confidence"], 0.999) for digit in entry["digits"]], abs=0.051)
+
+
+def test_what_is_expected_is_sent_and_stays_while_other_images_are_read(open_page):
+    page = open_page()
+    page.set_input_files("#file", FORTY_TWO)
+    wait_for(page, "42")
+    page.fill("#expect", "3")
+    wait_for(page, "42", "not sure: does not fit ###")
+    page.fill("#expect", "4#")
+    page.wait_for_function("() => document.getElementById('answer').className === 'ok'")
+    page.set_input_files("#file", SEVEN)
+    page.wait_for_function("() => document.getElementById('status').textContent.includes('fit')")
+    page.click("#clear")
+    assert page.input_value("#expect") == "4#"
+    page.fill("#expect", "4x")
+    draw(page, SEVEN_STROKES)
+    wait_for(page, "", "Expected such as 5, or '##.##'")
+    page.fill("#expect", "")
+    wait_for(page, "7")
+    page.fill("#expect", "12")
+    page.press("#expect", "Control+z")
+    assert page.evaluate("strokes.length") == 2, "Ctrl+Z in the field takes back a stroke"
 
 
 # ---- images and the camera -------------------------------------------------------------------------------------
@@ -361,14 +386,26 @@ def test_the_drawing_area_does_not_move_whatever_the_answer_is(open_page):
         before = page.locator("#drawing").bounding_box()
         assert page.evaluate(fits)
         for text, status, message in (
-            ("73|7", "unsure", ""),
-            ("12345678901234567890|12345678901234567890", "unsure", ""),
+            ("73|7", "unsure", "does not fit ##.##"),
+            (
+                "12345678901234567890|12345678901234567890",
+                "unsure",
+                "10 of 40 pieces of ink are not clearly a digit; a sign that is no digit stands after the 20th digit of text line 2",
+            ),
+            ("", "error", str(wrong_pattern("12:30"))),
             ("", "error", "it is not an image that can be read (in none of the known formats), or it has too many pixels"),
         ):
             answer = {"text": text, "status": status, "message": message, "digits": [], "marks": []}
             page.evaluate("(answer) => showAnswer(answer)", answer)
             assert page.locator("#drawing").bounding_box() == before
             assert page.evaluate(fits), f"{text}{message} is cut off at a width of {width} pixels"
+
+
+def wrong_pattern(text):
+    """The error about a wrong pattern."""
+    with pytest.raises(UserError) as caught:
+        Expectation.parse(text)
+    return caught.value
 
 
 def test_it_works_by_keyboard_and_for_screen_readers(open_page):

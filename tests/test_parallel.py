@@ -80,6 +80,13 @@ def test_answers_come_in_the_order_given_and_are_the_same_as_one_by_one(reader, 
     assert {reading.status for reading in readings} >= {"ok", "error"}
 
 
+def test_what_is_expected_holds_for_every_image(reader, monkeypatch):
+    monkeypatch.setattr(parallel, "CORES", 2)
+    readings = list(read_all(reader, [str(SAMPLES[0])] * MIN_PARALLEL_IMAGES, 0, "#.##"))
+    assert {(reading.status, reading.message) for reading in readings} == {("unsure", "does not fit #.##")}
+    assert list(read_all(reader, [str(SAMPLES[0])], 0, "#.##")) == readings[:1]
+
+
 class PoolThatBreaks:
     """A stand-in for a pool of processes: reads in this process, and breaks where a task holds crash.png, as a decoder may."""
 
@@ -88,10 +95,10 @@ class PoolThatBreaks:
 
     def submit(self, function, task):
         future = concurrent.futures.Future()
-        if any(Path(path).name == "crash.png" for path, _ in task):
+        if any(Path(path).name == "crash.png" for path, _, _ in task):
             future.set_exception(BrokenProcessPool())
         else:
-            future.set_result([self.reader.read(path) for path, _ in task])
+            future.set_result([self.reader.read(path) for path, _, _ in task])
         return future
 
 
@@ -119,7 +126,7 @@ def test_a_process_that_is_killed_loses_no_image(reader):
 
 
 def test_after_ctrl_c_the_files_hold_all_answers_so_far(reader, tmp_path, monkeypatch, capsys):
-    def interrupted(reader, paths, thumbnails):
+    def interrupted(reader, paths, thumbnails, expect):
         yield from map(reader.read, paths[:2])
         raise KeyboardInterrupt
 

@@ -16,12 +16,15 @@ from PIL import Image, ImageDraw
 
 import digits
 from digits.common.errors import UserError
+from digits.model.heat_map import CLASS_COUNT, SLASH
 from digits.reading import ink_reading, reader
-from digits.reading.numbers import Numbers
+from digits.reading.detection import Detection
+from digits.reading.numbers import Numbers, Place
 from digits.reading.reader import Reader
 from digits.reading.results import Digit, Mark
 
 FORTY_TWO = PROJECT / "custom_digits" / "42" / "phone.jpg"
+AMOUNT = PROJECT / "custom_digits" / "12.50" / "price_tag.jpg"
 NUMBER = PROJECT / "custom_digits" / "2026" / "notebook.png"
 
 
@@ -180,36 +183,56 @@ def digit_of(value, left, row=0, sure=True):
 def says(monkeypatch):
     """A function that makes the number reader find these digits and marks in every image."""
 
-    def make(digits, marks=(), other_ink=0, min_probability=0.9):
-        numbers = Numbers(tuple(digits), tuple(marks), other_ink, min_probability)
+    def make(digits, marks=(), other_ink=(), uncertain_marks=(), min_probability=0.9):
+        numbers = Numbers(tuple(digits), tuple(marks), tuple(other_ink), tuple(uncertain_marks), min_probability)
         monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: numbers)
 
     return make
 
 
-def test_a_sure_digit_that_fills_the_image_is_read_without_the_number_reader():
-    fresh = Reader()
-    assert fresh.read(SEVEN).text == "7"
-    assert "number_finder" not in fresh.__dict__
-    fresh.read(NUMBER)
-    assert "number_finder" in fresh.__dict__
+def test_a_sure_digit_that_fills_the_image_is_read_without_the_number_reader(shipped, monkeypatch):
+    asked = []
+    monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: asked.append(finder) or Numbers())
+    assert shipped.read(SEVEN).text == "7"
+    assert not asked
+    shipped.read(NUMBER)
+    assert asked == [shipped.number_finder]
 
 
-def test_without_the_number_reader_numbers_are_read_by_their_ink_after_one_warning(monkeypatch, tmp_path, caplog):
-    monkeypatch.setattr(reader, "NUMBER_READER", tmp_path / "number_reader.tflite")
-    fresh = Reader()
+def test_where_the_included_number_reader_is_missing_numbers_are_read_by_their_ink_after_one_warning(
+    monkeypatch, tmp_path, caplog
+):
+    path = tmp_path / "number_reader.tflite"
+    monkeypatch.setattr(reader, "DEFAULT_NUMBER_READER", path)
+    fresh = Reader(number_reader=path)
     assert [fresh.read(image).text for image in (NUMBER, FORTY_TWO, NUMBER)] == ["2026", "42", "2026"]
-    assert [record.message for record in caplog.records] == [
-        "number_reader.tflite is missing: numbers are read by their ink alone."
-    ]
+    (record,) = caplog.records
+    assert record.message.startswith("number_reader.tflite is missing: numbers are read by their ink alone.")
 
 
-def test_a_damaged_number_reader_is_an_error_that_names_it(monkeypatch, tmp_path):
+def test_a_number_reader_that_was_named_and_is_missing_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="No model at .*mine.tflite"):
+        Reader(number_reader=tmp_path / "mine.tflite")
+
+
+def test_without_a_number_reader_numbers_are_read_by_their_ink(caplog):
+    by_ink = Reader(number_reader=None)
+    assert (by_ink.read(NUMBER).text, by_ink.arguments.number_reader) == ("2026", None)
+    assert caplog.text == ""
+
+
+def test_a_damaged_number_reader_is_an_error_before_anything_is_read(tmp_path):
     path = tmp_path / "number_reader.tflite"
     path.write_bytes(b"junk")
-    monkeypatch.setattr(reader, "NUMBER_READER", path)
     with pytest.raises(UserError, match="number_reader.tflite is not a number reader that can be used"):
-        Reader().read(NUMBER)
+        Reader(number_reader=path)
+
+
+def test_a_reader_made_with_the_arguments_of_another_one_reads_with_the_same_networks(shipped):
+    other = Reader(*shipped.arguments)
+    assert other.classifier.card is shipped.classifier.card
+    assert other.arguments == shipped.arguments
+    assert other.number_finder.model_path == shipped.number_finder.model_path
 
 
 def test_marks_stand_in_the_text_and_in_json(shipped, says):
@@ -222,10 +245,28 @@ def test_marks_stand_in_the_text_and_in_json(shipped, says):
 
 
 def test_other_ink_beside_a_number_is_not_sure(shipped, says):
-    says([digit_of(1, 10), digit_of(2, 40, sure=False)], other_ink=1)
+    says([digit_of(1, 10), digit_of(2, 40, sure=False)], other_ink=[Place(0, 90.0)])
     reading = shipped.read(NUMBER)
     assert (reading.text, reading.status) == ("12", "unsure")
-    assert reading.message == "2 of 3 pieces of ink are not clearly a digit"
+    expected = "1 of 2 pieces of ink are not clearly a digit; a sign that is no digit stands after the 2nd digit"
+    assert reading.message == expected
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        ({"other_ink": [Place(0, 5.0)]}, "a sign that is no digit stands before the 1st digit of text line 1"),
+        ({"other_ink": [Place(1, 35.0)]}, "a sign that is no digit stands after the 1st digit of text line 2"),
+        ({"uncertain_marks": [Place(1, 95.0)]}, "what may be a mark stands after the 3rd digit of text line 2"),
+        (
+            {"other_ink": [Place(0, 99.0), Place(1, 1.0), Place(1, 99.0)]},
+            "a sign that is no digit stands after the 1st digit of text line 1, and 2 more",
+        ),
+    ],
+)
+def test_the_message_says_where_something_that_is_no_digit_stands(shipped, says, places, message):
+    says([digit_of(1, 10), *(digit_of(2, left, row=1) for left in (10, 40, 70))], **places)
+    assert shipped.read(NUMBER).message == message
 
 
 def test_where_the_number_reader_finds_nothing_the_ink_decides(shipped, says):
@@ -240,6 +281,61 @@ def test_a_number_takes_the_place_of_one_small_sure_digit_only_where_it_is_likel
     small[20:80, 20:80] = np.asarray(Image.open(SEVEN).convert("L").resize((60, 60)))
     says([digit_of(1, 10), digit_of(2, 40)], min_probability=min_probability)
     assert shipped.read(small).text == text
+
+
+# ---- what is expected -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pattern", ["4", "####", "20##", "#0#6"])
+def test_a_reading_that_fits_is_read_as_without_an_expectation(shipped, pattern):
+    assert shipped.read(NUMBER, pattern) == shipped.read(NUMBER)
+
+
+def test_where_nothing_fits_the_free_reading_is_not_sure(shipped):
+    free, reading = shipped.read(NUMBER), shipped.read(NUMBER, "##/##/####")
+    assert (reading.status, reading.text, reading.message) == ("unsure", "2026", "does not fit ##/##/####")
+    assert reading.digits == free.digits
+
+
+@pytest.mark.parametrize(("image", "pattern", "text"), [(NUMBER, "3", "2026"), (NUMBER, "5", "2026"), (AMOUNT, "4", "12.50")])
+def test_a_number_of_another_length_and_a_mark_too_many_are_not_sure(shipped, image, pattern, text):
+    reading = shipped.read(image, pattern)
+    assert (reading.status, reading.sure) == ("unsure", False)
+    assert reading.message in (f"fits {int(pattern) * '#'}, but {text} is far more likely", f"does not fit {int(pattern) * '#'}")
+
+
+def test_one_digit_that_fills_the_image_is_not_read_as_two(shipped):
+    assert shipped.read(SEVEN, "1") == shipped.read(SEVEN)
+    assert (shipped.read(SEVEN, "2").status, shipped.read(SEVEN, "#.#").status) == ("unsure", "unsure")
+
+
+def test_an_image_without_ink_stays_empty_whatever_is_expected(shipped):
+    assert shipped.read(np.full((50, 50), 255, np.uint8), "5").status == "empty"
+
+
+def test_a_wrong_pattern_is_an_error(shipped):
+    with pytest.raises(UserError, match="'seven' is no number of digits"):
+        shipped.read(NUMBER, "seven")
+
+
+def test_a_slash_taken_for_a_one_is_read_right_where_a_slash_is_expected(shipped, monkeypatch):
+    """The finder sees 8/10 and is in doubt: the slash may be a 1."""
+
+    def thing(left, **probabilities):
+        values = np.full(CLASS_COUNT, 0.001, np.float32)
+        for name, probability in probabilities.items():
+            values[{"slash": SLASH}.get(name) or int(name[1:])] = probability
+        label = int(values.argmax())
+        return Detection(label, float(values[label]), left, 40.0, 20.0, 60.0, values)
+
+    digits = [thing(20.0, d8=0.9), thing(50.0, d1=0.6, slash=0.5), thing(80.0, d1=0.9), thing(110.0, d0=0.9)]
+    monkeypatch.setattr(shipped.number_finder, "find", lambda grey: ([digits], [], []))
+    monkeypatch.setattr(reader, "read_by_ink", lambda image, classifier: ink_reading.InkReading(()))
+    image = np.full((140, 160), 255, np.uint8)
+    assert shipped.read(image).text == "8110"
+    reading = shipped.read(image, "#/##")
+    assert reading.text == "8/10" and [(mark.mark, mark.after) for mark in reading.marks] == [("/", 1)]
+    assert shipped.read(image, "##/#").message == "fits ##/#, but 8110 is far more likely"
 
 
 # ---- the package, from elsewhere ------------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
 """The recipe in a card: its names outlive the names in the code."""
 
 import json
+import types
 
 from conftest import SHIPPED_MODEL
+
+from digits.model.card import load_card
+from digits.reading.number_finder import DEFAULT_NUMBER_READER
 
 
 def test_the_recipe_is_that_of_the_shipped_card():
@@ -39,3 +43,37 @@ def test_the_recipe_of_a_fine_tuning_keeps_its_names():
 
     names = ("NOT_DIGITS", "ROUNDS", "STEPS", "BATCH_SIZE", "OWN_SHARE", "LEARNING_RATE", "WARM_UP", "SHARES")
     assert list(fine_tuning_recipe()) == [f"fine_tuning.{name}" for name in names]
+
+
+def test_the_recipe_of_the_number_reader_is_that_of_its_shipped_card_if_that_knows_one():
+    from digits.training.recipe import number_reader_recipe
+
+    shipped = load_card(DEFAULT_NUMBER_READER.with_suffix(".json")).recipe
+    assert shipped in (None, json.loads(json.dumps(number_reader_recipe())))
+
+
+def test_the_recipe_of_the_number_reader_tells_what_the_constants_are_now(monkeypatch):
+    from digits.augmentation import augment
+    from digits.model import number_network
+    from digits.training.recipe import number_reader_recipe
+
+    monkeypatch.setattr(number_network, "BOX_WEIGHT", 9.0)
+    monkeypatch.setattr(augment, "MAX_ROTATION", 1.0)
+    recipe = number_reader_recipe()
+    assert (recipe["number_network.BOX_WEIGHT"], recipe["augmentation.ROTATION"]) == (9.0, 1.0)
+
+
+def test_a_number_without_a_name_is_in_the_recipe_and_the_place_of_code_is_not(tmp_path):
+    from digits.training.recipe import _checksum_of_numbers
+
+    def checksum(*sources):
+        modules = []
+        for i, source in enumerate(sources):
+            modules.append(types.ModuleType(f"module{i}"))
+            modules[-1].__file__ = str(tmp_path / f"module{i}.py")
+            (tmp_path / f"module{i}.py").write_text(source)
+        return _checksum_of_numbers(modules)
+
+    expected = checksum("def f(rng): return rng.uniform(1, 2.5)", "A = 3")
+    assert checksum("B = 3  # 4, moved and renamed", "def g(r): return r.uniform(1.0, 2.5)") == expected
+    assert checksum("def f(rng): return rng.uniform(1, 2.6)", "A = 3") != expected

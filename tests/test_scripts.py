@@ -56,7 +56,7 @@ def test_the_card_tells_all_about_the_model(trained):
     card = json.loads(trained.model_path.with_suffix(".json").read_text())
     assert set(card) >= {
         "data", "preset", "settings", "seed", "versions", "parameters", "labels", "input", "output", "temperature",
-        "threshold", "validation", "test", "history", "sha256", "recipe", "calibration", "score",
+        "temperature_applied", "threshold", "validation", "test", "history", "sha256", "recipe", "calibration", "score",
     }  # fmt: skip
     shipped = json.loads((PROJECT / "models" / "digit_recognition_model.json").read_bytes())
     assert set(shipped) == set(card), "the shipped card is not what a training writes"
@@ -235,6 +235,28 @@ def test_saved_crops_are_what_the_network_saw(call_script, tmp_path):
     probabilities, _, _ = Classifier(SHIPPED_MODEL).classify(images)
     (entry,) = json.loads((tmp_path / "a.json").read_text())
     assert probabilities.max(axis=1) == pytest.approx([digit["confidence"] for digit in entry["digits"]], abs=1e-4)
+
+
+def test_what_is_expected_holds_for_every_image(call_script):
+    images = SAMPLES / "2026" / "notebook.png", SAMPLES / "42" / "phone.jpg", SAMPLES / "12.50" / "price_tag.jpg"
+
+    def answers(expect):
+        result = call_script("predict_custom.py", *images, "--expect", expect, "--json", "-")
+        assert result.returncode == 0, result.stderr
+        return [(entry["status"], entry["text"]) for entry in json.loads(result.stdout)]
+
+    assert answers("4")[:2] == [("ok", "2026"), ("unsure", "42")]
+    assert answers("4#")[1] == ("ok", "42")
+    assert answers("##.##")[2] == ("ok", "12.50")
+    assert [status for status, _ in answers("##.##")[:2]] == ["unsure", "unsure"]
+
+
+@pytest.mark.parametrize("pattern", ["", "0", "seven", "12.50", "##|##", "-3"])
+def test_a_wrong_pattern_is_exit_code_2_and_writes_nothing(call_script, tmp_path, pattern):
+    refused(
+        call_script("predict_custom.py", SEVEN, f"--expect={pattern}", "--json", tmp_path / "a.json"), f"{pattern!r}", "##.##"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_labelled_image_is_kept(run_script, tmp_path):

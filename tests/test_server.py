@@ -103,6 +103,12 @@ def test_read_says_of_a_damaged_image_that_it_is_an_error(ask):
     assert answer["digits"] == [] and answer["text"] == "" and "preview" not in answer
 
 
+def test_read_takes_what_is_expected(ask):
+    for expect, status, message in (("", "ok", ""), ("1", "ok", ""), (quote("#.#"), "unsure", "does not fit #.#")):
+        answer = json.loads(ask("POST", f"/read?expect={expect}", SEVEN.read_bytes())[2])
+        assert (answer["status"], answer["text"], answer["message"]) == (status, "7", message)
+
+
 def test_keep_writes_the_image_under_its_label(ask, page_server):
     status, _, body = ask("POST", "/keep?label=42&suffix=.jpg", SEVEN.read_bytes())
     (path,) = (page_server.folder / "42").iterdir()
@@ -163,6 +169,8 @@ def test_the_files_of_the_page_are_served(ask, path, content_type):
         ("POST", "/examples", b"x", 405),
         ("POST", "/read", b"", 400),
         ("POST", "/read?preview=perhaps", b"x", 422),
+        ("POST", "/read?expect=seven", SEVEN.read_bytes(), 400),
+        ("POST", "/read?expect=0", SEVEN.read_bytes(), 400),
         ("POST", "/keep?label=7", SEVEN.read_bytes(), 422),
         ("POST", "/keep?label=seven&suffix=.jpg", SEVEN.read_bytes(), 400),
         ("POST", "/keep?label=7&suffix=.exe", SEVEN.read_bytes(), 400),

@@ -78,3 +78,59 @@ def test_an_even_grey_image_is_not_sure(shipped):
     probabilities, _, sure = shipped.classify(even)
     assert not sure.any()
     assert probabilities.shape == (len(even), NUM_CLASSES)
+
+
+# ---- in a tutorial's script: neither this package nor the card ------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[3, 4], ids=["(N, 28, 28)", "(N, 28, 28, 1)"])
+def by_keras(request):
+    """The .h5 in Keras, as a function of images (N, 28, 28), which it is given in one of both forms."""
+    import keras
+
+    model = keras.models.load_model(SHIPPED_MODEL.with_suffix(".h5"))
+    return lambda images: model.predict(images if request.param == 3 else images[..., np.newaxis], verbose=0)
+
+
+def by_litert(images):
+    """Return the answers of the .tflite in LiteRT to images (N, 28, 28)."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    images = images[..., np.newaxis]
+    interpreter = Interpreter(model_path=str(SHIPPED_MODEL))
+    if len(images) > 1:
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], images.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def assert_reads(answer, shipped, validation):
+    """Check that one image, many, and a blank one get calibrated answers, on both scales."""
+    for count in (1, 300):
+        images, labels = validation[0][:count], validation[1][:count]
+        calibrated = shipped.classify(images).probabilities
+        for scaled in (images.astype("float32"), images.astype("float32") / 255):
+            answers = answer(scaled)
+            assert (answers.argmax(axis=1) == labels).mean() >= 0.99
+            assert np.abs(answers - calibrated).max() < 1e-4
+    of_blank = answer(np.zeros((1, 28, 28), np.float32))
+    assert np.isfinite(of_blank).all() and of_blank.max() < 0.2
+
+
+def test_the_h5_in_keras_reads_images_of_both_scales_and_forms(by_keras, shipped, validation):
+    assert_reads(by_keras, shipped, validation)
+
+
+def test_the_tflite_in_litert_reads_images_of_both_scales(shipped, validation):
+    assert_reads(by_litert, shipped, validation)
+
+
+def test_black_on_white_is_not_sure_by_the_card_and_has_no_large_probability_without_it(shipped, validation):
+    inverted = 255 - validation[0][:1000]
+    probabilities, _, sure = shipped.classify(inverted)
+    assert (~sure).mean() >= 0.98
+    assert probabilities.max(axis=1).mean() < 0.5
+    for scaled in (inverted.astype("float32"), inverted.astype("float32") / 255):
+        assert by_litert(scaled).max(axis=1).mean() < 0.5

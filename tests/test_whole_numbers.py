@@ -15,6 +15,7 @@ from digits.common.errors import UserError
 sys.path.insert(0, str(PROJECT / "benchmarks"))
 import peers
 import whole_numbers
+from composed_images import ComposedImage
 
 TABLE = "file,label,writer,style\n"
 
@@ -75,17 +76,26 @@ def test_cheques_are_left_out_in_five_folds_and_other_images_by_writer():
     assert groups[0] == "w" and sorted(groups[1:]) == sorted(f"cheques, fold {fold}" for fold in range(5) for _ in range(2))
 
 
-@pytest.mark.parametrize("gap", whole_numbers.GAPS)
-def test_the_gap_lies_between_the_bounding_boxes_of_neighbours(gap):
-    left, right = np.zeros((2, 28, 28), np.uint8)
-    left[4:24, 3:10], right[6:20, 12:20] = 200, 100
-    left[10, 10] = whole_numbers.INK_LEVEL  # a faint rim
-    row = whole_numbers.composed_row([left, right], gap)
-    columns = np.flatnonzero(row.max(axis=0))
-    assert columns[0] == whole_numbers.ROW_MARGIN and columns[-1] - columns[0] + 1 == 7 + gap + 8
-    assert row.shape == (36, columns[-1] + 1 + whole_numbers.ROW_MARGIN)
-    dark = whole_numbers.dark_on_light(row)
-    assert dark.shape == (72, 2 * row.shape[1]) and dark[0, 0] == whole_numbers.PAPER and dark.min() < 100
+def test_composed_images_are_counted_by_kind_and_lost_marks_apart(monkeypatch):
+    point, cells = whole_numbers.MARK_KINDS["."], "table and form cells"
+    # kind, label, read, status
+    answers = [
+        (point, "1.5", "1.5", "ok"),
+        (point, "1.5", "15", "ok"),  # a mark is lost
+        (point, "1.5", "115", "unsure"),  # a mark is read as a digit, but it is not sure
+        (cells, "12", "13", "ok"),  # misread, but of the same form
+        (cells, "12", "1112", "ok"),  # a line is read as a digit
+        (cells, "12", "12", "unsure"),
+    ]
+    images = [ComposedImage(kind, np.full((1, 1), number, np.uint8), label) for number, (kind, label, *_) in enumerate(answers)]
+    monkeypatch.setattr(whole_numbers, "composed_images", lambda digits, count: images)
+
+    class Answers:
+        def read(self, pixels):
+            return reading(*answers[pixels[0, 0]][2:])
+
+    counts = {kind: tuple(found.values()) for kind, found in whole_numbers.score_composed(Answers(), None, 6).items()}
+    assert counts == {point: (3, 1, 1, 1, 1), cells: (3, 1, 1, 2, 1), whole_numbers.ALL_MARKS: (3, 1, 1, 1, 1)}
 
 
 def test_a_folder_without_a_table_is_refused(tmp_path):

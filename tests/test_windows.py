@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from digits.composition import signs, windows
-from digits.composition.glyphs import GlyphPool, Handwriting, make_glyphs, thin, write
-from digits.composition.pages import ANYTHING, LineLayout, Page, Sources, Symbol, write_line
+from digits.composition.glyphs import GlyphPool, make_glyphs, thin, write
+from digits.composition.handwriting import Handwriting, LineLayout
+from digits.composition.lines import write_line
+from digits.composition.page_kinds import PAGE_MARGIN, WrittenPage, blank_page
+from digits.composition.pages import ANYTHING, Sources, Symbol
 from digits.composition.papers import PaperPool
-from digits.composition.windows import WrittenPage
 from digits.data.dataset import bundled_digits
 from digits.model import heat_map
 from digits.model.heat_map import CLASS_COUNT, COUNTS, HAS_BOX, MINUS, OUTPUT_COUNT, STRIDE, TARGET_COUNT
@@ -40,10 +42,6 @@ def sources(composed):
     return composed[0]
 
 
-def blank_page():
-    return Page.blank(windows.WINDOW_HEIGHT + 2 * windows.MARGIN, windows.WINDOW_WIDTH + 2 * windows.MARGIN)
-
-
 def test_the_same_seed_composes_the_same_windows(composed):
     assert all(np.array_equal(a, b) for a, b in zip(composed[1], first_batch(sources_of(0)), strict=True))
 
@@ -59,8 +57,8 @@ def test_batches_have_the_form_that_the_network_takes(sources):
 
 def test_targets_are_on_the_centres_of_the_digits(sources):
     page, rng = blank_page(), np.random.default_rng(4)
-    base = windows.MARGIN + 48
-    write_line(page, [3, MINUS, 8, 0], PLAIN, UPRIGHT, (windows.MARGIN + 20, base), sources, rng)
+    base = PAGE_MARGIN + 48
+    write_line(page, [3, MINUS, 8, 0], PLAIN, UPRIGHT, (PAGE_MARGIN + 20, base), sources, rng)
     window, symbols = windows.show(WrittenPage(page, 30, 48, 20, [(0, 250, 0, 64)], True), sources, rng)
     assert [symbol.label for symbol in symbols] == [3, MINUS, 8, 0]
     target = windows.target(symbols)
@@ -89,7 +87,7 @@ def test_what_may_be_anything_does_not_count_except_the_centres_of_others():
 @pytest.mark.parametrize("fraction, label", [(1.0, 7), (0.6, ANYTHING), (0.3, None)])
 def test_a_digit_that_the_border_cuts_is_learned_only_where_enough_is_visible(fraction, label, sources):
     page, border = blank_page(), 200
-    left, top = windows.MARGIN + border - 20 * fraction, windows.MARGIN + 10
+    left, top = PAGE_MARGIN + border - 20 * fraction, PAGE_MARGIN + 10
     page.symbols.append(Symbol(7, left, top, left + 20, top + 30))
     written = WrittenPage(page, 30, 40, 0, [(0, border, 0, 64)], clean=True)
     _, symbols = windows.show(written, sources, np.random.default_rng(0))
@@ -97,7 +95,7 @@ def test_a_digit_that_the_border_cuts_is_learned_only_where_enough_is_visible(fr
 
 
 def test_marks_held_back_for_validation_are_never_drawn_for_learning(monkeypatch):
-    monkeypatch.setitem(signs._DRAW_BY_CLASS, heat_map.COMMA, lambda rng, shape: [shape])
+    monkeypatch.setitem(signs.MARK_DRAWINGS, heat_map.COMMA, lambda rng, shape: [shape])
     rng = np.random.default_rng(0)
     learned = {shape for _ in range(50) for shape in signs.draw_mark(heat_map.COMMA, rng)}
     held_back = {shape for _ in range(50) for shape in signs.draw_mark(heat_map.COMMA, rng, held_back=True)}
@@ -107,7 +105,7 @@ def test_marks_held_back_for_validation_are_never_drawn_for_learning(monkeypatch
 
 @pytest.mark.parametrize("label", range(heat_map.POINT, heat_map.COLON + 1))
 def test_a_mark_held_back_has_a_shape_of_its_own(label):
-    draw = signs._DRAW_BY_CLASS[label]
+    draw = signs.MARK_DRAWINGS[label]
     shapes = [
         [np.round(points, 3).tolist() + [width] for points, width in draw(np.random.default_rng(0), shape)]
         for shape in range(signs.SHAPES_PER_MARK)

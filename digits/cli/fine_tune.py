@@ -14,7 +14,7 @@ from digits.common.formatting import count_and_rate, counted
 from digits.data.dataset import Split
 from digits.model import lookup, store
 from digits.reading.reader import Reader
-from digits.training import own_images, saving
+from digits.training import own_images, row_guard, saving
 
 if TYPE_CHECKING:
     from digits.training.fine_tuning import Outcome  # it imports Keras, which takes seconds
@@ -30,7 +30,8 @@ def fine_tune(model_path: Path, images_path: Path, data_path: Path | None) -> in
     with store.lock(model_path):
         card, settings = saving.load_training_card(model_path)
         data, splits = saving.load_training_data(card, settings, data_path)
-        own = own_images.load(images_path, Reader(model_path.with_suffix(".tflite")))
+        reader = Reader(model_path.with_suffix(".tflite"))
+        own = own_images.load(images_path, reader)
         for reason, count in own.left_out.items():
             print(f"left out: {counted(count, 'image')} {reason}", file=sys.stderr)
         learned_indices, held_out_indices = own_images.split(own.crops)
@@ -39,13 +40,18 @@ def fine_tune(model_path: Path, images_path: Path, data_path: Path | None) -> in
         print(f"\nyour images: {own.name}")
         print_counts({"to learn from": (learned, counts["learned"]), "held out": (held_out, counts["held_out"])})
 
+        started = time.monotonic()
+        rows = None
+        if reader.number_finder is not None:
+            print(f"reading {row_guard.ROW_COUNT:,} rows of digits, to see later whether numbers are still read", flush=True)
+            rows = row_guard.find_rows(splits.validation, reader.number_finder, reader.classifier)
+
         from digits.model import network  # here: Keras takes seconds, and mistakes are reported without it
         from digits.training import fine_tuning, recipe
 
-        started = time.monotonic()
         model = network.load(model_path, settings.seed)
         try:
-            outcome = fine_tuning.fine_tune(model, splits, learned, held_out, settings, print_round)
+            outcome = fine_tuning.fine_tune(model, splits, learned, held_out, settings, rows, print_round)
             print_outcome(outcome, data.name)
             if outcome.last.objections:
                 print(
@@ -92,8 +98,9 @@ def print_round(step: int, steps: int, accuracy: float) -> None:
 
 def print_outcome(outcome: "Outcome", data_name: str) -> None:
     """Print the scores of the earlier model and of each trial."""
-    rows = [("", "yours, held out", f"{data_name}, validation"), ("before", *map(count_and_rate, outcome.before))]
-    for trial in outcome.trials:
-        rows.append((f"{100 * trial.alpha:.0f} % of what was learned", *map(count_and_rate, trial.scores)))
+    rows = [("", "yours, held out", f"{data_name}, validation", *(["rows of digits"] if outcome.before.rows else []))]
+    scores = {"before": outcome.before}
+    scores |= {f"{100 * trial.alpha:.0f} % of what was learned": trial.scores for trial in outcome.trials}
+    rows += [(name, *(count_and_rate(score) for score in found if score is not None)) for name, found in scores.items()]
     print()
     command_line.print_table(rows)

@@ -36,7 +36,8 @@ def quantize(model_path: Path, data_path: Path | None) -> int:
         small_path = model_path.with_name(f"{model_path.stem}{store.QUANTIZED_ENDING}.tflite")
         with store.staged(small_path) as staging:
             staged_path = staging / small_path.name
-            network.save_quantized(network.load(model_path), staged_path, splits.training.images[:CALIBRATION_IMAGES])
+            model = network.load(model_path)
+            network.save_quantized(model, staged_path, splits.training.images[:CALIBRATION_IMAGES])
             of_float, of_int8 = (score_splits(path, card, splits) for path in (float_path, staged_path))
             print(f"\ndata: {data.name}")
             rows: list[tuple[str, ...]] = [("", "validation", "test", "size")]
@@ -49,7 +50,8 @@ def quantize(model_path: Path, data_path: Path | None) -> int:
                     f"The 8-bit model reads {lost} validation images fewer than the float one, so it was not saved.\n"
                     f"Expected at most {100 * MAX_ACCURACY_DROP:.1f} % of them. The float one is small, too: {float_path}"
                 )
-            store.commit(small_path, quantized_card(card, model_path, of_int8))
+            input_words = saving.input_in_words(model, any_scale=False)
+            store.commit(small_path, quantized_card(card, model_path, input_words, of_int8))
         print(f"\nsaved: {small_path}\nTo read with it: python predict_custom.py --model {shlex.quote(str(small_path))}")
         return command_line.DONE
 
@@ -64,19 +66,20 @@ def score_splits(path: Path, card: ModelCard, splits: Splits) -> dict[str, Score
     }
 
 
-def quantized_card(card: ModelCard, model_path: Path, scores: dict[str, Score]) -> ModelCard:
-    """Return the card of the 8-bit version of a model."""
+def quantized_card(card: ModelCard, model_path: Path, input_words: str, scores: dict[str, Score]) -> ModelCard:
+    """Return the card of the 8-bit version of a model. input_words: what it says of the input."""
     return ModelCard(
         data=card.data,
         settings=card.settings,
         recipe=card.recipe,
         parameters=card.parameters,
         labels=card.labels,
-        input=card.input,
+        input=input_words,
         output=card.output,
         calibration=card.calibration,
         score=card.score,
         temperature=card.temperature,
+        temperature_applied=card.temperature_applied,
         threshold=card.threshold,
         quantized_from=(card.sha256 or {})[model_path.name],
         validation=scores["validation"],

@@ -1,103 +1,109 @@
-"""train_model.py --eye: the number reader's network, trained from scratch or further, and saved beside the digit network."""
+"""train_model.py --eye: a part of a training of the number reader, from scratch or further, and what it prints."""
 
+import json
 import os
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from digits.cli import command_line
+from digits.cli import command_line, print_training
 from digits.cli.bring_back import command_to_bring_back
-from digits.common.config import NUM_CLASSES
 from digits.common.errors import UserError
 from digits.common.formatting import count_and_rate
 from digits.data import dataset
 from digits.model import store
 from digits.model.card import EpochRecord, ModelCard
-
-if TYPE_CHECKING:
-    from digits.training.number_reader import Validation  # it imports Keras, and wrong paths are answered without it
+from digits.training import composing
 
 
-def train(model_path: Path, data_path: Path | None, epochs: int, validation_split: float, seed: int, resume: bool) -> int:
+def train_number_reader(model_path: Path, data_path: Path | None, epochs: int, seed: int, resume: bool) -> int:
     """Train the number reader for one part and save it. Returns an exit code.
 
     model_path: of the .h5 to write. data_path: of the digits that windows are composed of; None: MNIST. epochs: of this part.
     resume: whether to go on, with an interrupted part, or else with the network in place; without it, training starts from
-    scratch. Raises UserError where there is nothing to go on with, or the data lacks a digit.
+    scratch. Raises UserError where there is nothing to go on with, where the data lacks a digit, or where the network in place
+    is no number reader.
     """
     data = dataset.load(data_path, parts=("train",))
-    missing = set(range(NUM_CLASSES)) - set(np.unique(data.y_train).tolist())
-    if missing:
-        raise UserError(f"The data has no {min(missing)}.\nExpected images of all ten digits: numbers are composed of them.")
+    training, validation = composing.split(data)
     with store.lock(model_path):
-        earlier_card = store.recover_and_load_card(model_path)
+        card_in_place = store.recover_and_load_card(model_path)
+        if card_in_place and card_in_place.labels:
+            raise UserError(
+                f"{model_path} is a digit network.\nExpected a number reader or a new name, because it would be replaced."
+            )
 
         os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one that writes a .tflite
         from digits.model import number_network
         from digits.training import number_reader
         from digits.training.checkpoint import Checkpoint
+        from digits.training.recipe import number_reader_recipe
 
-        settings = number_reader.PartSettings(epochs=epochs, validation_split=validation_split, seed=seed)
-        identity = settings.to_json() | {"pictures": data.fingerprint()}
+        settings = number_reader.PartSettings(epochs=epochs, seed=seed)
+        earlier_card = _earlier_card(model_path, card_in_place) if resume else None
+        identity = {"pictures": data.fingerprint(), "trained_from": _checksum(model_path, earlier_card)}
+        identity |= settings.to_json() | number_reader_recipe()
         checkpoint = Checkpoint(store.checkpoint_folder(model_path), identity)
-        interrupted = checkpoint.path.exists()
-        earlier: tuple[EpochRecord, ...] = ()
-        if resume and not interrupted:
-            if earlier_card is None:
-                raise UserError(
-                    f"There is nothing to go on with: no interrupted training and no {model_path}.\n"
-                    "Expected one of them. Start from the beginning: the same command without --resume."
-                )
-            earlier = earlier_card.history or ()
-            model = number_network.load(model_path, seed)
+        restores = resume and checkpoint.path.exists()
+        if earlier_card and not restores:
+            model, start = number_network.load(model_path, seed), "from the weights in place"
         else:
-            model = number_network.build(seed)
-        if interrupted and not resume:
-            print("An interrupted training is discarded; --resume would have gone on with it.", file=sys.stderr)
+            model, start = number_network.build(seed), "from the checkpoint" if restores else "from scratch"
+        print_training.say_if_discarded(checkpoint, resume)
         print(f"\ndata: {data.name}\n\nsettings")
         command_line.print_table(settings.to_json().items())
-        print(f"\nnetwork: {model.count_params():,} parameters, {_start(resume, interrupted)}\n", flush=True)
+        print(f"\nnetwork: {model.count_params():,} parameters, {start}\n", flush=True)
 
         def print_epoch(number: int, record: EpochRecord, seconds_left: float) -> None:
-            print(
-                f"epoch {number:{len(str(epochs))}} / {epochs}   loss {record.loss:6.3f}   validation {record.val_loss:6.3f}   "
-                f"digits {100 * record.val_accuracy:5.2f} %   {record.seconds:4.0f} s"
-                + (f"   about {seconds_left / 60:.1f} minutes to go" if number < epochs else ""),
-                flush=True,
-            )
+            measured = f"loss {record.loss:6.3f}   validation {record.val_loss:6.3f}   digits {100 * record.val_accuracy:5.2f} %"
+            print(print_training.epoch_line(number, epochs, measured, record.seconds, seconds_left), flush=True)
 
-        splits = dataset.split(data, validation_split, seed)
+        earlier_epochs = (earlier_card.history if earlier_card else None) or ()
         try:
-            history, validation = number_reader.fit(
-                model, splits, settings, earlier, checkpoint, interrupted and resume, print_epoch
+            history, validated = number_reader.fit(
+                model, training, validation, settings, earlier_epochs, checkpoint, restores, print_epoch
             )
         except KeyboardInterrupt:
-            command = shlex.join(["python", *sys.argv] + ([] if resume else ["--resume"]))
-            print(f"\nInterrupted. The finished epochs are kept; to go on:\n  {command}", file=sys.stderr)
-            return command_line.INTERRUPTED
-        card = number_reader.save(model, model_path, data, splits, settings, history, validation)
+            return print_training.say_interrupted(resume)
+        card = number_reader.save(model, model_path, data, settings, history, validated, earlier_card)
         checkpoint.remove()
-        _print_result(model_path, card, validation, earlier_card)
+        _print_result(model_path, card, card_in_place)
     return command_line.DONE
 
 
-def _start(resume: bool, interrupted: bool) -> str:
-    """Return where the training starts, in words. interrupted: whether there is a checkpoint."""
-    if not resume:
-        return "from scratch"
-    return "from the checkpoint" if interrupted else "from the weights in place"
+def _earlier_card(model_path: Path, card_in_place: ModelCard | None) -> ModelCard | None:
+    """Return the card of the network from whose weights the part that goes on started or starts; None where it was from scratch.
+
+    Raises UserError where there is neither an interrupted part nor a network in place.
+    """
+    from digits.training.checkpoint import saved_settings  # here: it imports Keras
+
+    interrupted = saved_settings(store.checkpoint_folder(model_path))
+    if interrupted is not None and interrupted.get("trained_from") is None:
+        return None
+    if interrupted is None and _checksum(model_path, card_in_place) is None:
+        raise UserError(
+            f"There is nothing to go on with: no interrupted training and no {model_path} with its card.\n"
+            "Expected one of them. Start from the beginning: the same command without --resume."
+        )
+    return card_in_place
 
 
-def _print_result(model_path: Path, card: ModelCard, validation: "Validation", earlier_card: ModelCard | None) -> None:
-    """Print what was saved and what it scores, and how the network before comes back."""
-    print("\nsaved")
-    paths = [model_path.with_suffix(suffix) for suffix in (".h5", ".tflite", ".json")]
-    command_line.print_table([(path.name, f"{path.stat().st_size / 1000:,.0f} kB") for path in paths])
-    print(f"\nlearned in {(card.seconds or 0) / 60:.1f} minutes, all parts together")
-    scores = {"digits of composed windows:": validation.digits, "marks:": validation.marks}
-    command_line.print_table([(name, count_and_rate(score)) for name, score in scores.items()])
-    if earlier_card:
+def _checksum(model_path: Path, card: ModelCard | None) -> str | None:
+    """Return the SHA-256 of the network that the card stands beside, None without a card."""
+    return ((card.sha256 if card else None) or {}).get(model_path.name)
+
+
+def _print_result(model_path: Path, card: ModelCard, card_before: ModelCard | None) -> None:
+    """Print what was saved and what it scores, beside the network that it replaces, and how that comes back."""
+    print_training.print_saved(model_path, card.seconds)
+    rows = [("digits of composed windows:", card.validation), ("marks:", card.validation_marks)]
+    if card_before and _was_validated_alike(card_before, card):
+        rows += [("digits, network before:", card_before.validation), ("marks, network before:", card_before.validation_marks)]
+    command_line.print_table([(name, count_and_rate(score)) for name, score in rows if score])
+    if card_before:
         print(f"\nThe network before is kept. To bring it back:\n  {command_to_bring_back(model_path)}")
+
+
+def _was_validated_alike(one: ModelCard, other: ModelCard) -> bool:
+    """Say whether two number readers were validated on the same windows: composed of the same digits by the same recipe."""
+    first, second = (json.dumps([card.data, card.pictures, card.recipe]) for card in (one, other))
+    return first == second

@@ -10,8 +10,8 @@ OUTPUTS_DIR = PROJECT / "outputs"
 CUSTOM_DIGITS_DIR = PROJECT / "custom_digits"
 
 MODEL_NAME = "digit_recognition_model"
-NUMBER_READER = MODELS_DIR / "number_reader.tflite"  # finds the digits of numbers; beside every digit model
 BUNDLED_MODEL_NAME = "bundled_digits_model"  # learned without MNIST; never stands in for the model above
+NUMBER_READER_NAME = "number_reader"  # finds the digits and marks of numbers, for whichever digit model judges them
 
 IMAGE_SIZE = 28  # pixels: MNIST's frame
 DIGIT_SIZE = 20  # pixels: the box inside the frame into which MNIST fits a digit (LeCun et al. 1998)
@@ -23,3 +23,4 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 # error of such a score, 0.15 points (95 % interval of 5,978 of 5,999).
 MAX_ACCURACY_DROP = 0.001
 TRAIN_COMMAND = "python train_model.py"
+TRAIN_NUMBER_READER_COMMAND = f"{TRAIN_COMMAND} --eye"

@@ -6,16 +6,28 @@ Points are (x, y) in heights of the digit, x to the right, y downwards: -1 is it
 import cv2
 import numpy as np
 
-from digits.composition import signs
+from digits.composition.strokes import Stroke, curve, rasterise
 
-# By digit. Each form is a list of paths; a path of two points is straight, a longer one is the control points of a curve.
-# Drawn by hand after the development images, as the whole family: see digits/composition/__init__.py.
-DIGIT_FORMS: dict[int, list[list[list[tuple[float, float]]]]] = {
+Path = list[tuple[float, float]]  # two points are a straight stroke, more are the control points of a curve
+
+FORM_WOBBLE_STD = (0.015, 0.05)  # heights, standard deviation of the control points, from a steady hand to a shaky one
+CURVE_WOBBLE_STD = 0.01  # heights, standard deviation by which a curve's control points are moved once more
+BENT_PROBABILITY = 0.4  # that a straight stroke is drawn as a curve
+FORM_ASPECT_STD = (
+    0.12  # of the logarithm of the width, from digit to digit: more than that of MNIST's digits, which differ anyway
+)
+SUPERSAMPLING = 2  # digits are drawn this many times larger, because OpenCV's pens have whole pixels
+
+# By digit; each form is a list of paths. Drawn by hand after the development images, as the whole family: see
+# digits/composition/__init__.py.
+DIGIT_FORMS: dict[int, list[list[Path]]] = {
     0: [
         [[(0.25, -1), (-0.08, -0.9), (-0.08, -0.1), (0.3, 0.05), (0.6, -0.2), (0.58, -0.85), (0.2, -1.05)]],
         [[(0.3, -0.95), (-0.1, -0.9), (-0.05, 0), (0.35, 0.08), (0.62, -0.3), (0.5, -0.95), (0.3, -0.98), (0.75, -0.95)]],
         [[(0.12, -0.9), (-0.1, -0.4), (0.1, 0.1), (0.6, -0.1), (0.5, -1.0), (0.1, -0.85)]],
         [[(0.45, -0.9), (0, -1.05), (-0.12, -0.2), (0.25, 0.12), (0.62, -0.3), (0.5, -0.8), (0.3, -0.85)]],
+        [[(-0.3, 0), (0.15, -0.15), (0.6, -0.7), (0.35, -1.05), (0.0, -0.6), (0.2, 0.02), (0.75, 0.0)]],
+        [[(0.5, -0.9), (0.2, -1.05), (-0.1, -0.5), (0.2, 0.1), (0.6, -0.3), (0.4, -0.95), (0.55, -0.8), (0.9, -0.85)]],
     ],
     1: [
         [[(-0.4, -0.05), (0.3, -1)], [(0.3, -1), (0.25, 0)]],
@@ -25,6 +37,10 @@ DIGIT_FORMS: dict[int, list[list[list[tuple[float, float]]]]] = {
         [[(0, -0.7), (0.15, -0.8), (0.3, -1)], [(0.3, -1), (0.28, 0)]],
         [[(0.05, -1), (0, 0)]],
         [[(0, -0.7), (0.25, -1)], [(0.25, -1), (0.22, 0)], [(0, 0), (0.45, 0)]],
+        [[(-0.5, 0.05), (-0.1, -0.35), (0.35, -1)], [(0.35, -1), (0.25, 0)]],
+        [[(0.3, -1.1), (-0.1, 0.1)]],
+        [[(-0.2, -0.65), (-0.05, -0.5), (0.2, -0.75), (0.35, -1)], [(0.35, -1), (0.2, 0)]],
+        [[(-0.25, -0.5), (0.05, -1.0), (0.15, -0.9), (0.08, 0)]],
     ],
     2: [
         [[(0.35, -0.55), (0.0, -0.5), (-0.08, -1.1), (0.6, -1.15), (0.6, -0.6), (0.0, -0.02)], [(0, -0.02), (0.3, -0.12), (0.65, 0.03)]],
@@ -34,6 +50,8 @@ DIGIT_FORMS: dict[int, list[list[list[tuple[float, float]]]]] = {
         [[(0.2, -0.7), (-0.05, -0.7), (0, -1.1), (0.6, -1.1), (0.5, -0.5), (0.0, 0.0)], [(0, 0), (0.3, -0.08), (0.6, 0)]],
         [[(0, -0.9), (0.2, -1.05), (0.5, -0.95)], [(0.5, -0.95), (0, 0)], [(0, 0), (0.6, 0)]],
         [[(0, -0.8), (0.2, -1.1), (0.6, -0.9), (0.3, -0.4), (0, 0)], [(0, 0), (0.6, -0.02)]],
+        [[(0.45, -0.6), (0.1, -0.45), (-0.1, -0.8), (0.2, -1.15), (0.6, -0.95), (0.35, -0.3), (0.0, 0.0), (0.1, -0.2), (0.4, 0.0), (0.7, -0.05)]],
+        [[(0.0, -0.8), (0.15, -1.05), (0.5, -1.0)], [(0.5, -1.0), (0.25, -0.5), (0.0, -0.02)], [(0.0, -0.02), (0.65, -0.05)]],
     ],
     3: [
         [[(0, -1), (0.5, -1)], [(0.5, -1), (0.2, -0.6)], [(0.2, -0.6), (0.7, -0.6), (0.5, 0.15), (0, -0.05)]],
@@ -50,6 +68,9 @@ DIGIT_FORMS: dict[int, list[list[list[tuple[float, float]]]]] = {
         [[(0.1, -1), (0.05, -0.5)], [(0.05, -0.5), (0.3, -0.65), (0.5, -0.35), (0.45, 0)]],
         [[(0.05, -0.9), (0.0, -0.4), (0.3, -0.3), (0.5, -0.9)], [(0.5, -0.95), (0.4, 0)]],
         [[(0.15, -1), (0, -0.3)], [(0, -0.3), (0.5, -0.32)], [(0.45, -0.85), (0.4, 0.02)]],
+        [[(0.38, -1.0), (0.02, -0.5)], [(0.02, -0.5), (0.48, -0.58)], [(0.48, -0.58), (0.15, 0.05)]],
+        [[(0.1, -1), (0.05, -0.45), (0.25, -0.6), (0.48, -0.5), (0.45, -0.1), (0.5, 0)]],
+        [[(0.3, -1.0), (0.12, -0.35)], [(0.12, -0.35), (0.3, -0.55), (0.5, -0.45)], [(0.5, -0.6), (0.4, 0.05)]],
     ],
     5: [
         [[(0, -0.4), (0.08, 0.1), (0.2, -0.4), (0.3, -1.05), (0.55, -1), (0.9, -0.98)]],
@@ -58,6 +79,10 @@ DIGIT_FORMS: dict[int, list[list[list[tuple[float, float]]]]] = {
         [[(0.12, -0.95), (0.08, -0.55)], [(0.08, -0.55), (0.6, -0.75), (0.6, 0.1), (0, 0)], [(0.12, -0.95), (0.7, -1)]],
         [[(0.5, -1.0), (0.15, -0.95)], [(0.15, -0.95), (0.1, -0.55), (0.55, -0.5), (0.5, 0.1), (0, -0.1)]],
         [[(0.2, -0.9), (0.1, -0.5), (0.45, -0.4), (0.35, 0.1), (-0.05, 0)], [(0.2, -0.9), (0.5, -1.0), (1.0, -1.05)]],
+        [[(0.85, -1.0), (0.3, -0.98)], [(0.3, -0.98), (0.22, -0.5), (0.1, 0), (-0.12, -0.08)]],
+        [[(0.0, -0.85), (0.12, -0.5), (0.1, 0)], [(0.1, -0.35), (0.2, -0.9), (0.5, -1.0), (0.7, -0.95)]],
+        [[(-0.05, -0.45), (0.05, -0.05), (0.1, 0)], [(0.1, 0), (0.3, -0.98)], [(0.3, -0.98), (0.9, -1.0)]],
+        [[(0.7, -1.0), (0.15, -0.95)], [(0.15, -0.95), (0.1, -0.55), (0.35, -0.5), (0.3, 0.0), (-0.1, 0.02)]],
     ],
     6: [
         [[(0.5, -1.1), (0.05, -0.7), (-0.05, -0.1), (0.25, 0.12), (0.6, -0.25), (0.25, -0.6), (0.02, -0.25)]],
@@ -75,6 +100,12 @@ DIGIT_FORMS: dict[int, list[list[list[tuple[float, float]]]]] = {
         [[(0, -0.7), (0.05, -1), (0.55, -1)], [(0.55, -1), (0.4, -0.5), (0.35, 0)]],
         [[(0, -0.85), (0.05, -1.08), (0.6, -1.0), (0.5, -0.5), (0.5, 0.02)], [(-0.02, -0.15), (0.05, -0.5), (0.3, -0.4), (0.48, -0.42)]],
         [[(0, -0.85), (0.15, -1.1), (0.5, -0.95)], [(0.5, -0.95), (0.45, 0.02)], [(0.05, -0.3), (0.15, -0.5), (0.47, -0.4)]],
+        [[(0.28, -1), (0.22, 0)], [(-0.1, -0.55), (0.65, -0.6)]],
+        [[(0.08, -0.85), (0.3, -1.0)], [(0.3, -1.0), (0.22, 0)], [(-0.12, -0.5), (0.6, -0.55)]],
+        [[(0.05, -0.72), (0.2, -1.05), (0.32, -0.85), (0.24, -0.3), (0.2, 0)], [(-0.15, -0.42), (0.62, -0.5)]],
+        [[(0.3, -1), (0.2, -0.3), (0.28, 0.03), (0.45, -0.08)], [(-0.02, -0.6), (0.65, -0.62)]],
+        [[(0, -0.85), (0.1, -1.05), (0.55, -1.0)], [(0.55, -1.0), (0.3, 0)], [(0.05, -0.4), (0.2, -0.62), (0.42, -0.38), (0.65, -0.6)]],
+        [[(0, -0.88), (0.12, -1.0), (0.38, -0.97)], [(0.38, -0.97), (0.18, 0)], [(-0.1, -0.48), (0.62, -0.5)]],
     ],
     8: [
         [[(0.5, -0.8), (0.25, -1.15), (-0.05, -0.85), (0.5, -0.4), (0.5, 0.1), (0, 0.1), (0.0, -0.35), (0.55, -0.85)]],
@@ -91,34 +122,46 @@ DIGIT_FORMS: dict[int, list[list[list[tuple[float, float]]]]] = {
         [[(0.5, -0.85), (0.25, -1.1), (-0.08, -0.75), (0.2, -0.4), (0.5, -0.8)], [(0.5, -0.9), (0.42, 0)]],
         [[(0.15, -0.5), (0.0, -0.9), (0.45, -1.15), (0.6, -0.7), (0.1, -0.45), (0.1, 0)]],
         [[(0.5, -0.9), (0.2, -1.1), (0, -0.7), (0.4, -0.55), (0.5, -0.2), (0.2, 0.05)], [(0.5, -0.95), (0.3, -0.6)]],
+        [[(0.12, -1), (0.1, 0)], [(0.12, -0.95), (0.6, -1.1), (0.62, -0.45), (0.12, -0.45)]],
+        [[(0.3, -0.45), (0.0, -0.5), (-0.02, -1.0), (0.58, -1.08), (0.6, -0.5), (0.3, -0.45)], [(0.3, -0.45), (0.28, 0)]],
+        [[(0.38, -0.5), (0.6, -0.75), (0.4, -1.08), (0.05, -0.95), (0.1, -0.55), (0.38, -0.5)], [(0.2, -0.55), (0.15, 0)]],
+        [[(0.1, -0.72), (0.28, -0.75), (0.25, -1.05), (-0.05, -0.9), (0.05, -0.45), (0.55, -0.5), (0.6, -1.0)], [(0.35, -0.48), (0.32, 0)]],
+        [[(0.1, -0.9), (0.35, -1.1), (0.58, -0.8), (0.25, -0.42), (0.15, -0.55)], [(0.18, -0.85), (0.12, 0)]],
     ],
 }  # fmt: skip
-WOBBLE_STD = (0.015, 0.05)  # heights, standard deviation of the control points, from a steady hand to a shaky one
-SUPERSAMPLING = 2  # digits are drawn this many times larger, because OpenCV's pens have whole pixels
 
 
-def draw_digit(label: int, height: float, pen: float, slant: float, aspect: float, rng: np.random.Generator) -> np.ndarray | None:
+def draw_digit(
+    label: int, form: float, height: float, pen: float, slant: float, aspect: float, rng: np.random.Generator
+) -> np.ndarray | None:
     """Return the digit's ink in one of its forms, cut out at its bounding box, (h, w) uint8, 0 to 255; None for no ink.
 
-    label: 0 to 9. height, pen: in pixels. slant: pixels to the right per pixel up. aspect: factor on the width.
+    label: 0 to 9. form: which of its forms, from 0 to below 1. height, pen: in pixels. slant: pixels to the right per pixel up.
+    aspect: factor on the width.
     """
-    form = DIGIT_FORMS[label][rng.integers(len(DIGIT_FORMS[label]))]
-    wobble = rng.uniform(*WOBBLE_STD)
-    stretch = aspect * np.exp(rng.normal(0, 0.12))
-    moved: dict[tuple[float, float], np.ndarray] = {}  # paths that share a point still meet
-    strokes: list[signs.Stroke] = []
-    for path in form:
-        points = np.array([moved.setdefault(point, np.array(point) + rng.normal(0, wobble, 2)) for point in path])
-        points[:, 0] *= stretch
-        if len(path) > 2 or rng.random() < 0.4:
-            strokes.append((signs.curve(rng, points, 0.01), 1.0))
-        else:
-            strokes.append((points.astype(np.float32), 1.0))
-    own_height = np.ptp(np.concatenate([points for points, _ in strokes])[:, 1])
+    paths = DIGIT_FORMS[label][int(form * len(DIGIT_FORMS[label]))]
+    strokes = _strokes(paths, aspect, rng)
+    own_height = np.ptp(np.concatenate([stroke.points for stroke in strokes])[:, 1])
     factor = SUPERSAMPLING * max(height - pen, height / 2) / max(own_height, 0.5)
-    drawn = signs.rasterise(strokes, factor, SUPERSAMPLING * pen, slant)
+    drawn = rasterise(strokes, factor, SUPERSAMPLING * pen, slant)
     if drawn is None:
         return None
     ink, _ = drawn
     size = (max(2, ink.shape[1] // SUPERSAMPLING), max(3, ink.shape[0] // SUPERSAMPLING))
     return cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+
+
+def _strokes(paths: list[Path], aspect: float, rng: np.random.Generator) -> list[Stroke]:
+    """Return a form's strokes with its points moved at random and the width times about the aspect."""
+    wobble = rng.uniform(*FORM_WOBBLE_STD)
+    stretch = aspect * np.exp(rng.normal(0, FORM_ASPECT_STD))
+    moved: dict[tuple[float, float], np.ndarray] = {}  # paths that share a point still meet
+    strokes = []
+    for path in paths:
+        points = np.array([moved.setdefault(point, np.array(point) + rng.normal(0, wobble, 2)) for point in path])
+        points[:, 0] *= stretch
+        if len(path) > 2 or rng.random() < BENT_PROBABILITY:
+            strokes.append(Stroke(curve(rng, points, CURVE_WOBBLE_STD)))
+        else:
+            strokes.append(Stroke(points.astype(np.float32)))
+    return strokes

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digits.common.config import TRAIN_COMMAND
 from digits.common.errors import UserError
 from digits.common.score import Score
 
@@ -16,6 +15,7 @@ from digits.common.score import Score
 MIN_CARD_TEMPERATURE, MAX_CARD_TEMPERATURE = 0.01, 100.0
 MAX_PARAMETERS = 10**12  # so many need terabytes of memory
 MAX_EPOCH_SECONDS = 10**9  # 30 years
+MAX_STEPS = 10**12  # at a thousand a second, 30 years
 MAX_CARD_BYTES = 10**6  # a card of 56 epochs has 16,000; a larger file is refused before it takes memory
 
 
@@ -44,6 +44,47 @@ class EpochRecord:
         if not 0 <= record.seconds < MAX_EPOCH_SECONDS:
             raise ValueError("an epoch's duration is out of range")
         return record
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPart:
+    """What a training in several parts did in one of them.
+
+    steps: of the optimizer, in this part. seconds: that it took. settings, recipe: as in ModelCard; None where they are not known.
+    made_by: in words, what the settings do not say.
+    """
+
+    steps: int
+    seconds: float
+    settings: Mapping[str, Any] | None = None
+    recipe: Mapping[str, Any] | None = None
+    made_by: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the part as a dict that json can write, without what is not known."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, content: Any) -> "TrainingPart":
+        """Return the part that to_json wrote. Raises TypeError, KeyError or ValueError where it is not one."""
+        part = cls(**content)
+        steps, seconds = _steps(part.steps), float(part.seconds)
+        if not 0 <= seconds < MAX_EPOCH_SECONDS:
+            raise ValueError("a part's duration is out of range")
+        for value, kind in ((part.settings, Mapping), (part.recipe, Mapping), (part.made_by, str)):
+            if value is not None and not isinstance(value, kind):
+                raise TypeError(f"{value} is no {kind.__name__}")
+        return dataclasses.replace(part, steps=steps, seconds=seconds)
+
+
+def _parts(parts: list[Any]) -> tuple[TrainingPart, ...]:
+    return tuple(map(TrainingPart.from_json, parts))
+
+
+def _steps(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < MAX_STEPS:
+        raise ValueError("the number of steps is out of range")
+    return value
 
 
 def _history(records: list[Any]) -> tuple[EpochRecord, ...]:
@@ -88,24 +129,54 @@ class ModelCard:
     seed: int | None = _entry(int)
     versions: Mapping[str, str] | None = _entry(dict)  # of Python and the libraries
     machine: str | None = _entry(str)  # system and processor
-    seconds: float | None = _entry((int, float))  # that the training took
-    history: tuple[EpochRecord, ...] | None = _entry(list, _history)  # by epoch
+    seconds: float | None = _entry((int, float))  # that the training took, all parts together
+    steps: int | None = _entry(int, _steps)  # of the optimizer, all parts together; of a number reader
+    history: tuple[EpochRecord, ...] | None = _entry(list, _history)  # by epoch, of all parts
     parameters: int | None = _entry(int, _parameters)  # of the network
     labels: list[int] | None = _entry(list)  # the digits, in the order of the outputs
+    classes: list[str] | None = _entry(list)  # of a number reader: digits, marks and other ink, in the order of the outputs
     # The next four say in words how to use the network without this package.
     input: str | None = _entry(str)
     output: str | None = _entry(str)
     calibration: str | None = _entry(str)
     score: str | None = _entry(str)
     temperature: float | None = _entry((int, float), _temperature)  # divides the logits (Guo et al. 2017)
+    temperature_applied: bool | None = _entry(bool)  # true: in the network's file; None: its answers are still to be calibrated
     threshold: float | None = _entry((int, float), _threshold)  # log-odds from which an answer is sure
     quantized_from: str | None = _entry(str)  # SHA-256 of the .h5 of which this is the 8-bit version
-    validation: Score | None = _entry(dict, Score.from_json)
+    validation: Score | None = _entry(dict, Score.from_json)  # of a number reader: on the digits of composed windows
+    validation_marks: Score | None = _entry(dict, Score.from_json)  # on the marks of these windows
     test: Score | None = _entry(dict, Score.from_json)
     fine_tuned_from: str | None = _entry(str)  # SHA-256 of the .h5 before fine-tuning
     fine_tuning: Mapping[str, Any] | None = _entry(dict)  # what was learned from and what changed
+    trained_from: str | None = _entry(str)  # SHA-256 of the .h5 from which the last part of the training started
+    earlier_parts: tuple[TrainingPart, ...] | None = _entry(list, _parts)  # of the training, the first one first
+    made_by: str | None = _entry(str)  # in words, what the settings do not say
     other: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # entries that this version does not know
     sha256: Mapping[str, str] | None = _entry(dict)  # {name: checksum} of the network's files
+
+    def after(self, earlier: "ModelCard", h5_name: str) -> "ModelCard":
+        """Return the card of a training in several parts.
+
+        self: describes the last part alone; its history is that of all parts. earlier: the card of what the parts before gave.
+        h5_name: of the .h5 for which that was written, and from which the last part started.
+        """
+        parts = earlier.earlier_parts or ()
+        steps, seconds = earlier.steps or 0, earlier.seconds or 0.0
+        last_before = TrainingPart(
+            steps=steps - sum(part.steps for part in parts),
+            seconds=round(seconds - sum(part.seconds for part in parts), 1),
+            settings=earlier.settings,
+            recipe=earlier.recipe,
+            made_by=earlier.made_by,
+        )
+        return dataclasses.replace(
+            self,
+            steps=steps + (self.steps or 0),
+            seconds=round(seconds + (self.seconds or 0.0), 1),
+            trained_from=(earlier.sha256 or {}).get(h5_name),
+            earlier_parts=(*parts, last_before),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as a dict that json can write."""
@@ -113,8 +184,8 @@ class ModelCard:
         for name, value in vars(self).items():
             if name == "other":
                 entries |= value
-            elif name == "history" and value is not None:
-                entries[name] = [record.to_json() for record in value]
+            elif name in ("history", "earlier_parts") and value is not None:
+                entries[name] = [part.to_json() for part in value]
             elif isinstance(value, Score):
                 entries[name] = value.to_json()
             elif value is not None:
@@ -175,6 +246,6 @@ def _read_json(path: Path) -> Any:
 def _was_changed(path: Path, entry: str) -> UserError:
     return UserError(
         f"The card {path} was changed: its {entry} can't be used.\n"
-        "Expected it as train_model.py wrote it. Without the card the model can be read, and replaced by a new training:\n"
-        f"remove the card, then: {TRAIN_COMMAND}"
+        "Expected it as train_model.py wrote it. The shipped ones come back with: git checkout models\n"
+        "Without a card the model can be read, and replaced by a new training: remove the card."
     )

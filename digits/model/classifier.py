@@ -1,5 +1,6 @@
 """Crops -> probabilities: a saved network, ready to be asked, by LiteRT or by Keras."""
 
+import functools
 import logging
 import os
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from digits.common.errors import UserError
 from digits.common.stderr import silent_stderr
 from digits.model.calibration import calibrate, log_odds
 from digits.model.card import ModelCard
+from digits.model.litert import LiteRTNetwork
 from digits.model.lookup import find_model
 
 logger = logging.getLogger(__name__)
@@ -20,7 +22,19 @@ logger = logging.getLogger(__name__)
 DEFAULT_MODEL = MODELS_DIR / f"{MODEL_NAME}.tflite"
 CLASSIFY_BATCH_SIZE = 256  # crops in one call of the network: 0.8 MB of input, which a processor's cache holds
 
-Network = Callable[[np.ndarray], np.ndarray]  # (N, 28, 28) float32, 0 to 255 -> probabilities (N, 10) float32
+# Of one image in the file of a network, as it is written now and as earlier versions wrote it.
+IMAGE_SHAPES = ((IMAGE_SIZE, IMAGE_SIZE, 1), (IMAGE_SIZE, IMAGE_SIZE))
+MAX_SCALE_DIFFERENCE = 0.01  # in probability, of one image on the scales 0 to 1 and 0 to 255; the shipped model has 2e-7
+
+
+class Network(NamedTuple):
+    """A network that is ready to be asked.
+
+    answer: (N, 28, 28) float32, 0 to 255 -> probabilities (N, 10) float32. image_shape: of one image in its file.
+    """
+
+    answer: Callable[[np.ndarray], np.ndarray]
+    image_shape: tuple[int, ...]
 
 
 class Classification(NamedTuple):
@@ -41,29 +55,33 @@ class Classifier:
     model_path: of a .tflite (LiteRT, quick to start), an .h5 or a .keras (both Keras). card: takes the place of the card
     beside the model. Raises UserError where there is no model, or one that can't be used.
 
-    The attribute card is an empty ModelCard where there is none; temperature is then 1, and every answer is sure.
+    The attribute card is an empty ModelCard where there is none; every answer is then sure. The attribute temperature is what
+    the network's logits are still to be divided by: 1 where the file holds the card's temperature already, or there is no card.
     """
 
     def __init__(self, model_path: str | os.PathLike = DEFAULT_MODEL, card: ModelCard | None = None) -> None:
         self.model_path, card_beside = find_model(model_path)
         self.card = card or card_beside or ModelCard()
         if card is None and card_beside is None:
-            logger.warning("%s has no card beside it: its confidence is not calibrated.", self.model_path.name)
-        self.temperature = 1.0 if self.card.temperature is None else self.card.temperature
+            logger.warning("%s has no card beside it: no answer of it is called not sure.", self.model_path.name)
+        temperature = self.card.temperature
+        self.temperature = 1.0 if temperature is None or self.card.temperature_applied else temperature
         self.threshold = -np.inf if self.card.threshold is None else self.card.threshold
         self._network = _load_network(self.model_path)
+        if card is None and card_beside is None:
+            _check_scale(self._network, self.model_path)
 
     def classify(self, crops: np.ndarray) -> Classification:
         """Return the Classification of the crops, (N, 28, 28) uint8, white on black.
 
-        The probabilities are calibrated: divided by the card's temperature before the softmax (Guo et al. 2017). A higher
-        score means more surely a digit, because the network has learned to find all ten equally likely where there is none
-        (outlier exposure, Hendrycks et al. 2019). Raises UserError where a damaged model answers with what is no probability.
+        The probabilities are calibrated by temperature scaling (Guo et al. 2017). A higher score means more surely a digit,
+        because the network has learned to find all ten equally likely where there is none (outlier exposure, Hendrycks et al.
+        2019). Raises UserError where a damaged model answers with what is no probability.
         """
         outputs = [np.zeros((0, NUM_CLASSES), np.float32)]
         for start in range(0, len(crops), CLASSIFY_BATCH_SIZE):
             batch = crops[start : start + CLASSIFY_BATCH_SIZE]
-            outputs.append(self._network(batch.astype(np.float32)))
+            outputs.append(self._network.answer(batch.astype(np.float32)))
             if outputs[-1].shape != (len(batch), NUM_CLASSES) or not np.isfinite(outputs[-1]).all():
                 raise UserError(
                     f"{self.model_path} answers with what is no probability: it is damaged.\n"
@@ -75,49 +93,54 @@ class Classifier:
 
 
 def _load_network(path: Path) -> Network:
-    """Return the network in a file as a function. Raises UserError."""
+    """Return the network in a file. Raises UserError."""
     if path.suffix == ".tflite":
         return _load_litert(path)
     if path.suffix in (".h5", ".keras"):
         from digits.model import network  # here: Keras takes seconds to import, and the .tflite does without
 
         model = network.load(path)
-        return lambda crops: network.predict(model, crops)
+        return Network(lambda crops: network.predict(model, crops), model.input_shape[1:])
     raise UserError(f"{path} has an ending of no known model.\nExpected a model named .tflite, .h5 or .keras.")
 
 
 def _load_litert(path: Path) -> Network:
-    """Return the network in a .tflite file as a function. Raises UserError.
+    """Return the network in a .tflite file. Raises UserError.
 
     It is run once on two empty crops, for some damage shows only then: the file is saved for one crop, so that its resizing
     is tried, too.
     """
-    from ai_edge_litert.interpreter import Interpreter  # here: reading with Keras does not need it
+    for shape in IMAGE_SHAPES:
+        try:
+            network = LiteRTNetwork(path, shape, (NUM_CLASSES,))
+            answer = functools.partial(_answer_by_litert, network, shape)
+            with silent_stderr():
+                answer(np.zeros((2, IMAGE_SIZE, IMAGE_SIZE), np.float32))
+            return Network(answer, shape)
+        except (ValueError, RuntimeError, OSError) as error:
+            reason = error
+    raise UserError(
+        f"{path} is not a model that can be used: {str(reason).splitlines()[0]}.\n"
+        f"Expected a .tflite file with an input of {IMAGE_SIZE}x{IMAGE_SIZE} and {NUM_CLASSES} outputs, "
+        "as train_model.py writes it."
+    ) from reason
 
-    try:
-        with silent_stderr():
-            interpreter = Interpreter(model_content=path.read_bytes())
-            interpreter.allocate_tensors()
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        forms = [(detail["shape_signature"].tolist()[1:], detail["dtype"]) for detail in (*inputs, *outputs)]
-        if forms != [([IMAGE_SIZE, IMAGE_SIZE], np.float32), ([NUM_CLASSES], np.float32)]:
-            raise ValueError(f"its input and output are {forms}")
 
-        def run(crops: np.ndarray) -> np.ndarray:
-            if inputs[0]["shape"][0] != len(crops):
-                interpreter.resize_tensor_input(inputs[0]["index"], crops.shape)
-                interpreter.allocate_tensors()
-                inputs[0]["shape"] = crops.shape
-            interpreter.set_tensor(inputs[0]["index"], crops)
-            interpreter.invoke()
-            return interpreter.get_tensor(outputs[0]["index"])
+def _answer_by_litert(network: LiteRTNetwork, shape: tuple[int, ...], crops: np.ndarray) -> np.ndarray:
+    """Return the probabilities of the crops. shape: of one image in the file."""
+    return network(crops.reshape(-1, *shape))
 
-        with silent_stderr():
-            run(np.zeros((2, IMAGE_SIZE, IMAGE_SIZE), np.float32))
-    except (ValueError, RuntimeError, OSError) as error:
+
+def _check_scale(network: Network, path: Path) -> None:
+    """Raise UserError where the network learned from images of 0 to 1: here it would answer wrongly, and be sure of it.
+
+    For networks without a card that take (N, 28, 28, 1), as those of most tutorials do.
+    """
+    stroke = np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.float32)
+    stroke[:, 5:23, 13:16] = 1
+    difference = np.abs(network.answer(stroke) - network.answer(255 * stroke)).max()
+    if len(network.image_shape) == 3 and not difference <= MAX_SCALE_DIFFERENCE:
         raise UserError(
-            f"{path} is not a model that can be used: {str(error).splitlines()[0]}.\n"
-            f"Expected a .tflite file with an input of {IMAGE_SIZE}x{IMAGE_SIZE} and {NUM_CLASSES} outputs, "
-            "as train_model.py writes it."
-        ) from error
-    return run
+            f"{path} answers differently for images of 0 to 1 and of 0 to 255, and no card says which it learned from.\n"
+            "Expected a network that brings each image to one scale itself, as train_model.py writes it, or the card beside it."
+        )

@@ -16,21 +16,21 @@ logger = logging.getLogger(__name__)
 INSTALL_SECONDS = 0.5  # in which a training has moved three files for sure: three renames take milliseconds
 
 
-def find_model(model_path: str | os.PathLike) -> tuple[Path, ModelCard | None]:
+def find_model(model_path: str | os.PathLike, train_command: str = TRAIN_COMMAND) -> tuple[Path, ModelCard | None]:
     """Return (path of the file to read, its card) of a model that is to be used.
 
     A new set that a kill left half installed is installed first; where that fails, the answer is the set before it. Either
-    is logged. A file without a card is the user's own and has None. Raises UserError where there is no model, or one that does
-    not match its card.
+    is logged. A file without a card is the user's own and has None. train_command: what makes such a model, for the messages.
+    Raises UserError where there is no model, or one that does not match its card.
     """
     path = Path(model_path)
     store.recover(path)
     if not _matches_card(path):
         time.sleep(INSTALL_SECONDS)
-    if not _matches_card(path):
-        path = _half_installed(path)
+        if not _matches_card(path):
+            path = _half_installed(path, train_command)
     if not path.is_file():
-        raise _no_model(path)
+        raise _no_model(path, train_command)
     card = load_card(card_path(path)) if card_path(path).exists() else None
     if card and card.quantized_from and _quantization_source(path) not in (card.quantized_from, None):
         logger.warning(
@@ -49,7 +49,7 @@ def _matches_card(path: Path) -> bool:
     return path.suffix not in store.NETWORK_SUFFIXES or store.has_checksum(path, checksums.get(path.name))
 
 
-def _half_installed(path: Path) -> Path:
+def _half_installed(path: Path, train_command: str) -> Path:
     """Return the file of the set before a new one that is half installed. Raises UserError where it is not that."""
     previous = previous_folder(path) / path.name
     has_previous = store.is_complete(previous.parent, path.stem)
@@ -60,17 +60,18 @@ def _half_installed(path: Path) -> Path:
     raise UserError(
         f"{path} does not match its card {card_path(path).name}: one of them was changed or replaced.\n"
         f"Expected the file that the card was written for. Bring the shipped model back (git checkout models){earlier},\n"
-        f"train anew ({TRAIN_COMMAND}), or remove the card to read the file without it."
+        f"train anew ({train_command}), or remove the card to read the file without it."
     )
 
 
-def _no_model(path: Path) -> UserError:
+def _no_model(path: Path, train_command: str) -> UserError:
     found = " It is a folder." if path.is_dir() else ""
     bundled = path.with_name(f"{BUNDLED_MODEL_NAME}.tflite")
-    instead = f"\nUntil then there is a weaker one: --model {bundled}" if bundled.exists() else ""
+    has_weaker = train_command == TRAIN_COMMAND and bundled.exists()
+    instead = f"\nUntil then there is a weaker one: --model {bundled}" if has_weaker else ""
     return UserError(
         f"No model at {path}.{found}\nExpected a .tflite, .h5 or .keras file. "
-        f"The shipped one comes back with: git checkout models\nTo make one: {TRAIN_COMMAND}{instead}"
+        f"The shipped one comes back with: git checkout models\nTo make one: {train_command}{instead}"
     )
 
 

@@ -7,13 +7,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+from digits.common.config import TRAIN_NUMBER_READER_COMMAND
 from digits.common.errors import UserError
 from digits.model import network
-from digits.model.heat_map import BOX_VALUES, CLASS_COUNT, COUNTS, HAS_BOX, OUTPUT_COUNT
+from digits.model.heat_map import BOX_VALUES, CLASS_COUNT, COUNTS, HAS_BOX, MIN_CENTRE, OUTPUT_COUNT
 from digits.model.network import keras, layers  # from there, because it starts TensorFlow quietly and with its settings
 
 # Set by hand, together, and measured as a whole: benchmarks/whole_numbers.py.
 INITIAL_LOGIT = -4.0  # of every class: a probability of 0.02, because few places are the centre of something (Lin et al. 2017)
+FOCAL_EXPONENT = 2  # of 1 - the probability of the right answer, in the focal loss; alpha of Zhou et al. 2019
+PENALTY_EXPONENT = 4  # of 1 - the Gaussian, which reduces the penalty beside a centre; beta of Zhou et al. 2019
 BOX_WEIGHT = 0.5  # weight of the boxes' loss; that of the heat maps is 1
 CLASS_WEIGHT = 0.5  # weight of the cross-entropy between the classes at the centres
 
@@ -74,9 +77,10 @@ def loss(target: Any, answer: Any) -> Any:
     has_box, counts = target[..., HAS_BOX], target[..., COUNTS]
     logits = answer[..., :CLASS_COUNT]
     probability = ops.sigmoid(logits)
-    centre = ops.cast(heat >= 0.999, "float32")  # 1 in float16, in which targets travel, is exactly 1
+    centre = ops.cast(heat >= MIN_CENTRE, "float32")
     log_yes, log_no = -ops.softplus(-logits), -ops.softplus(logits)
-    focal = -(centre * log_yes * (1 - probability) ** 2 + (1 - centre) * (1 - heat) ** 4 * probability**2 * log_no)
+    beside = (1 - centre) * (1 - heat) ** PENALTY_EXPONENT
+    focal = -(centre * (1 - probability) ** FOCAL_EXPONENT * log_yes + beside * probability**FOCAL_EXPONENT * log_no)
     centres = ops.sum(centre) + 1
     heat_loss = ops.sum(focal * counts[..., None]) / centres
     class_loss = -ops.sum(centre * ops.log_softmax(logits, axis=-1)) / centres
@@ -91,7 +95,7 @@ def centre_accuracy(target: Any, answer: Any) -> Any:
     """
     ops = keras.ops
     heat = target[..., :CLASS_COUNT]
-    centre = ops.cast(ops.max(heat, axis=-1) >= 0.999, "float32")
+    centre = ops.cast(ops.max(heat, axis=-1) >= MIN_CENTRE, "float32")
     right = ops.cast(ops.argmax(heat, axis=-1) == ops.argmax(answer[..., :CLASS_COUNT], axis=-1), "float32")
     return ops.sum(centre * right) / ops.maximum(ops.sum(centre), 1)
 
@@ -121,6 +125,7 @@ def load(path: str | os.PathLike, seed: int) -> keras.Model:
     except Exception as error:  # Keras raises errors of many kinds for a file that is not a model
         raise UserError(
             f"{path} is not a number reader's network ({type(error).__name__}).\n"
-            "Expected an .h5 file as train_model.py --eye writes it. To make one: python train_model.py --eye"
+            "Expected the .h5 of a number reader. The shipped one comes back with: git checkout models\n"
+            f"To make one: {TRAIN_NUMBER_READER_COMMAND}"
         ) from error
     return model

@@ -2,26 +2,21 @@
 
 import collections
 import concurrent.futures
-import contextlib
 import dataclasses
 import itertools
-import multiprocessing
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-
-import cv2
+from contextlib import AbstractContextManager
 
 from digits.common.config import CORES
-from digits.common.processes import end_with_parent
-from digits.model.card import ModelCard
-from digits.reading.reader import Reader
+from digits.common.processes import worker_processes
+from digits.reading.reader import Reader, ReaderArguments
 from digits.reading.results import Reading
 
 ImagePath = str | os.PathLike
-Task = list[tuple[ImagePath, bool]]  # images for one process at a time: (path, whether its thumbnail is wanted)
+Task = list[tuple[ImagePath, bool, str | None]]  # images for one process at a time: (path, is its thumbnail wanted, expect)
 
 MIN_PARALLEL_IMAGES = 64  # images; one process reads this many, at 5 ms each, in the 0.3 s that another takes to start
 IMAGES_PER_TASK = 8  # images, 40 ms of work: far more than handing a task to a process takes
@@ -30,17 +25,18 @@ PENDING_TASKS_PER_PROCESS = 4  # tasks: enough that no process waits, and few, s
 _reader: Reader  # in a process that reads for another: a pool's initializer has no other place for it
 
 
-def read_all(reader: Reader, paths: Sequence[ImagePath], thumbnails: int) -> Iterator[Reading]:
+def read_all(reader: Reader, paths: Sequence[ImagePath], thumbnails: int, expect: str | None = None) -> Iterator[Reading]:
     """Yield the Reading of each path, in order.
 
     thumbnails: the first of them come with a thumbnail, this many at least; the others may come without, which saves time.
+    expect: as in Reader.read, of all images.
     An image that brings down the process that reads it, as a broken decoder may, gives a Reading with the status "error",
     and all others are read.
     """
     if len(paths) < MIN_PARALLEL_IMAGES or CORES == 1:
-        yield from map(reader.read, paths)
+        yield from (reader.read(path, expect) for path in paths)
         return
-    wanted = [(path, i < thumbnails) for i, path in enumerate(paths)]
+    wanted = [(path, i < thumbnails, expect) for i, path in enumerate(paths)]
     tasks = collections.deque(wanted[start : start + IMAGES_PER_TASK] for start in range(0, len(wanted), IMAGES_PER_TASK))
     max_pending = PENDING_TASKS_PER_PROCESS * CORES
     while tasks:
@@ -73,43 +69,25 @@ def _read_one_by_one(reader: Reader, images: Task) -> Iterator[Reading]:
                     remaining.popleft()
                     yield reading
         except BrokenProcessPool:
-            path, _ = remaining.popleft()
+            path, _, _ = remaining.popleft()
             yield Reading(os.fsdecode(path), "error", message="the program that decodes it failed")
 
 
-@contextlib.contextmanager
-def _processes(reader: Reader, count: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield a pool of processes with a copy of this reader in each. At the end, tasks that have not begun are dropped."""
-    pool = ProcessPoolExecutor(
-        count,
-        mp_context=multiprocessing.get_context("spawn"),  # the same on every system, and no lock is inherited
-        initializer=_start_process,
-        initargs=(reader.classifier.model_path, reader.classifier.card),
-    )
-    earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is for the process that hands out tasks
-    try:
-        for _ in range(count):
-            pool.submit(int)  # each starts a process
-    finally:
-        signal.signal(signal.SIGINT, earlier)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _processes(reader: Reader, count: int) -> AbstractContextManager[ProcessPoolExecutor]:
+    """Return a pool of processes with a copy of this reader in each."""
+    return worker_processes(count, _make_reader, reader.arguments)
 
 
-def _start_process(model_path: os.PathLike, card: ModelCard) -> None:
+def _make_reader(arguments: ReaderArguments) -> None:
     """Prepare a process for reading."""
     global _reader
-    cv2.setNumThreads(1)
-    end_with_parent()
-    _reader = Reader(model_path, card)
+    _reader = Reader(*arguments)
 
 
 def _read_task(task: Task) -> list[Reading]:
     """Return the Readings of a task's images."""
-    readings = [_reader.read(path) for path, _ in task]
+    readings = [_reader.read(path, expect) for path, _, expect in task]
     return [
         reading if with_thumbnail else dataclasses.replace(reading, thumbnail=None)
-        for reading, (_, with_thumbnail) in zip(readings, task, strict=True)
+        for reading, (_, with_thumbnail, _) in zip(readings, task, strict=True)
     ]

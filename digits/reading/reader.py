@@ -1,19 +1,22 @@
 """An image -> its text. It is read in two ways, by its ink and by the number reader; the Reader decides between them."""
 
-import functools
 import logging
 import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
-from digits.common.config import NUMBER_READER
 from digits.common.errors import UserError
 from digits.model.card import ModelCard
 from digits.model.classifier import DEFAULT_MODEL, Classifier
-from digits.model.lookup import find_model
+from digits.model.store import card_path, recover
+from digits.reading.expectation import Expectation, likeliest_fit
 from digits.reading.image import ImageSource, LoadedImage, load_image
 from digits.reading.ink_reading import InkReading, read_by_ink
-from digits.reading.number_finder import NumberFinder
-from digits.reading.numbers import Numbers, read_numbers
-from digits.reading.results import Reading, text_of
+from digits.reading.number_finder import DEFAULT_NUMBER_READER, NumberFinder
+from digits.reading.numbers import Numbers, Place, candidates_in, read_numbers
+from digits.reading.results import Digit, Reading, text_of
 
 # Fraction of the image's width from which one sure digit is all that the image shows. In own_numbers, a digit that was found
 # alone in a number is at most 0.29 wide.
@@ -25,40 +28,76 @@ MIN_NUMBER_PROBABILITY = 0.4
 logger = logging.getLogger(__name__)
 
 
+class ReaderArguments(NamedTuple):
+    """What a Reader is made with. It can be sent to another process, which makes a Reader of it that reads the same."""
+
+    model_path: str | os.PathLike
+    card: ModelCard | None
+    number_reader: str | os.PathLike | None
+
+
 class Reader:
     """Reads the digits and numbers in images: Reader().read("me.jpg").text.
 
-    model_path, card: as in Classifier. Raises UserError where the model can't be used.
+    model_path, card: of the digit network, as in Classifier. number_reader: of the number reader, as in NumberFinder; None: numbers
+    are read by their ink alone. Where the included number reader is missing, this is logged and numbers are read by their ink.
+    Raises UserError where one of the two networks can't be used.
     """
 
-    def __init__(self, model_path: str | os.PathLike = DEFAULT_MODEL, card: ModelCard | None = None) -> None:
+    def __init__(
+        self,
+        model_path: str | os.PathLike = DEFAULT_MODEL,
+        card: ModelCard | None = None,
+        number_reader: str | os.PathLike | None = DEFAULT_NUMBER_READER,
+    ) -> None:
         self.classifier = Classifier(model_path, card)
+        self.number_finder = None if number_reader is None else _load_number_finder(Path(number_reader))
 
-    def read(self, image: ImageSource) -> Reading:
+    @property
+    def arguments(self) -> ReaderArguments:
+        """The arguments with which another Reader reads the same."""
+        number_reader = None if self.number_finder is None else self.number_finder.model_path
+        return ReaderArguments(self.classifier.model_path, self.classifier.card, number_reader)
+
+    def read(self, image: ImageSource, expect: str | None = None) -> Reading:
         """Return what is written in an image.
 
         image: a path, a binary file, a Pillow image, or an array, (height, width) or (height, width, 3) uint8, grey or RGB.
-        An image that can't be read gives a Reading with the status "error", which says why; only a damaged model raises
-        UserError.
+        expect: what each text line holds, as in Expectation.parse: "5", five digits, or a pattern such as "##.##".
+        An image that can't be read gives a Reading with the status "error", which says why; only a damaged model and a wrong
+        pattern raise UserError.
         """
+        expectation = None if expect is None else Expectation.parse(expect)
         name = _name_of(image)
         try:
             loaded = load_image(image)
         except UserError as error:
             return Reading(name, "error", message=str(error))
         by_ink = read_by_ink(loaded, self.classifier)
-        numbers = Numbers(by_ink.digits)
-        if not by_ink.turned and not _shows_one_digit(by_ink, loaded) and self.number_finder is not None:
-            numbers = choose(by_ink, read_numbers(loaded, self.number_finder, self.classifier))
-        return _reading(name, loaded, numbers)
+        free = found = Numbers(by_ink.digits)
+        is_enough = _shows_one_digit(by_ink, loaded) and (expectation is None or expectation.fits(text_of(by_ink.digits)))
+        if not by_ink.turned and not is_enough and self.number_finder is not None:
+            found = read_numbers(loaded, self.number_finder, self.classifier)
+            free = choose(by_ink, found)
+        reading = _reading(name, loaded, free)
+        if expectation is None or not free.digits or expectation.fits(reading.text):
+            return reading
+        return self._read_again(reading, loaded, found, expectation)
 
-    @functools.cached_property
-    def number_finder(self) -> NumberFinder | None:
-        """The number reader's network, loaded when it is needed first; None where there is none in models/."""
-        if not NUMBER_READER.exists():
-            logger.warning("%s is missing: numbers are read by their ink alone.", NUMBER_READER.name)
-            return None
-        return NumberFinder(find_model(NUMBER_READER)[0])
+    def _read_again(self, free: Reading, image: LoadedImage, numbers: Numbers, expectation: Expectation) -> Reading:
+        """Return the likeliest Reading of an image that fits, not sure where none does or where it is far less likely.
+
+        free: the Reading of the image without the expectation, which it does not fit. numbers: what the number reader found.
+        """
+        fit = None
+        if numbers.found is not None:
+            fit = likeliest_fit(expectation, candidates_in(numbers.found, image, self.classifier))
+        if fit is None:
+            return replace(free, status="unsure", message=f"does not fit {expectation.pattern}")
+        reading = _reading(free.image, image, Numbers(fit.digits, fit.marks, numbers.other_ink))
+        if fit.is_likely:
+            return reading
+        return replace(reading, status="unsure", message=f"fits {expectation.pattern}, but {free.text} is far more likely")
 
 
 def choose(by_ink: InkReading, numbers: Numbers) -> Numbers:
@@ -73,8 +112,17 @@ def choose(by_ink: InkReading, numbers: Numbers) -> Numbers:
     if not numbers.digits or (by_ink.is_one_sure_digit and not certain_number):
         return Numbers(by_ink.digits)
     if text_of(by_ink.digits) == text_of(numbers.digits):
-        return Numbers(by_ink.digits, numbers.marks, numbers.other_ink)
+        return Numbers(by_ink.digits, numbers.marks, numbers.other_ink, numbers.uncertain_marks)
     return numbers
+
+
+def _load_number_finder(path: Path) -> NumberFinder | None:
+    """Return the number reader at the path; None, with a warning, where it is the included one and nothing of it is there."""
+    recover(path)  # a kill may have left all of it in the staging folder
+    if path == DEFAULT_NUMBER_READER and not path.exists() and not card_path(path).exists():
+        logger.warning("%s is missing: numbers are read by their ink alone. It comes back with: git checkout models", path.name)
+        return None
+    return NumberFinder(path)
 
 
 def _shows_one_digit(by_ink: InkReading, image: LoadedImage) -> bool:
@@ -88,9 +136,30 @@ def _reading(name: str, image: LoadedImage, numbers: Numbers) -> Reading:
     digits, marks = numbers.digits, numbers.marks
     if not digits:
         return Reading(name, "empty", message="no ink was found on the paper", width=width, thumbnail=thumbnail)
-    unsure = sum(not digit.sure for digit in digits) + numbers.other_ink
-    message = f"{unsure} of {len(digits) + numbers.other_ink} pieces of ink are not clearly a digit" if unsure else ""
-    return Reading(name, "unsure" if unsure else "ok", text_of(digits, marks), message, digits, marks, width, thumbnail)
+    message = _doubts(numbers)
+    return Reading(name, "unsure" if message else "ok", text_of(digits, marks), message, digits, marks, width, thumbnail)
+
+
+def _doubts(numbers: Numbers) -> str:
+    """Return why a reading is not sure; "" where it is sure."""
+    doubts = []
+    unsure = sum(not digit.sure for digit in numbers.digits)
+    if unsure:
+        doubts.append(f"{unsure} of {len(numbers.digits)} pieces of ink are not clearly a digit")
+    for what, places in (("a sign that is no digit", numbers.other_ink), ("what may be a mark", numbers.uncertain_marks)):
+        if places:
+            more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+            doubts.append(f"{what} stands {_position(places[0], numbers.digits)}{more}")
+    return "; ".join(doubts)
+
+
+def _position(place: Place, digits: Sequence[Digit]) -> str:
+    """Return where a place in a text line is, by the digits of that line: "after the 2nd digit"."""
+    after = sum(digit.row == place.row and digit.box[0] + digit.box[2] / 2 < place.x for digit in digits)
+    number = max(after, 1)
+    suffix = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    row = f" of text line {place.row + 1}" if digits[-1].row else ""
+    return f"{'after' if after else 'before'} the {number}{suffix} digit{row}"
 
 
 def _name_of(image: ImageSource) -> str:

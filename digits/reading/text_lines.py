@@ -14,9 +14,11 @@ from digits.reading.detection import Detection
 MAX_OFFSET, MAX_HEIGHT_RATIO = 0.55, 2.6
 MAX_SLOPE = 0.35  # pixels down per pixel to the right, 19 degrees: a steeper line is turned first
 SLOPE_DIGITS = 8  # the last digits of a line, by which its slope is fitted; a line may bend
-# A line beside the main one is writing if it has at least this fraction of its contrast, a height between these factors of its
+# Of a line's height: between these factors of it lie the heights of its digits and of other lines that are writing.
+HEIGHT_RANGE = 0.45, 2.2
+# A line beside the main one is writing if it has at least this fraction of its contrast, a height within HEIGHT_RANGE of its
 # height, and at least this mean probability: patterns and noise are fainter, smaller and less certain.
-MIN_CONTRAST, MIN_HEIGHT, MAX_HEIGHT, MIN_MEAN_PROBABILITY = 0.35, 0.45, 2.2, 0.45
+MIN_CONTRAST, MIN_MEAN_PROBABILITY = 0.35, 0.45
 
 
 def text_lines(digits: Sequence[Detection]) -> list[list[Detection]]:
@@ -64,13 +66,14 @@ def written_lines(grey: np.ndarray, lines: Sequence[list[Detection]]) -> list[li
     ]
     main = int(np.argmax(evidence))
     contrast, height = np.median(contrasts[main]), np.median([digit.height for digit in lines[main]])
+    smallest, largest = HEIGHT_RANGE
     return [
         line
         for i, line in enumerate(lines)
         if i == main
         or (
             np.median(contrasts[i]) > MIN_CONTRAST * contrast
-            and MIN_HEIGHT < np.median([digit.height for digit in line]) / height < MAX_HEIGHT
+            and smallest < np.median([digit.height for digit in line]) / height < largest
             and np.mean([digit.probability for digit in line]) > MIN_MEAN_PROBABILITY
         )
     ]

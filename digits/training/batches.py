@@ -4,17 +4,12 @@ Everything random is drawn from the seed and the number of the epoch, never from
 is killed and resumed sees the same images in the same order.
 """
 
-import collections
-import concurrent.futures
-import contextlib
 import itertools
 from collections.abc import Iterator
-from typing import TypeVar
 
 import numpy as np
 
 from digits.augmentation import augment, outliers
-from digits.training.interrupt import StopBetweenBatches
 from digits.training.schedule import second_phase_epochs
 from digits.training.settings import TrainingSettings
 
@@ -25,7 +20,6 @@ SECOND_PHASE_PROBABILITY_SCALE = 0.4  # factor on the probabilities with which i
 AUGMENTATION_CHUNK_SIZE = 500  # images augmented in one call: 0.4 MB, which fits a processor's cache
 
 Batch = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) uint8; labels (N,) uint8, 0 to 9, or 10 for an outlier
-Item = TypeVar("Item")
 
 
 def outlier_count(images: np.ndarray) -> int:
@@ -67,24 +61,3 @@ def batched(chunks: Iterator[Batch], batch_size: int) -> Iterator[Batch]:
         images, labels = np.concatenate([images, more_images]), np.concatenate([labels, more_labels])
     if len(labels):
         yield images, labels
-
-
-@contextlib.contextmanager
-def prefetch(batches: Iterator[Item], buffer_size: int, stop: StopBetweenBatches) -> Iterator[Iterator[Item]]:
-    """Yield an iterator over the batches, of which a second thread makes up to buffer_size ahead.
-
-    So one core augments images while another one learns. batches: none of them is None. The iterator raises what making a
-    batch raises, and KeyboardInterrupt after Ctrl-C.
-    """
-    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as worker:
-        futures = collections.deque(worker.submit(next, batches, None) for _ in range(buffer_size))
-
-        def ready() -> Iterator[Item]:
-            while (batch := stop.wait_for(futures.popleft())) is not None:
-                futures.append(worker.submit(next, batches, None))
-                yield batch
-
-        try:
-            yield ready()
-        finally:
-            worker.shutdown(cancel_futures=True)

@@ -14,6 +14,7 @@ from digits.common.files import SAFE_ZIP_COMPRESSIONS, atomic_write
 from digits.model.card import EpochRecord
 from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
 
+STATE_FILE = "state.npz"
 START_AGAIN = "Start from the beginning: the same command without --resume."
 
 
@@ -26,7 +27,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.path = folder / "state.npz"
+        self.path = folder / STATE_FILE
         # Through JSON and back, so that they compare equal with those that are read again: a tuple becomes a list.
         self.settings: dict[str, Any] = json.loads(json.dumps(settings))
 
@@ -49,10 +50,7 @@ class Checkpoint:
         """
         if not self.path.exists():
             raise UserError(f"There is nothing to resume: no {self.path}.\nExpected an interrupted training. {START_AGAIN}")
-        try:
-            settings, history, values = _load(self.path)
-        except Exception as error:  # a damaged archive fails in many ways
-            raise UserError(f"{self.path} can't be read: {error or type(error).__name__}.\n{START_AGAIN}") from error
+        settings, history, values = _load(self.path)
         differing = sorted(name for name in self.settings | settings if self.settings.get(name) != settings.get(name))
         if differing:
             raise UserError(
@@ -72,14 +70,23 @@ class Checkpoint:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def saved_settings(folder: Path) -> dict[str, Any] | None:
+    """Return the settings of the checkpoint in a folder, None where there is none. Raises UserError where it is damaged."""
+    path = folder / STATE_FILE
+    return _load(path)[0] if path.exists() else None
+
+
 def _load(path: Path) -> tuple[dict[str, Any], list[EpochRecord], list[np.ndarray]]:
-    """Return (settings, history, values of the variables) of a checkpoint. A damaged one raises one of many errors."""
-    with np.load(path, allow_pickle=False) as state:
-        if any(member.compress_type not in SAFE_ZIP_COMPRESSIONS for member in state.zip.infolist()):
-            raise ValueError("it is compressed as NumPy never does")
-        settings = dict(json.loads(str(state["settings"])))
-        history = [EpochRecord.from_json(record) for record in json.loads(str(state["history"]))]
-        return settings, history, [state[str(i)] for i in range(len(state.files) - 2)]
+    """Return (settings, history, values of the variables) of a checkpoint. Raises UserError where it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as state:
+            if any(member.compress_type not in SAFE_ZIP_COMPRESSIONS for member in state.zip.infolist()):
+                raise ValueError("it is compressed as NumPy never does")
+            settings = dict(json.loads(str(state["settings"])))
+            history = [EpochRecord.from_json(record) for record in json.loads(str(state["history"]))]
+            return settings, history, [state[str(i)] for i in range(len(state.files) - 2)]
+    except Exception as error:  # a damaged archive fails in many ways
+        raise UserError(f"{path} can't be read: {error or type(error).__name__}.\n{START_AGAIN}") from error
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:

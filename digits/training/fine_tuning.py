@@ -16,11 +16,14 @@ import numpy as np
 from digits.common.config import MAX_ACCURACY_DROP
 from digits.common.score import Score
 from digits.data.dataset import Split, Splits
+from digits.model import network
 from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
 from digits.training import batches
-from digits.training.batches import Batch, augmented_epoch, batched, prefetch
+from digits.training.batches import Batch, augmented_epoch, batched
 from digits.training.interrupt import StopBetweenBatches
 from digits.training.loop import compile_for_digits, score, train_batches
+from digits.training.prefetch import prefetch
+from digits.training.row_guard import MAX_ROW_DROP, FoundRows
 from digits.training.settings import TrainingSettings
 
 # Set by hand, and measured as a whole: benchmarks/results/fine_tuning.json.
@@ -39,10 +42,15 @@ RoundCallback = Callable[[int, int, float], None]  # takes steps done, steps in 
 
 
 class GuardScores(NamedTuple):
-    """What the check compares: the scores, with loss, on the person's images that were held out, and on validation images."""
+    """What the check compares.
+
+    held_out, validation: the scores, with loss, on the person's images that were held out, and on validation images. rows: the
+    score on rows of validation digits, where they are read as numbers; None: there is no number reader.
+    """
 
     held_out: Score
     validation: Score
+    rows: Score | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class Outcome:
         scores = {
             name: {"before": getattr(self.before, name).to_json(), "after": getattr(self.last.scores, name).to_json()}
             for name in GuardScores._fields
+            if getattr(self.before, name) is not None
         }
         return {**scores, "share": self.last.alpha}
 
@@ -81,19 +90,21 @@ def fine_tune(
     learned: Split,
     held_out: Split,
     settings: TrainingSettings,
+    rows: FoundRows | None = None,
     on_round_end: RoundCallback = lambda step, steps, accuracy: None,
 ) -> Outcome:
     """Train the model in place, give it the weights with the largest alpha that passes the check, and return the scores.
 
-    splits: of the data that it learned from. learned, held_out: the person's images. settings: those of its training.
+    splits: of the data that it learned from. learned, held_out: the person's images. settings: those of its training. rows: of
+    validation digits, as the number reader finds them; None: numbers are not checked.
     Raises KeyboardInterrupt after Ctrl-C, between two batches.
     """
     earlier_weights = model.get_weights()
-    before = _guard_scores(model, held_out, splits.validation)
+    before = _guard_scores(model, held_out, splits.validation, rows)
     learn(model, splits.training, learned, settings, on_round_end)
     trials = []
     for alpha in interpolate_weights(model, earlier_weights):
-        after = _guard_scores(model, held_out, splits.validation)
+        after = _guard_scores(model, held_out, splits.validation, rows)
         trials.append(Trial(alpha, after, objections(before, after)))
         if not trials[-1].objections:
             break
@@ -159,9 +170,15 @@ def objections(before: GuardScores, after: GuardScores) -> list[str]:
     lost = before.validation.correct - after.validation.correct
     if lost > MAX_ACCURACY_DROP * before.validation.n:
         found.append(f"{lost} of the validation images are forgotten, more than {100 * MAX_ACCURACY_DROP:.1f} % of them")
+    if before.rows and after.rows and before.rows.correct - after.rows.correct > MAX_ROW_DROP * before.rows.n:
+        lost = before.rows.correct - after.rows.correct
+        found.append(
+            f"{lost} of {before.rows.n:,} rows of digits are no longer read, more than {100 * MAX_ROW_DROP:.1f} % of them"
+        )
     return found
 
 
-def _guard_scores(model: keras.Model, held_out: Split, validation: Split) -> GuardScores:
-    scores = [dataclasses.replace(scored, loss=loss) for scored, loss in (score(model, *part) for part in (held_out, validation))]
-    return GuardScores(*scores)
+def _guard_scores(model: keras.Model, held_out: Split, validation: Split, rows: FoundRows | None) -> GuardScores:
+    scored = (score(model, *part) for part in (held_out, validation))
+    on_held_out, on_validation = (dataclasses.replace(result, loss=loss) for result, loss in scored)
+    return GuardScores(on_held_out, on_validation, None if rows is None else rows.score(network.predict(model, rows.crops)))

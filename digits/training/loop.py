@@ -21,14 +21,14 @@ from digits.model import network
 from digits.model.calibration import cross_entropy
 from digits.model.card import EpochRecord
 from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
-from digits.training.batches import Batch, augmented_epoch, batched, outlier_count, prefetch
+from digits.training.batches import Batch, augmented_epoch, batched, outlier_count
 from digits.training.checkpoint import Checkpoint
 from digits.training.interrupt import StopBetweenBatches
 from digits.training.optimizer import Muon
+from digits.training.prefetch import prefetch
 from digits.training.schedule import CosineWithRestart, second_phase_epochs
 from digits.training.settings import TrainingSettings
 
-SCORING_BATCH_SIZE = 500  # images scored in one call: 0.4 MB, which fits a processor's cache
 # By label, the probabilities that the network is to answer, (11, 10): 1 for the digit, or 0.1 for all ten for an outlier
 # (outlier exposure, Hendrycks, Mazeika and Dietterich 2019).
 TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]).astype(np.float32)
@@ -106,8 +106,7 @@ def train_batches(model: keras.Model, batches: Iterator[Batch], stop: StopBetwee
 
 def score(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> tuple[Score, float]:
     """Return the score on images (N, 28, 28) uint8 with labels (N,) uint8, 0 to 9, and the loss, their mean cross-entropy."""
-    starts = range(0, len(images), SCORING_BATCH_SIZE)
-    probabilities = np.concatenate([network.predict(model, images[i : i + SCORING_BATCH_SIZE]) for i in starts])
+    probabilities = network.predict(model, images)
     return metrics.score_answers(probabilities.argmax(axis=1) == labels), cross_entropy(probabilities, labels)
 
 

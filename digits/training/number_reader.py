@@ -1,4 +1,4 @@
-"""Training of the number reader's network from scratch or from the weights in place, and what is saved with it.
+"""Training of the number reader, from scratch or from the weights in place, and what is saved with it.
 
 A training has parts, each of them short enough for a sitting. A part ends with a learning rate near zero, and with a complete
 set of files. The next part starts from the weights of that set with a warm restart (Loshchilov and Hutter 2017). Within a part
@@ -6,11 +6,9 @@ there is a checkpoint after each epoch.
 """
 
 import itertools
-import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +17,22 @@ import numpy as np
 from digits.common.config import MARKS, NUM_CLASSES
 from digits.common.score import Score
 from digits.composition.windows import Batch
-from digits.data.dataset import Dataset, Splits
+from digits.data.dataset import Dataset, Split
 from digits.evaluation import metrics
 from digits.model import number_network, store
 from digits.model.card import EpochRecord, ModelCard
-from digits.model.heat_map import BOX_UNIT, CLASS_COUNT, OTHER_INK, OUTPUT_COUNT, SIDE_MULTIPLE, STRIDE
+from digits.model.heat_map import BOX_UNIT, CLASS_COUNT, MIN_CENTRE, OTHER_INK, OUTPUT_COUNT, SIDE_MULTIPLE, STRIDE
 from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
 from digits.training.checkpoint import Checkpoint
-from digits.training.composing import WindowStream, compose_ahead, validation_batches
+from digits.training.composing import WindowStream, compose_ahead, split, validation_batches
+from digits.training.environment import environment
 from digits.training.interrupt import StopBetweenBatches
-from digits.training.saving import PACKAGES
+from digits.training.loop import EpochCallback
+from digits.training.recipe import number_reader_recipe
 
-# Set by hand, together, and measured as a whole: benchmarks/whole_numbers.py.
+VALIDATION_BATCHES = 20  # 320 windows, with about 1,500 digits
+
+# The settings, beside epochs and seed. Set by hand, together, and measured as a whole: benchmarks/whole_numbers.py.
 STEPS_PER_EPOCH = 500  # batches: about four minutes on two cores
 BATCH_SIZE = 16  # windows a step
 LEARNING_RATE = 0.002  # the highest; in each part it rises to this and falls along a cosine
@@ -38,28 +40,26 @@ FINAL_RATE_FRACTION = 0.01  # of the highest learning rate, with which a part en
 MAX_WARM_UP_STEPS = 100  # steps in which the learning rate rises, at most a tenth of a part
 WEIGHT_DECAY = 1e-4  # of AdamW (Loshchilov and Hutter 2019)
 CLIP_NORM = 5.0  # largest norm of a gradient: windows without any symbol have steep ones
-VALIDATION_BATCHES = 20  # 320 windows, with about 1,500 digits
-
-# Called after each epoch: its number in this part, from 1, its record, and the seconds that the rest of the part will take.
-EpochCallback = Callable[[int, EpochRecord, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartSettings:
-    """The settings of one part. epochs: 1 or more. validation_split, seed: as in TrainingSettings."""
+    """The settings of one part. epochs: 1 or more. seed: of everything that is random, except which digits are held back."""
 
     epochs: int
-    validation_split: float
     seed: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return {"EPOCHS": 20, ...}, as a card and a checkpoint hold the settings."""
+        """Return {"EPOCHS": 20, ...}, as they are printed and as a card and a checkpoint hold them."""
         return {
             "EPOCHS": self.epochs,
             "STEPS_PER_EPOCH": STEPS_PER_EPOCH,
             "BATCH_SIZE": BATCH_SIZE,
             "LEARNING_RATE": LEARNING_RATE,
-            "VALIDATION_SPLIT": self.validation_split,
+            "FINAL_RATE_FRACTION": FINAL_RATE_FRACTION,
+            "MAX_WARM_UP_STEPS": MAX_WARM_UP_STEPS,
+            "WEIGHT_DECAY": WEIGHT_DECAY,
+            "CLIP_NORM": CLIP_NORM,
             "SEED": self.seed,
         }
 
@@ -75,7 +75,8 @@ class Validation:
 
 def fit(
     model: keras.Model,
-    splits: Splits,
+    training: Split,
+    validation: Split,
     settings: PartSettings,
     earlier: Sequence[EpochRecord],
     checkpoint: Checkpoint,
@@ -84,9 +85,9 @@ def fit(
 ) -> tuple[list[EpochRecord], Validation]:
     """Train the model in place for one part; return the records of all epochs of all parts, and the last validation.
 
-    splits: of MNIST, or other digits; all ten are needed. earlier: the records of the parts before. checkpoint: is written
-    after each epoch. resume: whether to go on from it. Raises UserError where the checkpoint can't be read or written, and
-    KeyboardInterrupt after Ctrl-C; the last complete epoch can then be resumed.
+    training, validation: as of composing.split. earlier: the records of the parts before. checkpoint: is written after each epoch.
+    resume: whether to go on from it. on_epoch_end: is called with the number of the epoch in this part. Raises UserError where
+    the checkpoint can't be read or written, and KeyboardInterrupt after Ctrl-C; the last complete epoch can then be resumed.
     """
     steps = settings.epochs * STEPS_PER_EPOCH
     warm_up = max(1, min(MAX_WARM_UP_STEPS, steps // 10))
@@ -99,22 +100,22 @@ def fit(
 
     history = checkpoint.restore(model) if resume else list(earlier)
     if not resume:
-        checkpoint.save(model, history)
-    first = int(optimizer.iterations) // STEPS_PER_EPOCH
-    stream = WindowStream(splits.training, settings.seed, len(history), STEPS_PER_EPOCH, BATCH_SIZE)
-    seconds = []
+        checkpoint.save(model, history)  # so that a part killed in its first epoch can be resumed, too
+    first = len(history) - len(earlier)
+    stream = WindowStream(training, settings.seed, len(history), STEPS_PER_EPOCH, BATCH_SIZE)
     with StopBetweenBatches() as stop, compose_ahead(stream, stop) as upcoming:
-        held_out = validation_batches(splits.validation, VALIDATION_BATCHES, BATCH_SIZE)
-        validation = validate(model, held_out)
+        held_back = validation_batches(validation, VALIDATION_BATCHES, BATCH_SIZE)
+        validated = validate(model, held_back)
         for number in range(first + 1, settings.epochs + 1):
             started = time.monotonic()
             accuracy, loss = train_batches(model, itertools.islice(upcoming, STEPS_PER_EPOCH), stop)
-            validation = validate(model, held_out)
-            seconds.append(time.monotonic() - started)
-            history.append(EpochRecord(accuracy, loss, validation.digits.accuracy, validation.loss, seconds[-1]))
+            validated = validate(model, held_back)
+            record = EpochRecord(accuracy, loss, validated.digits.accuracy, validated.loss, time.monotonic() - started)
+            history.append(record)
             checkpoint.save(model, history)
-            on_epoch_end(number, history[-1], float(np.mean(seconds)) * (settings.epochs - number))
-    return history, validation
+            mean_seconds = float(np.mean([record.seconds for record in history[len(earlier) + first :]]))
+            on_epoch_end(number, record, mean_seconds * (settings.epochs - number))
+    return history, validated
 
 
 def train_batches(model: keras.Model, batches: Iterator[Batch], stop: StopBetweenBatches) -> tuple[float, float]:
@@ -138,7 +139,7 @@ def validate(model: keras.Model, batches: Sequence[Batch]) -> Validation:
         answer = model(windows, training=False)
         losses.append(float(number_network.loss(targets, answer)))
         logits = keras.ops.convert_to_numpy(answer)[..., :CLASS_COUNT]
-        *places, label = np.nonzero(targets[..., :CLASS_COUNT] == 1)
+        *places, label = np.nonzero(targets[..., :CLASS_COUNT] >= MIN_CENTRE)
         labels.append(label)
         answers.append(logits[tuple(places)].argmax(axis=-1))
     expected, right = np.concatenate(labels), np.concatenate(labels) == np.concatenate(answers)
@@ -151,35 +152,38 @@ def save(
     model: keras.Model,
     model_path: Path,
     data: Dataset,
-    splits: Splits,
     settings: PartSettings,
     history: Sequence[EpochRecord],
     validation: Validation,
+    earlier_card: ModelCard | None,
 ) -> ModelCard:
     """Write the three files beside the old ones, move them into place together, and return the new card.
 
-    history: the records of all epochs of all parts. The other arguments are as fit takes and returns them.
+    history: the records of all epochs of all parts. earlier_card: of the number reader from whose weights the part started,
+    None where it started from scratch. The other arguments are as fit takes and returns them.
     """
+    training, held_back = split(data)
+    own_seconds = sum(record.seconds for record in history[-settings.epochs :])
+    card = ModelCard(
+        data=data.name,
+        pictures={"training": len(training.labels), "validation": len(held_back.labels)},
+        settings=settings.to_json(),
+        recipe=number_reader_recipe(),
+        seed=settings.seed,
+        **environment(),
+        seconds=round(own_seconds, 1),
+        steps=settings.epochs * STEPS_PER_EPOCH,
+        history=tuple(history),
+        parameters=model.count_params(),
+        classes=[*map(str, range(NUM_CLASSES)), *MARKS, "other ink"],
+        input=f"(N, height, width, 1) float32, local mean 0 and standard deviation 1, sides multiples of {SIDE_MULTIPLE}",
+        output=f"(N, height / {STRIDE}, width / {STRIDE}, {OUTPUT_COUNT}) float32: a logit for each class; log width and log "
+        f"height in units of {BOX_UNIT:.0f} pixels; the centre's offset to the right and down in units of {STRIDE} pixels",
+        validation=validation.digits,
+        validation_marks=validation.marks,
+    )
+    if earlier_card is not None:
+        card = card.after(earlier_card, model_path.name)
     with store.staged(model_path) as staging:
         number_network.save(model, staging / model_path.name, staging / f"{model_path.stem}.tflite")
-        card = ModelCard(
-            data=data.name,
-            pictures={"training": len(splits.training.labels), "validation": len(splits.validation.labels)},
-            settings=settings.to_json(),
-            seed=settings.seed,
-            versions={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
-            machine=f"{platform.system()} {platform.machine()}",
-            seconds=round(sum(record.seconds for record in history), 1),
-            history=tuple(history),
-            parameters=model.count_params(),
-            input=f"(N, height, width, 1) float32, local mean 0 and standard deviation 1, sides multiples of {SIDE_MULTIPLE}",
-            output=f"(N, height / {STRIDE}, width / {STRIDE}, {OUTPUT_COUNT}) float32: a logit for each class; log width and log "
-            f"height in units of {BOX_UNIT:.0f} pixels; the centre's offset to the right and down in units of {STRIDE} pixels",
-            validation=validation.digits,
-            other={
-                "classes": [*map(str, range(NUM_CLASSES)), *MARKS, "other ink"],
-                "steps": len(history) * STEPS_PER_EPOCH,
-                "validation_marks": validation.marks.to_json(),
-            },
-        )
         return store.commit(model_path, card)

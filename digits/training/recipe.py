@@ -4,43 +4,36 @@ Cards, checkpoints and benchmarks/results hold it. So the names below stay as th
 or moved.
 """
 
+import ast
+import hashlib
+import types
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from digits.augmentation import augment, corruptions, letterforms, outliers
+from digits.composition import (
+    forms,
+    glyphs,
+    handwriting,
+    lines,
+    page_kinds,
+    papers,
+    photographs,
+    rules,
+    signs,
+    strokes,
+    text,
+    windows,
+)
+from digits.model import heat_map, number_network
 from digits.training import batches, fine_tuning, optimizer, schedule
 
 
 def training_recipe() -> dict[str, Any]:
     """Return the constants of a training as they are now: numbers, ranges and probabilities by name."""
     return {
-        "augmentation.ROTATION": augment.MAX_ROTATION,
-        "augmentation.SHEAR": augment.MAX_SHEAR,
-        "augmentation.SCALE": augment.MAX_LOG_SCALE,
-        "augmentation.SHIFT": augment.MAX_SHIFT,
-        "augmentation.STRONG_SHARE": augment.STRONG_PROBABILITY,
-        "augmentation.STRONG": augment.STRONG_FACTOR,
-        "augmentation.ELASTIC": augment.ELASTIC_STD,
-        "augmentation.THICKER": augment.MAX_DILATION,
-        "augmentation.THINNER": augment.MAX_EROSION,
-        "letterforms.SHARE": letterforms.CHANGED_FRACTION,
-        "letterforms.INKED": letterforms.ROW_INK_LEVEL,
-        "letterforms.SUPERSAMPLING": letterforms.STROKE_SUPERSAMPLING,
-        "letterforms.PEN_WIDTH": letterforms.PEN_WIDTH,
-        "letterforms.WIDEST_STEM": letterforms.MAX_STEM_WIDTH,
-        "letterforms.PLAIN_STEM": letterforms.MAX_PLAIN_ROW,
-        "letterforms.STEEPEST_SLANT": letterforms.MAX_STEM_SLANT,
-        "letterforms.BAR_PLACE": letterforms.BAR_POSITION,
-        "letterforms.BAR_REACH": letterforms.BAR_REACH,
-        "letterforms.BAR_SLOPE": letterforms.BAR_SLOPE,
-        "letterforms.BAR_TILT": letterforms.BAR_TILT,
-        "letterforms.HOOK_LENGTH": letterforms.HOOK_LENGTH,
-        "letterforms.HOOK_ANGLE": letterforms.HOOK_ANGLE,
-        "letterforms.BASED_SHARE": letterforms.BASE_PROBABILITY,
-        "letterforms.BASE_REACH": letterforms.BASE_REACH,
-        "letterforms.TOP_WIDTH": letterforms.TOP_WIDTH,
-        "letterforms.RIGHT_UPRIGHT": letterforms.RIGHT_UPRIGHT,
-        "letterforms.CURL_LENGTH": letterforms.TAIL_LENGTH,
-        "letterforms.CURL_RISE": letterforms.TAIL_RISE,
+        **_handwriting_recipe(),
         "disturbances.NODES": corruptions.FIELD_NODES,
         "disturbances.TEXTURE": corruptions.PENCIL_TEXTURE,
         "disturbances.BLUR": corruptions.BLUR_STD,
@@ -114,6 +107,112 @@ def fine_tuning_recipe() -> dict[str, Any]:
         "fine_tuning.WARM_UP": fine_tuning.RATE_RISE_FRACTION,
         "fine_tuning.SHARES": fine_tuning.INTERPOLATION_ALPHAS,
     }
+
+
+def number_reader_recipe() -> dict[str, Any]:
+    """Return the constants of a training of the number reader, beside its settings.
+
+    Of the family of pages it names the tables that say most. The entry "composition.NUMBERS" is the SHA-256 of all numbers in
+    those modules of digits.composition, so that another family is another recipe.
+    """
+    return {
+        **_handwriting_recipe(),
+        "heat_map.STRIDE": heat_map.STRIDE,
+        "heat_map.BOX_UNIT": heat_map.BOX_UNIT,
+        "heat_map.DIGIT_HEIGHT": (heat_map.MIN_DIGIT_HEIGHT, heat_map.MAX_DIGIT_HEIGHT),
+        "heat_map.NEIGHBOURHOOD_SIZE": heat_map.NEIGHBOURHOOD_SIZE,
+        "heat_map.MIN_STD": heat_map.MIN_STD,
+        "heat_map.MAX_DEVIATION": heat_map.MAX_DEVIATION,
+        "number_network.INITIAL_LOGIT": number_network.INITIAL_LOGIT,
+        "number_network.FOCAL_EXPONENT": number_network.FOCAL_EXPONENT,
+        "number_network.PENALTY_EXPONENT": number_network.PENALTY_EXPONENT,
+        "number_network.BOX_WEIGHT": number_network.BOX_WEIGHT,
+        "number_network.CLASS_WEIGHT": number_network.CLASS_WEIGHT,
+        "composition.WINDOW_SIZE": (page_kinds.WINDOW_HEIGHT, page_kinds.WINDOW_WIDTH),
+        "composition.MARGIN": page_kinds.PAGE_MARGIN,
+        "composition.MIN_VISIBLE_FRACTION": windows.MIN_VISIBLE_FRACTION,
+        "composition.MAX_HIDDEN_FRACTION": windows.MAX_HIDDEN_FRACTION,
+        "composition.MAX_GAUSSIAN_REACH": windows.MAX_GAUSSIAN_REACH,
+        "composition.PAGES_KEPT": windows.PAGES_KEPT,
+        "composition.SECOND_PHOTOGRAPH_PROBABILITY": windows.SECOND_PHOTOGRAPH_PROBABILITY,
+        "composition.GLYPHS_RENEWED": windows.GLYPHS_RENEWED,
+        "composition.PAPERS_RENEWED": windows.PAPERS_RENEWED,
+        "composition.GLYPHS_KEPT": glyphs.GLYPHS_KEPT,
+        "composition.VARIATION_SCALE": glyphs.VARIATION_SCALE,
+        "composition.WARP_SCALE": glyphs.WARP_SCALE,
+        "composition.PATTERNS_KEPT": papers.PATTERNS_KEPT,
+        "composition.LENGTHS": list(text.LENGTH_PROBABILITIES),
+        "composition.LENGTH_PROBABILITIES": list(text.LENGTH_PROBABILITIES.values()),
+        "composition.PAGE_KINDS": {kind.name: kind.probability for kind in page_kinds.PAGE_KINDS},
+        "composition.NUMBER_PROBABILITIES": _by_function_name(text.NUMBER_PROBABILITIES),
+        "composition.CELL_PROBABILITIES": _by_function_name(rules.CELL_PROBABILITIES),
+        "composition.RULE_PROBABILITIES": _by_function_name(rules.RULE_PROBABILITIES),
+        "composition.LIGHT_PROBABILITIES": _by_function_name(photographs.LIGHT_PROBABILITIES),
+        "composition.DIGIT_LIKE_LETTERS": signs.DIGIT_LIKE_LETTERS,
+        "composition.NUMBERS": _checksum_of_numbers(
+            (
+                forms,
+                glyphs,
+                handwriting,
+                lines,
+                page_kinds,
+                papers,
+                photographs,
+                rules,
+                signs,
+                strokes,
+                text,
+                windows,
+            )
+        ),
+    }
+
+
+def _handwriting_recipe() -> dict[str, Any]:
+    """Return the constants by which the handwriting of digits is varied."""
+    return {
+        "augmentation.ROTATION": augment.MAX_ROTATION,
+        "augmentation.SHEAR": augment.MAX_SHEAR,
+        "augmentation.SCALE": augment.MAX_LOG_SCALE,
+        "augmentation.SHIFT": augment.MAX_SHIFT,
+        "augmentation.STRONG_SHARE": augment.STRONG_PROBABILITY,
+        "augmentation.STRONG": augment.STRONG_FACTOR,
+        "augmentation.ELASTIC": augment.ELASTIC_STD,
+        "augmentation.THICKER": augment.MAX_DILATION,
+        "augmentation.THINNER": augment.MAX_EROSION,
+        "letterforms.SHARE": letterforms.CHANGED_FRACTION,
+        "letterforms.INKED": letterforms.ROW_INK_LEVEL,
+        "letterforms.SUPERSAMPLING": letterforms.STROKE_SUPERSAMPLING,
+        "letterforms.PEN_WIDTH": letterforms.PEN_WIDTH,
+        "letterforms.WIDEST_STEM": letterforms.MAX_STEM_WIDTH,
+        "letterforms.PLAIN_STEM": letterforms.MAX_PLAIN_ROW,
+        "letterforms.STEEPEST_SLANT": letterforms.MAX_STEM_SLANT,
+        "letterforms.BAR_PLACE": letterforms.BAR_POSITION,
+        "letterforms.BAR_REACH": letterforms.BAR_REACH,
+        "letterforms.BAR_SLOPE": letterforms.BAR_SLOPE,
+        "letterforms.BAR_TILT": letterforms.BAR_TILT,
+        "letterforms.HOOK_LENGTH": letterforms.HOOK_LENGTH,
+        "letterforms.HOOK_ANGLE": letterforms.HOOK_ANGLE,
+        "letterforms.BASED_SHARE": letterforms.BASE_PROBABILITY,
+        "letterforms.BASE_REACH": letterforms.BASE_REACH,
+        "letterforms.TOP_WIDTH": letterforms.TOP_WIDTH,
+        "letterforms.RIGHT_UPRIGHT": letterforms.RIGHT_UPRIGHT,
+        "letterforms.CURL_LENGTH": letterforms.TAIL_LENGTH,
+        "letterforms.CURL_RISE": letterforms.TAIL_RISE,
+    }
+
+
+def _checksum_of_numbers(modules: Iterable[types.ModuleType]) -> str:
+    """Return the SHA-256 of all numbers in the modules' code, in ascending order, so that moving code does not change it."""
+    trees = [ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in modules]
+    constants = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    numbers = sorted(float(value) for value in constants if isinstance(value, (int, float)) and type(value) is not bool)
+    return hashlib.sha256(repr(numbers).encode()).hexdigest()
+
+
+def _by_function_name(probabilities: dict[Any, float]) -> dict[str, float]:
+    """Return {name of the function: probability}. probabilities: by function."""
+    return {function.__name__: probability for function, probability in probabilities.items()}
 
 
 def _by_name(probabilities: dict[Any, float], names: dict[str, Any]) -> dict[str, float]:

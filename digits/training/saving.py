@@ -1,9 +1,7 @@
 """What is saved with a trained network: its scores, its card and its files; and how a saved model is loaded to learn more."""
 
 import dataclasses
-import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,27 +14,18 @@ from digits.data import dataset
 from digits.data.dataset import Dataset, Split, Splits
 from digits.evaluation import metrics
 from digits.model import lookup, store
-from digits.model.calibration import calibrate, fit_temperature, fit_threshold
+from digits.model.calibration import fit_temperature, fit_threshold
 from digits.model.card import EpochRecord, ModelCard
 from digits.model.classifier import Classifier
+from digits.training.environment import environment
 from digits.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import keras  # it takes seconds, and wrong flags and paths are answered without it
 
-PACKAGES = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # the card names their versions
 # Share of drawn outliers that may pass as digits. With 1 % of them, 2 % of people's digits are "not sure"
 # (benchmarks/results/own_digits.json).
 TARGET_FALSE_ACCEPT_RATE = 0.01
-
-
-@dataclasses.dataclass(frozen=True)
-class Confidence:
-    """What the validation images decide. temperature, threshold: as in ModelCard. validation: the score, without loss."""
-
-    temperature: float
-    threshold: float
-    validation: Score
 
 
 def save(
@@ -51,15 +40,17 @@ def save(
     """Write the three files beside the old ones, move them into place together, and return the new card.
 
     splits: of the data. history: the record of each epoch. further_entries: of the card, by name; those of a fine-tuned model.
-    The test images are scored once, here, when everything is decided.
+    The temperature is fitted, and applied to the model in place. The test images are scored once, here, when everything is
+    decided.
     """
     from digits.model import network  # here: Keras takes seconds to import
     from digits.training.recipe import training_recipe
 
     with store.staged(model_path) as staging:
         tflite_path = staging / f"{model_path.stem}.tflite"
+        temperature = calibrate(model, splits.validation)
         network.save(model, staging / model_path.name, tflite_path)
-        confidence = fit_confidence(tflite_path, splits.validation, settings.seed)
+        threshold, validation = score_validation(tflite_path, splits.validation, settings.seed)
         card = ModelCard(
             data=data.name,
             pictures={part: len(split.labels) for part, split in splits._asdict().items()},
@@ -67,38 +58,52 @@ def save(
             settings=settings.to_json(),
             recipe=training_recipe(),
             seed=settings.seed,
-            versions={"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
-            machine=f"{platform.system()} {platform.machine()}",
+            **environment(),
             seconds=round(sum(record.seconds for record in history), 1),
             history=tuple(history),
             parameters=model.count_params(),
             labels=list(range(NUM_CLASSES)),
-            input="(N, 28, 28) float32, 0 to 255, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)",
-            output="(N, 10) float32, the probability p of each label",
-            calibration="p ** (1 / temperature), divided by its sum over the ten labels",
-            score="log(q / (1 - q)), q the largest of the calibrated ten; below the threshold an answer is 'not sure'",
-            temperature=confidence.temperature,
-            threshold=confidence.threshold,
-            validation=confidence.validation,
+            input=input_in_words(model),
+            output="(N, 10) float32, the calibrated probability p of each label",
+            calibration="nothing is left to do: the network's last layer divides the logits by the temperature",
+            score="log(p / (1 - p)), p the largest of the ten; below the threshold an answer is 'not sure'",
+            temperature=temperature,
+            temperature_applied=True,
+            threshold=threshold,
+            validation=validation,
         )
         card = dataclasses.replace(card, test=score_test(tflite_path, splits.test, card), **further_entries)
         return store.commit(model_path, card)
 
 
-def fit_confidence(tflite_path: Path, validation: Split, seed: int) -> Confidence:
-    """Return the temperature, the threshold and the validation score of a model.
+def input_in_words(model: "keras.Model", any_scale: bool = True) -> str:
+    """Return what the card says of the network's input. any_scale: whether the network brings each image to one scale."""
+    shape = f"(N, {', '.join(map(str, model.input_shape[1:]))})"
+    scale = "0 to 255 or 0 to 1" if any_scale and len(model.input_shape) == 4 else "0 to 255"  # with 3 axes: an earlier model
+    return f"{shape} float32, {scale}, white ink on black, a digit in a 20x20 box, centred by mass at (14, 14)"
 
-    The temperature is fitted to the validation images, the threshold to as many outliers. seed: of the outliers.
+
+def calibrate(model: "keras.Model", validation: Split) -> float:
+    """Fit the temperature to the validation images, apply it to the model's last layer, and return it."""
+    from digits.model import network
+
+    temperature = fit_temperature(network.predict(model, validation.images), validation.labels)
+    network.apply_temperature(model, temperature)
+    return temperature
+
+
+def score_validation(tflite_path: Path, validation: Split, seed: int) -> tuple[float, Score]:
+    """Return the threshold of a calibrated model and its score, without loss, on the validation images.
+
+    The threshold is fitted to as many outliers as there are validation images. seed: of the outliers.
     """
     from digits.augmentation import outliers  # here: reading works without it
 
-    uncalibrated = Classifier(tflite_path, card=ModelCard(temperature=1.0))
-    probabilities = uncalibrated.classify(validation.images).probabilities
-    temperature = fit_temperature(probabilities, validation.labels)
+    classifier = Classifier(tflite_path, card=ModelCard())
     drawn = outliers.draw(len(validation.images), *validation, np.random.default_rng(seed))
-    of_outliers = calibrate(uncalibrated.classify(drawn).probabilities, temperature)
-    score = metrics.score_answers(probabilities.argmax(axis=1) == validation.labels)
-    return Confidence(temperature, fit_threshold(of_outliers, TARGET_FALSE_ACCEPT_RATE), score)
+    threshold = fit_threshold(classifier.classify(drawn).probabilities, TARGET_FALSE_ACCEPT_RATE)
+    answers = classifier.classify(validation.images).probabilities.argmax(axis=1)
+    return threshold, metrics.score_answers(answers == validation.labels)
 
 
 def score_test(tflite_path: Path, test: Split, card: ModelCard) -> Score:

@@ -22,20 +22,23 @@ class ReaderPool:
     def __init__(self, model_path: str | os.PathLike = DEFAULT_MODEL) -> None:
         first = Reader(model_path)
         self.model_path = first.classifier.model_path
-        others = [Reader(self.model_path, first.classifier.card) for _ in range(CORES - 1)]
+        others = [Reader(*first.arguments) for _ in range(CORES - 1)]
         self._threads = ThreadPoolExecutor(CORES)
         self._idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
         for reader in (first, *others):
             self._idle.put(reader)
         cv2.setNumThreads(1)  # the readers keep all cores busy already
 
-    def read(self, data: bytes) -> Reading:
-        """Return what is written in an image, the content of its file. Waits for its turn; the first to come is read first."""
-        return self._threads.submit(self._read, data).result()
+    def read(self, data: bytes, expect: str | None = None) -> Reading:
+        """Return what is written in an image, the content of its file. expect: as in Reader.read.
 
-    def _read(self, data: bytes) -> Reading:
+        It waits for its turn; the first to come is read first. Raises UserError for a wrong pattern.
+        """
+        return self._threads.submit(self._read, data, expect).result()
+
+    def _read(self, data: bytes, expect: str | None) -> Reading:
         reader = self._idle.get()  # there is one for each thread, so this does not wait
         try:
-            return reader.read(io.BytesIO(data))
+            return reader.read(io.BytesIO(data), expect)
         finally:
             self._idle.put(reader)

@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from digits.common.config import CUSTOM_DIGITS_DIR, PROJECT
 from digits.common.errors import UserError
 from digits.data.kept_images import keep_image
+from digits.reading.expectation import Expectation
 from digits.reading.image import load_image
 from digits.web.examples import find_example, list_examples
 from digits.web.reader_pool import ReaderPool
@@ -52,9 +53,13 @@ def create_app(readers: ReaderPool, folder: Path = CUSTOM_DIGITS_DIR) -> FastAPI
     # FastAPI runs what is not async in threads of its own, so that the event loop stays free to answer others.
 
     @app.post("/read", response_model_exclude_none=True)
-    def read(image: Annotated[bytes, Depends(image_in_body)], preview: bool = False) -> ReadResponse:
+    def read(
+        image: Annotated[bytes, Depends(image_in_body)],
+        expect: Annotated[str | None, Depends(valid_expectation)],
+        preview: bool = False,
+    ) -> ReadResponse:
         """Read the image; preview: send it back, too, upright and small."""
-        return ReadResponse.from_reading(readers.read(image), preview)
+        return ReadResponse.from_reading(readers.read(image, expect), preview)
 
     @app.post("/keep")
     def keep(image: Annotated[bytes, Depends(image_in_body)], label: str, suffix: str) -> Message:
@@ -137,6 +142,17 @@ async def image_in_body(request: Request) -> bytes:
     if not body:
         raise HTTPException(400, "There was no image in this request.")
     return bytes(body)
+
+
+def valid_expectation(expect: str = "") -> str | None:
+    """Return what each text line is expected to hold, as in Reader.read; None for "". Raises HTTPException for a wrong pattern."""
+    if not expect:
+        return None
+    try:
+        Expectation.parse(expect)
+    except UserError as error:
+        raise HTTPException(400, str(error)) from None
+    return expect
 
 
 async def answer_refusal(request: Request, refusal: StarletteHTTPException) -> Response:

@@ -50,7 +50,8 @@ async function readOnce() {
   }
   const blob = image || (await (cameraStream ? cameraBlob() : drawingBlob()));
   if (!blob) return;
-  const answer = await post(`/read?preview=${blob === image ? 1 : 0}`, blob);
+  const parameters = new URLSearchParams({ preview: blob === image ? 1 : 0, expect: $("expect").value.trim() });
+  const answer = await post(`/read?${parameters}`, blob);
   const bitmap = answer.preview ? await createImageBitmap(new Blob([bytesOf(answer.preview.png)])) : null;
   if (changes !== readAtChange) return;
   lastRead = blob;
@@ -91,13 +92,12 @@ function readScale() {
 const STATUS_TEXTS = {
   start: "Draw a digit, or several.",
   ok: "",
-  unsure: "not sure",
   empty: "empty: no ink was found",
 };
 
 function showAnswer(answer) {
   const text = answer.text.replaceAll("|", " | "); // text lines on one line of the page: the drawing below must not move
-  const status = STATUS_TEXTS[answer.status] ?? capitalised(answer.message);
+  const status = answer.status === "unsure" ? `not sure: ${answer.message}` : STATUS_TEXTS[answer.status] ?? capitalised(answer.message);
   $("answer").className = answer.status;
   $("text").textContent = text;
   // A bold character is about 0.6 em wide, so at this size any number of them fills four fifths of the width at most.
@@ -293,7 +293,7 @@ $("undo").addEventListener("click", undo);
 $("clear").addEventListener("click", clear);
 document.addEventListener("keydown", (event) => {
   const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
-  if (!isUndo || event.target === $("label")) return; // there it takes back what was typed
+  if (!isUndo || event.target.matches("input")) return; // there it takes back what was typed
   event.preventDefault();
   undo();
 });
@@ -428,6 +428,8 @@ $("correction").addEventListener("submit", async (event) => {
   const answer = await post(`/keep?${parameters}`, lastRead);
   showMessage(answer.message, answer.failed);
 });
+
+$("expect").addEventListener("input", read);
 
 $("save").addEventListener("click", () => {
   if (!lastRead) return showMessage("There is nothing to save yet: draw a digit first.", true);

@@ -1,0 +1,20 @@
+"""Random draws from the tables of this package."""
+
+import math
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
+
+Key = TypeVar("Key")
+
+
+def pick(rng: np.random.Generator, probabilities: Mapping[Key, float]) -> Key:
+    """Return one of the keys, each with its probability. The probabilities add up to 1."""
+    keys = list(probabilities)
+    return keys[rng.choice(len(keys), p=list(probabilities.values()))]
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Return a number whose logarithm is drawn evenly from that of low to that of high; both above 0."""
+    return math.exp(rng.uniform(math.log(low), math.log(high)))

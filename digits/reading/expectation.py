@@ -1,0 +1,144 @@
+"""What each text line of an image holds, "5" or "##.##", as on a form -> the likeliest reading that fits.
+
+The number reader gives each place where something may stand a probability for every digit and mark. A reading takes some of these
+places, from left to right, as the characters of the pattern, and drops the others. The likeliest one is found by dynamic
+programming over places and characters, as in the Viterbi algorithm.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from digits.common.config import MARKS, NUM_CLASSES
+from digits.common.errors import UserError
+from digits.model.calibration import log_odds
+from digits.reading.results import Box, Digit, Mark
+
+ANY_DIGIT = "#"
+CHARACTERS = "".join(map(str, range(NUM_CLASSES))) + MARKS  # in the order of a Candidate's probabilities
+MAX_LENGTH = 60  # characters: as many as a label on the page may have
+# Of a fit that is sure. benchmarks/expectation.py, 236 images, 50 fits to what they hold and 457 to what they don't: 11 and 0 are
+# sure, all 11 are right. With -0.5, 6 and 0 are sure, with -1.5, 13 and 0. From -1.75 on, numbers with a digit too few pass for
+# right, which is worse than one more that is not sure; so this keeps a distance from there.
+MIN_LOG_RATIO = -1.0
+MIN_PROBABILITY = 1e-3  # smaller ones count as this, and larger ones than 1 minus this as that: no network is more certain
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What each text line holds. pattern: its characters, "#" for any digit; digits and marks stand for themselves."""
+
+    pattern: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Expectation":
+        """Return what a user expects with "5", five digits, or with a pattern such as "##.##". Raises UserError."""
+        if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_LENGTH:
+            return cls(ANY_DIGIT * int(text))
+        if not set(text) <= {ANY_DIGIT, *CHARACTERS} or ANY_DIGIT not in text or len(text) > MAX_LENGTH:
+            raise UserError(
+                f"{text!r} is no number of digits (1 to {MAX_LENGTH}) and no pattern.\n"
+                f"Expected such as 5, or '##.##' with a # for each digit; digits and {' '.join(MARKS)} stand for themselves."
+            )
+        return cls(text)
+
+    def fits(self, text: str) -> bool:
+        """Say whether each text line of a reading fits; the lines are joined by "|"."""
+        return all(len(line) == len(self.pattern) and all(map(_may_be, line, self.pattern)) for line in text.split("|"))
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Something in a text line that may be a digit or a mark.
+
+    probabilities: (15,), that it is there and is each of CHARACTERS, each 0 to 1; they have no sum of 1.
+    presence: the probability that it is there at all; 1 for what is read without an expectation, too, so that a number with
+    more digits or marks than expected does not pass for one that fits.
+    sure: whether it is clearly the digit that is most probable, if it is a digit at all.
+    box, row, crop: as of a Digit.
+    """
+
+    probabilities: np.ndarray = field(repr=False)
+    presence: float
+    sure: bool
+    box: Box
+    row: int
+    crop: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A reading that fits. log_ratio: of its probability to that of the likeliest reading of all, natural logarithm, at most 0."""
+
+    digits: tuple[Digit, ...]
+    marks: tuple[Mark, ...]
+    log_ratio: float
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether it is not far less likely than the likeliest reading of all."""
+        return self.log_ratio >= MIN_LOG_RATIO
+
+
+def likeliest_fit(expectation: Expectation, rows: Sequence[Sequence[Candidate]]) -> Fit | None:
+    """Return the likeliest reading that fits in each of the rows; None where a row has fewer candidates than characters.
+
+    rows: the candidates of each text line, from left to right.
+    """
+    digits: list[Digit] = []
+    marks: list[Mark] = []
+    log_ratio = 0.0
+    for candidates in rows:
+        taken, row_log_ratio = _likeliest_path(expectation.pattern, candidates)
+        if taken is None:
+            return None
+        log_ratio += row_log_ratio
+        before = len(digits)
+        for candidate, place in zip(taken, expectation.pattern, strict=True):
+            if place in MARKS:
+                confidence = round(float(candidate.probabilities[CHARACTERS.index(place)]), 4)
+                marks.append(Mark(place, candidate.row, len(digits) - before, confidence, candidate.box))
+            else:
+                digits.append(_digit(candidate, place))
+    return Fit(tuple(digits), tuple(marks), log_ratio)
+
+
+def _likeliest_path(pattern: str, candidates: Sequence[Candidate]) -> tuple[list[Candidate] | None, float]:
+    """Return (the candidates that are taken as the pattern's characters, the log ratio); (None, ...) where there are too few."""
+    best = np.full(len(pattern) + 1, -math.inf)  # log probability of the likeliest way to have taken this many characters
+    best[0] = 0.0
+    is_taken = np.zeros((len(candidates), len(pattern)), bool)
+    free = 0.0
+    allowed = [[i for i, character in enumerate(CHARACTERS) if _may_be(character, place)] for place in pattern]
+    for number, candidate in enumerate(candidates):
+        probabilities = np.clip(candidate.probabilities, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+        dropped = math.log(max(1 - candidate.presence, MIN_PROBABILITY))
+        free += max(dropped, math.log(probabilities.max()))
+        taking = best[:-1] + np.log([probabilities[characters].max() for characters in allowed])
+        is_taken[number] = taking > best[1:] + dropped
+        best = np.append(best[0] + dropped, np.maximum(taking, best[1:] + dropped))
+    if best[-1] == -math.inf:
+        return None, -math.inf
+    path: list[Candidate] = []
+    remaining = len(pattern)
+    for number in reversed(range(len(candidates))):
+        if remaining and is_taken[number, remaining - 1]:
+            path.append(candidates[number])
+            remaining -= 1
+    return path[::-1], float(best[-1] - free)
+
+
+def _digit(candidate: Candidate, place: str) -> Digit:
+    """Return a candidate as a digit. Its probabilities are those of the digits that its place in the pattern allows."""
+    allowed = [_may_be(str(digit), place) for digit in range(NUM_CLASSES)]
+    probabilities = np.where(allowed, np.maximum(candidate.probabilities[:NUM_CLASSES], MIN_PROBABILITY), 0).astype(np.float32)
+    probabilities /= probabilities.sum()
+    score = float(log_odds(probabilities[None])[0])
+    return Digit.from_probabilities(probabilities, score, candidate.sure, candidate.box, candidate.row, candidate.crop)
+
+
+def _may_be(character: str, place: str) -> bool:
+    """Say whether a character may stand at a place of a pattern."""
+    return character == place or (place == ANY_DIGIT and character in CHARACTERS[:NUM_CLASSES])
