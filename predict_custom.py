@@ -8,11 +8,11 @@
     python predict_custom.py scans/ --expect 5            forms: each text line holds five digits
     python predict_custom.py scans/ --expect '##.##'      or this: # is a digit, marks and digits stand for themselves
 
-Each line gives the image, what was read, and for each digit its confidence and the runner-up; "?" is "not sure":
+Each line gives the image, what was read, for each digit its confidence, and the runner-up from 0.1 % on; "?" is "not sure":
 
     model: models/digit_recognition_model.tflite
     number reader: models/number_reader.tflite
-    custom_digits/42/phone.jpg                42        4 99.9 % (or 9 0.0 %)  2 99.9 % (or 7 0.0 %)
+    custom_digits/42/phone.jpg                42        4 99.9 %  2 99.9 %
     custom_digits/1/hooked_ballpen_photo.jpg  1         1 97.9 % (or 7 1.8 %)
     absent.png                                error     there is no such file
 
@@ -28,6 +28,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,18 @@ IMAGE_PATH = CUSTOM_DIGITS_DIR / "7" / "barred_ballpen_photo.jpg"  # your own: "
 
 MAX_IMAGES_IN_FIGURE = 24  # more are not legible
 MAX_NAME_WIDTH = 60  # characters of the column of names; longer names push their answers to the right
+MIN_RUNNER_UP = 0.001  # probability: of a less probable one nothing but "0.0 %" would be shown
 CSV_COLUMNS = ("image", "status", "text", "confidence", "message")
+
+
+@dataclass
+class Answers:
+    """What reading the images gave. shown: Readings for the figure. done, failed: numbers of images read, and unreadable."""
+
+    shown: list[Reading]
+    done: int = 0
+    failed: int = 0
+    interrupted: bool = False
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -104,15 +116,15 @@ def find_images(names: Iterable[str]) -> list[str]:
 
 
 def answer_line(reading: Reading, width: int) -> str:
-    """Return what is printed of a Reading: image, text, and each digit's confidence with its runner-up.
+    """Return what is printed of a Reading: image, text, each digit's confidence, and its runner-up from MIN_RUNNER_UP on.
 
     width: characters of the first column, so that the answers stand below each other.
     """
     answer = reading.text + (" ?" if reading.status == "unsure" else "") or reading.status
-    details = [
-        f"{first} {formatting.confidence(confidence)} (or {second} {formatting.confidence(runner_up)})"
-        for (first, confidence), (second, runner_up), _ in (digit.top3 for digit in reading.digits)
-    ]
+    details = []
+    for (first, confidence), (second, runner_up), _ in (digit.top3 for digit in reading.digits):
+        alternative = f" (or {second} {formatting.confidence(runner_up)})" if runner_up >= MIN_RUNNER_UP else ""
+        details.append(f"{first} {formatting.confidence(confidence)}{alternative}")
     explanation = "  ".join(details) or formatting.printable(reading.message)
     return f"{formatting.printable(reading.image):<{width}}  {answer:<8}  {explanation}"
 
@@ -169,19 +181,61 @@ def draw(readings: Sequence[Reading], left_out: int, path: Path) -> None:
     save(custom_predictions(readings, left_out=left_out), path)
 
 
+def check_arguments(arguments: argparse.Namespace, image_count: int) -> None:
+    """Raise UserError for a wrong label or pattern, and for a label of several images, before anything is loaded or written."""
+    if arguments.label is not None:
+        check_label(arguments.label)
+        if image_count != 1:
+            raise UserError(
+                f"--label is for one image, and these are {image_count:,}.\nExpected one, and the digits that it shows."
+            )
+    if arguments.expect is not None:
+        Expectation.parse(arguments.expect)
+
+
+def read_and_write(reader: Reader, paths: Sequence[str], arguments: argparse.Namespace, quiet: bool, max_shown: int) -> Answers:
+    """Read the images, write the JSON, the CSV and the crops, print a line for each image.
+
+    quiet: whether nothing is printed. max_shown: how many Readings to return, for the figure; fewer than all if interrupted.
+    """
+    width = min(MAX_NAME_WIDTH, max(len(formatting.printable(path)) for path in paths))
+    with_progress, write_line = progress_bar(len(paths))
+    answers = Answers([])
+    with answer_files(arguments.json, arguments.csv) as write_answer:
+        try:
+            for reading in with_progress(read_all(reader, paths, max_shown, arguments.expect)):
+                answers.done += 1
+                answers.failed += reading.status == "error"
+                write_answer(reading)
+                if len(answers.shown) < max_shown:
+                    answers.shown.append(reading)
+                if arguments.save_crops:
+                    save_crops(reading, answers.done, arguments.save_crops)
+                if not quiet:
+                    write_line(answer_line(reading, width))
+        except KeyboardInterrupt:
+            answers.interrupted = True
+            written = " and ".join(name for name in (arguments.json, arguments.csv) if name not in (None, "-"))
+            kept = f" {written} holds their answers." if written else ""
+            print(f"\nInterrupted after {answers.done:,} of {len(paths):,} images.{kept}", file=sys.stderr)
+    return answers
+
+
+def print_files(figure_path: Path | None, arguments: argparse.Namespace) -> None:
+    """Print what was written. figure_path: None where no figure was drawn."""
+    if figure_path:
+        print(f"\nfigure: {formatting.printable(figure_path)}")
+    for name, path in (("JSON", arguments.json), ("CSV", arguments.csv), ("crops", arguments.save_crops)):
+        if path:
+            print(f"{name}: {formatting.printable(path)}")
+
+
 @command_line.exit_codes
 def main(argv: Sequence[str] | None = None) -> int:
     """Find the images, read them, write the answers, draw the figure."""
     arguments = parse(argv)
     paths = find_images(arguments.images)
-    if arguments.label is not None:
-        check_label(arguments.label)
-        if len(paths) != 1:
-            raise UserError(
-                f"--label is for one image, and these are {len(paths):,}.\nExpected one, and the digits that it shows."
-            )
-    if arguments.expect is not None:
-        Expectation.parse(arguments.expect)  # a wrong one ends here, before anything is loaded or written
+    check_arguments(arguments, len(paths))
     reader = Reader(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)  # standard output is for the answers alone
     if not quiet:
@@ -189,43 +243,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         if reader.number_finder is not None:
             print(f"number reader: {formatting.printable(reader.number_finder.model_path)}")
 
-    width = min(MAX_NAME_WIDTH, max(len(formatting.printable(path)) for path in paths))
     draws = bool(arguments.output_dir or not (arguments.json or arguments.csv))
-    max_shown = MAX_IMAGES_IN_FIGURE if draws else 0
-    with_progress, write_line = progress_bar(len(paths))
-    shown: list[Reading] = []
-    done, failed = 0, 0
-    with answer_files(arguments.json, arguments.csv) as write_answer:
-        try:
-            for reading in with_progress(read_all(reader, paths, max_shown, arguments.expect)):
-                done += 1
-                failed += reading.status == "error"
-                write_answer(reading)
-                if len(shown) < max_shown:
-                    shown.append(reading)
-                if arguments.save_crops:
-                    save_crops(reading, done, arguments.save_crops)
-                if not quiet:
-                    write_line(answer_line(reading, width))
-        except KeyboardInterrupt:
-            written = " and ".join(name for name in (arguments.json, arguments.csv) if name not in (None, "-"))
-            kept = f" {written} holds their answers." if written else ""
-            print(f"\nInterrupted after {done:,} of {len(paths):,} images.{kept}", file=sys.stderr)
-            return command_line.INTERRUPTED
+    answers = read_and_write(reader, paths, arguments, quiet, MAX_IMAGES_IN_FIGURE if draws else 0)
+    if answers.interrupted:
+        return command_line.INTERRUPTED
 
-    if arguments.label is not None and not failed:
+    if arguments.label is not None and not answers.failed:
         copy = keep_image(Path(paths[0]).read_bytes(), Path(paths[0]).suffix, arguments.label)
         print(f"\nkept: {formatting.printable(copy)}", file=sys.stderr if quiet else sys.stdout)
-    figure_path = (arguments.output_dir or OUTPUTS_DIR) / "custom_predictions.png"
-    if draws:
-        draw(shown, len(paths) - len(shown), figure_path)
+    figure_path = (arguments.output_dir or OUTPUTS_DIR) / "custom_predictions.png" if draws else None
+    if figure_path:
+        draw(answers.shown, len(paths) - len(answers.shown), figure_path)
     if not quiet:
-        if draws:
-            print(f"\nfigure: {formatting.printable(figure_path)}")
-        for name, path in (("JSON", arguments.json), ("CSV", arguments.csv), ("crops", arguments.save_crops)):
-            if path:
-                print(f"{name}: {formatting.printable(path)}")
-    return command_line.SOME_FAILED if failed else command_line.DONE
+        print_files(figure_path, arguments)
+    return command_line.SOME_FAILED if answers.failed else command_line.DONE
 
 
 if __name__ == "__main__":

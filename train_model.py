@@ -15,8 +15,8 @@ models/number_reader.h5, .tflite and .json and draws nothing. The last lines, of
 made the shipped model (--preset best --seed 46, on one of two x86 cores, no GPU, another training on the other):
 
     saved
-      digit_recognition_model.h5      954 kB
-      digit_recognition_model.tflite  899 kB
+      digit_recognition_model.h5      970 kB
+      digit_recognition_model.tflite  902 kB
       digit_recognition_model.json     16 kB
 
     learned in 80.0 minutes
@@ -71,7 +71,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"EPOCHS": 28, "CONV1_FILTERS": 10, "CONV2_FILTERS": 20},  # below 20,000 parameters
 }
 BUNDLED_EPOCHS = 60  # the 1,400 bundled digits are a fortieth of MNIST, so they take less time even when seen five times as often
-NUMBER_READER_EPOCHS = 20  # of --eye, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try
+# Of --eye, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try. The other settings of the number
+# reader stand in digits/training/number_reader.py.
+NUMBER_READER_EPOCHS = 20
 OVERVIEW_IMAGES = 1000  # training images of which dataset_overview.png shows some as an epoch does
 # Of MNIST's test images; a run that reads fewer says so. Below each preset's worst seed: 99.48, 99.63 and 99.39 % (seeds.json).
 FLOORS = {"default": 0.993, "best": 0.995, "tiny": 0.99}
@@ -83,11 +85,22 @@ def settings_from(arguments: argparse.Namespace) -> TrainingSettings:
         raise UserError(
             f"PRESET is {arguments.preset!r}.\nExpected one of {', '.join(PRESETS)}. It stands at the top of train_model.py."
         )
-    names = [field.name.upper() for field in dataclasses.fields(TrainingSettings)]
-    values = {name: globals()[name] for name in names} | PRESETS[arguments.preset]
-    flags = {"PRESET": arguments.preset, "EPOCHS": arguments.epochs, "BATCH_SIZE": arguments.batch_size, "SEED": arguments.seed}
-    values |= {name: value for name, value in flags.items() if value is not None}
-    return TrainingSettings.from_json(values)
+    settings = TrainingSettings(
+        preset=arguments.preset,
+        epochs=EPOCHS,
+        batch_size=BATCH_SIZE,
+        validation_split=VALIDATION_SPLIT,
+        learning_rate=LEARNING_RATE,
+        conv1_filters=CONV1_FILTERS,
+        conv2_filters=CONV2_FILTERS,
+        dense_units=DENSE_UNITS,
+        dropout_rate=DROPOUT_RATE,
+        augment=AUGMENT,
+        seed=SEED,
+    )
+    flags = {"EPOCHS": arguments.epochs, "BATCH_SIZE": arguments.batch_size, "SEED": arguments.seed}
+    given = {name: value for name, value in flags.items() if value is not None}
+    return TrainingSettings.from_json(settings.to_json() | PRESETS[arguments.preset] | given)
 
 
 def load_data(arguments: argparse.Namespace) -> tuple[Dataset, Path]:
@@ -158,7 +171,7 @@ def print_result(model_path: Path, card: ModelCard, earlier_card: ModelCard | No
 
 
 def reads_more(earlier_card: ModelCard, card: ModelCard) -> bool:
-    """Say whether the earlier model reads more validation images: only these decide, and only where both had the same ones."""
+    """Return whether the earlier model reads more validation images: only these decide, and only where both had the same ones."""
     origins = [(one.data, (one.settings or {}).get("VALIDATION_SPLIT"), one.seed) for one in (earlier_card, card)]
     if origins[0] != origins[1] or not earlier_card.validation or not card.validation:
         return False

@@ -6,7 +6,7 @@
 
 It prints the accuracy as a count, with its 95 % interval, a table by digit and the most frequent confusions:
 
-      model              models/digit_recognition_model.tflite (223,658 parameters)
+      model              models/digit_recognition_model.tflite (223,669 parameters)
       images             10,000, MNIST
       accuracy           9,968 / 10,000 (99.68 %, 95 % interval 99.55 to 99.77 %)
       loss               0.0108

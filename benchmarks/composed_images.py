@@ -185,7 +185,7 @@ def composed_images(digits: Split, count: int = COUNT) -> Iterator[ComposedImage
             yield ComposedImage(kind_of_rows(gap, ROW_STYLES[1]), dark_on_light(row), label)
     rng = np.random.default_rng([SEED, len(ROW_GAPS)])
     # PaperPool renews nothing here: 150 patterns, each cut out at random places.
-    sources = Sources(_Glyphs(digits, rng), PaperPool(rng), held_back=True, own_forms=False)  # type: ignore[arg-type]
+    sources = Sources(_Glyphs(digits, rng), PaperPool(rng), held_back=True, draw_letterforms=False)  # type: ignore[arg-type]
     kinds: dict[str, tuple[int, Callable[[Sources, np.random.Generator], tuple[np.ndarray, str]]]] = {
         CELLS: (COUNT, cells),
         **{kind: (COUNT_PER_MARK, lambda *parts, mark=mark: number_with(mark, *parts)) for mark, kind in MARK_KINDS.items()},
@@ -226,7 +226,7 @@ def digits_not_learned(digit_card: ModelCard) -> Split:
 
 
 def number_reader_held_back(n: int) -> np.ndarray:
-    """Return the indices of the images, of n, that the included number reader did not learn from."""
+    """Return the indices of the images, of n, that the shipped number reader did not learn from."""
     return np.random.default_rng(HELD_BACK_SEED).permutation(n)[-HELD_BACK:]
 
 
@@ -276,7 +276,7 @@ def number_beside_word(sources: Sources, rng: np.random.Generator) -> tuple[np.n
         left = ends[0] - space - width if before else ends[1] + space
         for ink, top in inks:
             y = round(base + line.layout.slope * (left - x) + top)
-            page.lay(ink, round(left), y)
+            page.add_ink(ink, round(left), y)
             left += ink.shape[1] + line.layout.height * rng.uniform(*LETTER_SPACE)
         _draw_some_rules(page, line, rng)
         return _photograph(page, line, sources, rng), _label(tokens)

@@ -17,15 +17,16 @@ the numbers to benchmarks/results/expectation.json.
 
 import argparse
 import dataclasses
+import itertools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from composed_images import MARK_KINDS, composed_images, digits_not_learned
 from record import add_flags, facts_with_model
 from tqdm import tqdm
-from whole_numbers import SINGLE_KINDS, UNKNOWN_WRITERS, find_items, form_of, set_without, writers_left_out
+from whole_numbers import SINGLE_KINDS, Item, find_items, form_of
 
 from digits.cli import command_line
 from digits.common import files
@@ -37,6 +38,8 @@ from digits.reading.numbers import candidates_in, read_numbers
 from digits.reading.reader import Reader
 from digits.reading.results import text_of
 
+UNKNOWN_WRITERS = "cheques"  # a kind: each of its images may be of another writer
+FOLDS = 5  # five folds leave four fifths of the images to set a threshold with
 CHEQUES_STEP = 4  # every fourth of the cheques, 55 of 220
 COUNT_PER_MARK = 24  # composed numbers
 THRESHOLDS = (0.0, -0.25, -0.5, -0.75, -1.0, -1.25, -1.5, -1.75, -2.0, -2.5, -3.0, -4.0)
@@ -103,7 +106,7 @@ def try_all(reader: Reader, image: Image) -> tuple[dict[str, int], list[Try]]:
     loaded = load_image(image.source)
     free = reader.read(image.source)
     numbers = read_numbers(loaded, reader.number_finder, reader.classifier)
-    candidates = candidates_in(numbers.found, loaded, reader.classifier) if numbers.found else []
+    candidates = candidates_in(numbers.detections, loaded, reader.classifier) if numbers.detections else []
     tries = []
     for name, expectation in expectations_of(image):
         fit: Fit | None = None if expectation.fits(free.text) else likeliest_fit(expectation, candidates)
@@ -142,6 +145,20 @@ def best_threshold(tries: Sequence[Try]) -> float:
         if few_are_wrong and not found["right_sure_and_wrong"] and found["right_sure"] > most:
             best, most = threshold, found["right_sure"]
     return best
+
+
+def writers_left_out(items: Sequence[Item]) -> np.ndarray:
+    """Return the group of each image, (N,) str: its writer, or one of the folds, in turns, where the writers are unknown."""
+    fold = itertools.cycle(range(FOLDS))
+    return np.array([f"{item.kind}, fold {next(fold)}" if item.kind == UNKNOWN_WRITERS else item.writer for item in items])
+
+
+def set_without(groups: np.ndarray, setting: Callable[[np.ndarray], float]) -> dict[str, float]:
+    """Return {group: the value that is set without the group's images}.
+
+    groups: (N,) str. setting: takes a mask, (N,) bool, of the images that may be looked at, and returns the value.
+    """
+    return {str(group): float(setting(groups != group)) for group in np.unique(groups)}
 
 
 def left_out(tries: Sequence[Try]) -> tuple[dict[str, int], dict[str, float]]:

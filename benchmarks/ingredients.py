@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from corruptions import CORRUPTIONS
 from own_digits import find_items
-from record import RESULTS, facts  # first: it puts the project on the path
+from record import RESULTS, add_parts, facts  # first: it puts the project on the path
 from seeds import model_of
 
 import train_model
@@ -211,15 +211,11 @@ def read(path, settings):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of: {', '.join(ROWS)} (default: all of them)")
+    add_parts(parser, ROWS, "row")
     parser.add_argument("--seeds", nargs="+", type=command_line.seed, default=SEEDS, help="(default: 42 to 44)")
     parser.add_argument("--own-digits", type=Path, default=PROJECT.parent / "shared" / "own_digits", help="people's images")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
-    arguments = parser.parse_args(argv)
-    for name in arguments.rows:
-        if name not in ROWS:
-            parser.error(f"no row {name!r}; there are: {', '.join(ROWS)}")
-    return arguments
+    return parser.parse_args(argv)
 
 
 @command_line.exit_codes
@@ -231,7 +227,7 @@ def main(argv=None) -> int:
     settings = train_model.settings_from(train_model.parse([])).to_json() | training_recipe()
     settings = json.loads(json.dumps({name: value for name, value in settings.items() if name != "SEED"}))
     for seed in arguments.seeds:  # the rows take turns, so that all have as many seeds whenever it is stopped
-        for name in arguments.rows or ROWS:
+        for name in arguments.parts:
             if str(seed) in read(path, settings).get(name, {}):
                 continue
             print(f"\n{name}, seed {seed}", file=sys.stderr)

@@ -4,12 +4,11 @@
     python benchmarks/own_digits.py FOLDER             one built the same: single.csv, numbers/labels.csv, unclear/
     python benchmarks/own_digits.py --present          without the writers-left-out figures: half a minute
 
-Some values were set by looking at these images: constants of preparing an image, and the false accept rate of outliers, from
-which the threshold of "not sure" follows. (The temperature comes from MNIST's validation images.) So each number has a second
-one beside it, "left out" (leave-one-writer-out cross-validation): all of these values, the temperature too, are set again
-without the images of one writer, by the rules at CONSTANTS and TEMPERATURES, and are scored on that writer's images alone;
-writer after writer. This covers the values, not the ideas behind the code. An image is correct when its whole text is, also
-when it is "unsure".
+Some constants of preparing an image were set by looking at these images. So each number has a second one beside it, "left out"
+(leave-one-writer-out cross-validation): these constants are set again without the images of one writer, by the rule at
+CONSTANTS, and are scored on that writer's images alone; writer after writer. This covers neither the ideas behind the code nor
+the constants that decide what is "not sure", which docs/results.md names. An image is correct when its whole text is, also when
+it is "unsure".
 
 The tables and every failure go to standard output, the numbers to benchmarks/results/own_digits.json.
 """
@@ -17,7 +16,6 @@ The tables and every failure go to standard output, the numbers to benchmarks/re
 import argparse
 import csv
 import dataclasses
-import functools
 import importlib
 import multiprocessing
 import sys
@@ -36,8 +34,6 @@ from digits.common.errors import UserError
 from digits.data.labelled_folder import images_in
 from digits.data.labels import matches
 from digits.evaluation.metrics import calibration_error
-from digits.model.calibration import MIN_PROBABILITY
-from digits.model.classifier import Classifier
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
 
@@ -51,10 +47,6 @@ CONSTANTS = {
     "segmentation_graph": ("MAX_SCORE",),
 }
 FACTORS = (0.75, 1.33)
-# Divide the logits that the model gives now. The likeliest for the other writers' single digits is taken; steps of 10 %.
-TEMPERATURES = np.geomspace(0.5, 2.5, 17)
-# (the lowest, where none of them is misread: then the calibration error with writers left out tells nothing).
-# The threshold is taken below which as large a share of the other writers' images lies as lies below the present one of all.
 PROCESSES = 2  # each holds a reader
 
 Setting = tuple[str, str, float] | None  # module, constant, value; None: nothing is changed
@@ -157,8 +149,8 @@ class Outcome(NamedTuple):
         }
 
 
-def present_outcome(readings: Sequence[Reading], items: Sequence[Item]) -> Outcome:
-    """Return the Outcome as the user gets it."""
+def outcome_of(readings: Sequence[Reading], items: Sequence[Item]) -> Outcome:
+    """Return the Outcome of the items' Readings."""
     return Outcome(
         np.array([matches(reading.text, item.label) for reading, item in zip(readings, items, strict=True)]),
         np.array([np.nan if reading.confidence is None else reading.confidence for reading in readings]),
@@ -166,59 +158,27 @@ def present_outcome(readings: Sequence[Reading], items: Sequence[Item]) -> Outco
     )
 
 
-def leave_writers_out(
-    classifier: Classifier, readings: Mapping[Setting, Sequence[Reading]], items: Sequence[Item]
-) -> tuple[Outcome, dict[str, dict[str, Any]]]:
-    """Return (the Outcome in which each item is read with the values that suit the other writers' images, {writer: these values})."""
+def leave_writers_out(readings: Mapping[Setting, Sequence[Reading]], items: Sequence[Item]) -> tuple[Outcome, dict[str, Setting]]:
+    """Return (the Outcome in which each item is read with the Setting that suits the other writers' images, {writer: it}).
+
+    readings: by Setting, None first.
+    """
     writers = np.array([item.writer for item in items])
-    correct = {setting: present_outcome(of_setting, items).correct for setting, of_setting in readings.items()}
-    one_digit = np.array([len(item.label) == 1 for item in items])
-    truth = np.array([int(item.label[0]) for item in items])
-
-    @functools.cache
-    def answers(setting: Setting, temperature: float) -> np.ndarray:
-        """Return each item's lowest confidence, lowest score, and the probability of its label, (3, N); nan where there is none."""
-        present, classifier.temperature = classifier.temperature, temperature
-        counts = [len(reading.digits) for reading in readings[setting]]
-        crops = np.stack([digit.crop for reading in readings[setting] for digit in reading.digits])
-        probabilities, scores, _ = classifier.classify(crops)
-        classifier.temperature = present
-        starts = np.cumsum([0, *counts[:-1]])
-        confidence, score, likelihood = result = np.full((3, len(items)), np.nan)
-        for i, (start, count) in enumerate(zip(starts, counts, strict=True)):
-            if count:
-                confidence[i] = probabilities[start : start + count].max(axis=1).min()
-                score[i] = scores[start : start + count].min()
-            if count == 1 and one_digit[i]:
-                likelihood[i] = probabilities[start, truth[i]]
-        return result
-
-    def loss(setting: Setting, temperature: float, others: np.ndarray) -> float:
-        return -np.nanmean(np.log(np.maximum(answers(setting, temperature)[2][others], MIN_PROBABILITY)))
-
-    # A comparison with nan, the score of an image without a digit, is false.
-    rejected = np.mean(answers(None, classifier.temperature)[1] < classifier.threshold)
-    outcome = Outcome(np.zeros(len(items), bool), np.full(len(items), np.nan), np.zeros(len(items), bool))
-    values = {}
+    outcomes = {setting: outcome_of(of_setting, items) for setting, of_setting in readings.items()}
+    left_out, taken = Outcome(*map(np.copy, outcomes[None])), {}
     for writer in sorted(set(writers)):
         own, others = writers == writer, writers != writer
-        setting = max(readings, key=lambda setting: correct[setting][others].sum())  # the first of equals: the present state
-        temperature = min(TEMPERATURES, key=lambda temperature: loss(setting, temperature, others))
-        confidence, score, _ = answers(setting, temperature)
-        threshold = float(np.nanquantile(score[others], rejected))
-        # An image that is unsure for another reason than its score, such as a photograph on its side, stays so.
-        present_score = answers(setting, classifier.temperature)[1]
-        otherwise_unsure = [reading.status == "unsure" for reading in readings[setting]] & (present_score >= classifier.threshold)
-        outcome.correct[own], outcome.confidence[own] = correct[setting][own], confidence[own]
-        outcome.unsure[own] = ((score < threshold) | otherwise_unsure)[own]
-        values[writer] = {"change": setting, "temperature": float(temperature), "threshold": threshold}
-    return outcome, values
+        setting = max(outcomes, key=lambda setting: outcomes[setting].correct[others].sum())  # the first of equals
+        for values, of_setting in zip(left_out, outcomes[setting], strict=True):
+            values[own] = of_setting[own]
+        taken[str(writer)] = setting
+    return left_out, taken
 
 
 def constants_alone(readings: Mapping[Setting, Sequence[Reading]], items: Sequence[Item]) -> dict[str, dict[str, Any]]:
     """Return {constant: {"values": {value: correct}, "left_out": correct}}: each set alone, without each writer."""
     writers = np.array([item.writer for item in items])
-    correct = {setting: present_outcome(of_setting, items).correct for setting, of_setting in readings.items()}
+    correct = {setting: outcome_of(of_setting, items).correct for setting, of_setting in readings.items()}
     result = {}
     for name in dict.fromkeys(setting[:2] for setting in readings if setting):
         candidates = [None, *(setting for setting in readings if setting and setting[:2] == name)]
@@ -285,9 +245,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     tried, absent = ([None], []) if arguments.present else settings()
     readings = read_under(tried, arguments.model, items)
 
-    outcomes, values = [present_outcome(readings[None], items)], {}
+    outcomes, taken = [outcome_of(readings[None], items)], {}
     if not arguments.present:
-        left_out, values = leave_writers_out(classifier, readings, items)
+        left_out, taken = leave_writers_out(readings, items)
         outcomes.append(left_out)
     tables = {
         title: [{group: outcome.scores(mask) for group, mask in parts.items()} for outcome in outcomes]
@@ -325,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command_line.print_table(rows)
         for name in absent:
             print(f"digits/reading/{name} does not exist: put what replaced it into CONSTANTS", file=sys.stderr)
-        result |= {"constants": alone, "constants_absent": absent, "chosen_without_writer": values}
+        result |= {"constants": alone, "constants_absent": absent, "set_without_writer": taken}
     files.write_json(arguments.json, {**result, "failures": failures, "unclear": unclear})
     return command_line.DONE
 

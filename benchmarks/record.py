@@ -13,7 +13,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,20 @@ def add_flags(parser: argparse.ArgumentParser, name: str) -> None:
     """Add the flags of the benchmarks that score a model. name: of the benchmark, for its result's file."""
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="a .tflite, .h5 or .keras file")
     parser.add_argument("--json", type=Path, default=RESULTS / f"{name}.json", metavar="FILE", help="where the numbers go")
+
+
+def add_parts(parser: argparse.ArgumentParser, parts: Iterable[str], noun: str) -> None:
+    """Add "NOUN ...", a choice of the parts of a benchmark; the value is arguments.parts, all of them where none is given."""
+    names = tuple(parts)
+
+    def part(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"there is no {noun} {text!r}; there are: {', '.join(names)}")
+        return text
+
+    parser.add_argument(
+        "parts", nargs="*", type=part, default=names, metavar=noun.upper(), help=f"of {', '.join(names)} (default: all)"
+    )
 
 
 def facts(name: str, argv: Sequence[object] | None, folder: str = "benchmarks") -> dict[str, Any]:

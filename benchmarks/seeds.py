@@ -5,7 +5,7 @@
     python benchmarks/seeds.py best --seeds 42 43     these seeds
 
 Each run writes its model to models/seeds/PRESET-SEED/ and, as it ends, a line to benchmarks/results/seeds.json; a run that is
-there with the same settings is not made again, and one that was interrupted goes on. So seeds can be gathered over days; and
+there with the same settings and recipe is not made again, and one that was interrupted goes on. So seeds can be gathered over days; and
 by several of these commands at a time, each with seeds and a core of its own (taskset -c 0 python ...), which takes longer
 for each training and less for all.
 Which seed's model to use is the matter of its validation score, never of its test score: the last column says it. Each seed
@@ -23,13 +23,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from record import RESULTS, facts, recipe_sha256  # first: it puts the project on the path
+from record import RESULTS, add_parts, facts, recipe_sha256  # first: it puts the project on the path
 
 import train_model
 from digits.cli import command_line
 from digits.common import files
 from digits.common.config import MODEL_NAME, MODELS_DIR, PROJECT
 from digits.common.errors import UserError
+from digits.training.recipe import training_recipe
 
 SEEDS = [42, 43, 44, 45, 46]
 PRESETS = ("best", "default", "tiny")
@@ -44,7 +45,8 @@ def model_of(preset, seed, data_path):
     """Return the path of the .h5 of this preset and seed; train it, or go on with it, where it is not there yet."""
     model_path = MODELS_DIR / "seeds" / f"{preset}-{seed}" / f"{MODEL_NAME}.h5"
     card_path = model_path.with_suffix(".json")
-    if not card_path.exists() or json.loads(card_path.read_bytes())["settings"] != settings_of(preset, seed):
+    card = json.loads(card_path.read_bytes()) if card_path.exists() else {}
+    if card.get("settings") != settings_of(preset, seed) or recipe_sha256(card["recipe"]) != recipe_sha256(training_recipe()):
         command = [sys.executable, PROJECT / "train_model.py", "--preset", preset, "--seed", str(seed)]
         command += ["--model", model_path, "--output-dir", model_path.parent, *(["--data", data_path] if data_path else [])]
         command += ["--resume"] if (model_path.parent / f"{MODEL_NAME}.checkpoint" / "state.npz").exists() else []
@@ -89,14 +91,10 @@ def spread(values, form):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("presets", nargs="*", metavar="PRESET", help=f"of {', '.join(PRESETS)} (default: all)")
+    add_parts(parser, PRESETS, "preset")
     parser.add_argument("--seeds", nargs="+", type=command_line.seed, default=SEEDS, help="(default: 42 to 46)")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
-    arguments = parser.parse_args(argv)
-    for preset in arguments.presets:
-        if preset not in PRESETS:
-            parser.error(f"no preset {preset!r}; there are: {', '.join(PRESETS)}")
-    return arguments
+    return parser.parse_args(argv)
 
 
 @command_line.exit_codes
@@ -105,8 +103,9 @@ def main(argv=None) -> int:
     arguments = parse(argv)
     path = RESULTS / "seeds.json"
     for seed in arguments.seeds:  # the presets take turns, so that all have as many seeds whenever it is stopped
-        for preset in arguments.presets or PRESETS:
-            if read(path).get(preset, {}).get(str(seed), {}).get("settings") == settings_of(preset, seed):
+        for preset in arguments.parts:
+            noted = read(path).get(preset, {}).get(str(seed), {})
+            if noted.get("settings") == settings_of(preset, seed) and noted["recipe_sha256"] == recipe_sha256(training_recipe()):
                 continue
             print(f"\n{preset}, seed {seed}", file=sys.stderr)
             card = json.loads(model_of(preset, seed, arguments.data).with_suffix(".json").read_bytes())

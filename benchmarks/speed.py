@@ -39,7 +39,7 @@ from unittest import mock
 import cv2
 import numpy as np
 from PIL import Image
-from record import RESULTS, facts_with_model  # before digits: it puts the project on the path
+from record import RESULTS, add_parts, facts_with_model  # before digits: it puts the project on the path
 
 from digits.cli import command_line
 from digits.common import files
@@ -219,12 +219,8 @@ def table(result):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
-    arguments = parser.parse_args(argv)
-    for part in arguments.parts:
-        if part not in PARTS:
-            parser.error(f"no part {part!r}; there are: {', '.join(PARTS)}")
-    return arguments
+    add_parts(parser, PARTS, "part")
+    return parser.parse_args(argv)
 
 
 @command_line.exit_codes
@@ -233,7 +229,7 @@ def main(argv=None) -> int:
     arguments = parse(argv)
     path = RESULTS / "speed.json"
     result = json.loads(path.read_bytes()) if path.exists() else {}
-    for part in arguments.parts or PARTS:
+    for part in arguments.parts:
         print(f"{part} ...", file=sys.stderr)
         result[part] = {**globals()[part](), **facts_with_model("speed", argv, Classifier())}
         files.write_json(path, result)

@@ -15,9 +15,8 @@ A folder has one or more of these tables, with the columns file, label, writer a
     unclear/, not_digits/   without a table: images that must not be read as digits
 
 An image is read exactly when its digits and text lines are those of the label; marks count where the label has some. Two errors
-are counted besides: "sure and wrong" (called "ok", but misread) and "not sure". The threshold of "not sure" was set while
-looking at people's images. So the counts "left out" set it again without the images of each writer, and count that writer's
-images; for cheques, whose writers are unknown, without each of five fixed folds. Constants of the preparation: own_digits.py.
+are counted besides: "sure and wrong" (called "ok", but misread) and "not sure". What decides between these two was set while
+looking at these images: docs/results.md names the constants. Constants of the preparation: own_digits.py.
 
 The composed images are those of composed_images.py: rows of digits with gaps from apart to overlapping, rows of table and form
 cells, numbers with marks, numbers beside letters. Of these it is counted, too, how many are "ok" with a mark lost, or with a
@@ -30,10 +29,9 @@ to whole_numbers_final.json.
 import argparse
 import csv
 import dataclasses
-import itertools
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,8 +61,6 @@ TABLES = {  # table: (the folder of its images, their kind; None: the first fold
 }
 NOT_READABLE = ("unclear", "not_digits")
 SINGLE_KINDS = ("single", "more")  # all other kinds are whole numbers
-UNKNOWN_WRITERS = "cheques"  # a kind: each of its images may be of another writer
-FOLDS = 5  # five folds leave four fifths of the images to set a threshold with
 LONG = 7  # digits: longer numbers are counted together, for there are few
 
 ALL_MARKS = "numbers with marks, all"  # of the composed images
@@ -124,47 +120,9 @@ def outcome_of(readings: Sequence[Reading], labels: Sequence[str]) -> Outcome:
     return Outcome(correct, unsure, ok & ~correct)
 
 
-def writers_left_out(items: Sequence[Item]) -> np.ndarray:
-    """Return the group of each image, (N,) str: its writer, or one of the folds, in turns, where the writers are unknown."""
-    fold = itertools.cycle(range(FOLDS))
-    return np.array([f"{item.kind}, fold {next(fold)}" if item.kind == UNKNOWN_WRITERS else item.writer for item in items])
-
-
-def set_without(groups: np.ndarray, setting: Callable[[np.ndarray], float]) -> dict[str, float]:
-    """Return {group: the value that is set without the group's images}.
-
-    groups: (N,) str. setting: takes a mask, (N,) bool, of the images that may be looked at, and returns the value.
-    """
-    return {str(group): float(setting(groups != group)) for group in np.unique(groups)}
-
-
-def outcome_left_out(
-    readings: Sequence[Reading], outcome: Outcome, groups: np.ndarray, threshold: float
-) -> tuple[Outcome, dict[str, float]]:
-    """Return (the Outcome in which "not sure" is decided by a threshold set without the image's group, {group: threshold}).
-
-    The rule: the threshold lies where it calls as large a fraction of the other groups' images "not sure" as the present one
-    calls of all. An image that is not sure for another reason than its score stays so. threshold: the present one.
-    """
-    scores = np.array([min((digit.score for digit in reading.digits), default=np.nan) for reading in readings])
-    read = np.isfinite(scores)
-    rejected = np.mean(scores[read] < threshold)
-
-    def setting(others: np.ndarray) -> float:
-        return np.quantile(scores[others & read], rejected) if np.any(others & read) else threshold
-
-    thresholds = set_without(groups, setting)
-    below = scores < [thresholds[group] for group in groups]  # a comparison with nan, where no digit was read, is false
-    unsure = below | (outcome.unsure & (scores >= threshold))
-    return Outcome(outcome.correct, unsure, read & ~unsure & ~outcome.correct), thresholds
-
-
-def counts(outcome: Outcome, mask: np.ndarray, left_out: Outcome | None = None) -> dict[str, int]:
+def counts(outcome: Outcome, mask: np.ndarray) -> dict[str, int]:
     """Return {name: count} of the images where the mask, (N,) bool, is True."""
-    found = {"n": int(mask.sum()), **{name: int(values[mask].sum()) for name, values in outcome._asdict().items()}}
-    if left_out is not None:
-        found |= {f"{name}_left_out": int(getattr(left_out, name)[mask].sum()) for name in ("unsure", "wrong_and_ok")}
-    return found
+    return {"n": int(mask.sum()), **{name: int(values[mask].sum()) for name, values in outcome._asdict().items()}}
 
 
 def groups_of(items: Sequence[Item]) -> dict[str, dict[str, np.ndarray]]:
@@ -187,12 +145,11 @@ def score_people(reader: Reader, folders: Sequence[Path]) -> dict[str, Any]:
     items = find_items(folders)
     readings = [read(reader, item.path) for item in tqdm(items, "people's images", disable=None)]
     outcome = outcome_of(readings, [item.label for item in items])
-    left_out, thresholds = outcome_left_out(readings, outcome, writers_left_out(items), reader.classifier.threshold)
     result: dict[str, Any] = {
-        title: {name: counts(outcome, mask, left_out) for name, mask in masks.items() if mask.any()}
+        title: {name: counts(outcome, mask) for name, mask in masks.items() if mask.any()}
         for title, masks in groups_of(items).items()
     }
-    result |= {"thresholds_left_out": thresholds, "misread": []}
+    result["misread"] = []
     for item, reading, correct in zip(items, readings, outcome.correct, strict=True):
         if not correct:
             answer = {"read": reading.text, "status": reading.status, "confidence": reading.confidence}
@@ -255,7 +212,6 @@ def digits_to_compose(card: ModelCard, final: bool) -> Split:
 def print_counts(title: str, groups: Mapping[str, Mapping[str, int]]) -> None:
     """Print a table with a row for each group."""
     heads = {"n": "n", "correct": "read exactly", "wrong_and_ok": "sure and wrong", "unsure": "not sure"}
-    heads |= {"wrong_and_ok_left_out": "sure and wrong, left out", "unsure_left_out": "not sure, left out"}
     heads |= {"other_form_and_ok": "sure, other form"}
     shown = {name: head for name, head in heads.items() if name in next(iter(groups.values()))}
     print()

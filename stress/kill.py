@@ -28,7 +28,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import RESULTS, facts, recipe_sha256
+from common import RESULTS, add_parts, facts, recipe_sha256
 
 from digits.cli import command_line
 from digits.common import files
@@ -180,7 +180,7 @@ def print_line(one):
 
 
 def survived(one):
-    """Say whether the model is a known one; after a run without a kill, whether it is the new one and nothing is left behind."""
+    """Return whether the model is a known one; after a run without a kill: the new one, with nothing left behind."""
     if one["moment"] is None:
         return one["found"] == "as after" and not one["left"]
     return one["found"] in ("as before", "as after")
@@ -189,14 +189,10 @@ def survived(one):
 def parse(argv):
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    add_parts(parser, PARTS, "part")
     parser.add_argument("--kills", type=command_line.positive_integer, default=50, help="how many in all (default: 50)")
     parser.add_argument("--json", type=Path, default=RESULTS / "kill.json", metavar="FILE", help="where the numbers go")
-    arguments = parser.parse_args(argv)
-    for part in arguments.parts:
-        if part not in PARTS:
-            parser.error(f"no part {part!r}; there are: {', '.join(PARTS)}")
-    return arguments
+    return parser.parse_args(argv)
 
 
 @command_line.exit_codes
@@ -209,7 +205,7 @@ def main(argv=None) -> int:
         images, labels = write_data(first)
         finish(first, FIRST)
         recipe = recipe_sha256(Classifier(first / "models" / "m.tflite").card.recipe)
-        for part in arguments.parts or PARTS:
+        for part in arguments.parts:
             kills = max(1, round(PARTS[part][1] * arguments.kills))
             happened = kill_part(part, kills, first, images, labels, random.Random(f"{SEED} {part}"))
             result[part] = {"kills": happened, "recipe_sha256": recipe, **facts("kill", argv, "stress")}

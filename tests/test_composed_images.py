@@ -3,14 +3,12 @@
 import sys
 from collections import Counter
 
-import cv2
 import numpy as np
 import pytest
 from conftest import PROJECT
 
 from digits.common.config import MARKS
 from digits.composition import forms, signs
-from digits.composition.glyphs import make_glyphs
 from digits.composition.pages import Page, Symbol
 from digits.composition.rows import ROW_GAPS
 from digits.data import dataset
@@ -123,15 +121,6 @@ def test_an_image_is_readable_where_its_digits_are_darker_than_the_paper(ink, gr
     page.symbols.append(Symbol(1, 20, 10, 26, 30))
     image = np.where(page.ink > 0, ink, 200 + grain * np.random.default_rng(0).standard_normal(page.ink.shape))
     assert composed_images._is_readable(page, (0, 60, 0, 40), np.clip(image, 0, 255).astype(np.uint8)) is readable
-
-
-def test_a_digit_with_a_filled_loop_is_not_written_anew():
-    six = np.zeros((2, 28, 28), np.uint8)
-    for image, filled in zip(six, (2, -1), strict=True):
-        cv2.line(image, (16, 4), (10, 16), 255, 2)
-        cv2.circle(image, (14, 18), 5, 255, filled)
-    ring, disc = make_glyphs(six, np.array([6, 6]))
-    assert composed_images._has_a_skeleton(ring) and not composed_images._has_a_skeleton(disc)
 
 
 def test_dark_rows_are_dark_ink_on_light_paper_twice_the_size():

@@ -34,9 +34,9 @@ def check(*others, faint=()):
 @pytest.mark.parametrize(
     ("other", "expected"),
     [
-        pytest.param(detection(SLASH, 110, width=12, one=0.2), [1], id="a slash as high as the digits that may be a 1"),
-        pytest.param(detection(SLASH, 110, width=12), [SLASH], id="a slash that is no 1"),
-        pytest.param(detection(SLASH, 110, top=10, width=12, height=70, one=0.2), [SLASH], id="a slash far higher"),
+        pytest.param(detection(SLASH, 110, width=12, one=0.5), [1], id="a slash as high as the digits that may be a 1"),
+        pytest.param(detection(SLASH, 110, width=12, one=0.2), [SLASH], id="a slash that is hardly a 1"),
+        pytest.param(detection(SLASH, 110, top=10, width=12, height=70, one=0.5), [SLASH], id="a slash far higher"),
         pytest.param(detection(OTHER_INK, 110, width=8, one=0.4), [1], id="an upright stroke"),
         pytest.param(detection(OTHER_INK, 110, width=38, one=0.4), [OTHER_INK], id="wide ink"),
         pytest.param(detection(OTHER_INK, 110, width=6, height=15, one=0.4), [OTHER_INK], id="low ink"),

@@ -1,4 +1,4 @@
-"""Detections are merged where they are of one digit: by non-maximum suppression, and by the vote of several looks."""
+"""Detections are merged where they are of the same symbol: by non-maximum suppression, and by the vote of several views."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digits.model.heat_map import CLASS_COUNT, OTHER_INK, POINT
-from digits.reading.detection import Detection, are_of_one_thing, intersection_over_union, suppress_non_maxima, vote
+from digits.reading.detection import Detection, intersection_over_union, same_symbol, shared_areas, suppress_non_maxima, vote
 
 
 def detection(label, left, top=0.0, width=20.0, height=30.0, probability=0.9):
@@ -44,6 +44,11 @@ def test_intersection_over_union_equals_that_by_hand(other, expected):
     assert intersection_over_union(other, one[None]) == pytest.approx([expected])
 
 
+def test_a_box_shares_an_area_with_each_of_several_others():
+    others = np.stack([box(0, 0, 10, 10), box(5, 5, 10, 10), box(2, 2, 5, 5), box(20, 20, 10, 10)])
+    assert shared_areas(box(0, 0, 10, 10), others).tolist() == [100, 25, 25, 0]
+
+
 @pytest.mark.parametrize(
     ("other", "is_same"),
     [
@@ -55,16 +60,16 @@ def test_intersection_over_union_equals_that_by_hand(other, expected):
         pytest.param(box(0, -4, 20, 42), True, id="a larger box of the same"),
     ],
 )
-def test_boxes_are_of_one_thing_where_they_overlap_much_or_their_centres_are_near(other, is_same):
-    assert are_of_one_thing(box(0, 0, 20, 30), other[None]).tolist() == [is_same]
+def test_boxes_are_of_the_same_symbol_where_they_overlap_much_or_their_centres_are_near(other, is_same):
+    assert same_symbol(box(0, 0, 20, 30), other[None]).tolist() == [is_same]
 
 
-def test_two_narrow_ones_side_by_side_are_two_things():
-    assert are_of_one_thing(box(0, 0, 5, 30), box(7, 0, 5, 30)[None]).tolist() == [False]
+def test_two_narrow_ones_side_by_side_are_two_symbols():
+    assert same_symbol(box(0, 0, 5, 30), box(7, 0, 5, 30)[None]).tolist() == [False]
 
 
 def test_a_box_is_compared_with_none():
-    assert are_of_one_thing(box(0, 0, 20, 30), np.zeros((0, 4))).tolist() == []
+    assert same_symbol(box(0, 0, 20, 30), np.zeros((0, 4))).tolist() == []
 
 
 def test_of_one_digit_the_most_probable_detection_is_kept():
@@ -83,9 +88,9 @@ def test_detections_are_ordered_by_another_weight():
     assert suppress_non_maxima([weak, strong], lambda detection: -detection.probability) == [weak]
 
 
-def test_three_looks_agree_on_the_mean_of_their_boxes_and_probabilities():
-    looks = [[detection(7, left, top=4)] for left in (9, 10, 11)]
-    (found,) = vote(looks, 0.3)
+def test_three_views_agree_on_the_mean_of_their_boxes_and_probabilities():
+    views = [[detection(7, left, top=4)] for left in (9, 10, 11)]
+    (found,) = vote(views, 0.3)
     assert (found.label, found.probability) == (7, pytest.approx(0.9))
     assert (found.left, found.top, found.width, found.height) == pytest.approx((10, 4, 20, 30))
     assert all(type(value) is float for value in (found.probability, found.left, found.top, found.width, found.height))
@@ -96,25 +101,25 @@ def test_a_box_counts_by_its_probability():
     assert found.left == pytest.approx(1)
 
 
-def test_what_one_look_of_three_detects_has_a_third_of_its_probability():
+def test_what_one_view_of_three_shows_has_a_third_of_its_probability():
     assert vote([[detection(7, 0, probability=0.6)], [], []], 0.3) == []
     (found,) = vote([[detection(7, 0, probability=0.96)], [], []], 0.3)
     assert found.probability == pytest.approx(0.32)
 
 
 def test_the_class_is_that_with_the_highest_mean():
-    looks = [[detection(1, 0, probability=0.7)], [detection(7, 0, probability=0.6)], [detection(7, 0, probability=0.6)]]
-    (found,) = vote(looks, 0.3)
+    views = [[detection(1, 0, probability=0.7)], [detection(7, 0, probability=0.6)], [detection(7, 0, probability=0.6)]]
+    (found,) = vote(views, 0.3)
     assert found.label == 7
     assert found.probabilities[[1, 7]] == pytest.approx([0.7 / 3, 0.4])
 
 
 def test_neighbours_stay_apart_in_a_vote():
-    looks = [[detection(4, 0 + shift), detection(2, 22 + shift), detection(POINT, 50, 25, 5, 5)] for shift in (0, 1, 2)]
-    assert sorted(found.label for found in vote(looks, 0.3)) == [2, 4, POINT]
+    views = [[detection(4, 0 + shift), detection(2, 22 + shift), detection(POINT, 50, 25, 5, 5)] for shift in (0, 1, 2)]
+    assert sorted(found.label for found in vote(views, 0.3)) == [2, 4, POINT]
 
 
-def test_of_two_detections_of_one_look_only_the_more_probable_one_votes():
+def test_of_two_detections_in_one_view_only_the_more_probable_one_votes():
     twice = [detection(7, 0, probability=0.5), detection(7, 2, probability=0.9)]
     (found,) = vote([twice, [detection(7, 2)]], 0.3)
     assert (found.probability, found.left) == (pytest.approx(0.9), pytest.approx(2))

@@ -12,6 +12,14 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT
 
+import predict_custom
+import train_model
+import verify_all_digits
+from digits.cli.print_report import count_rate_and_interval
+from digits.common.formatting import count_and_rate, percent
+from digits.common.score import Score
+from digits.model.card import ModelCard, TrainingPart, load_card
+
 PAGES = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md", "custom_digits/README.md")]
 PAGES += sorted((PROJECT / "docs").glob("*.md"))
 TEXTS = {path.relative_to(PROJECT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
@@ -143,6 +151,48 @@ def test_every_marker_is_closed_and_has_a_function(update_docs):
         assert set(names) <= set(update_docs.BLOCKS), page
 
 
+def test_the_lines_in_the_docstrings_of_training_and_verifying_are_those_of_the_shipped_model():
+    model = PROJECT / "models" / "digit_recognition_model.h5"
+    card = load_card(model.with_suffix(".json"))
+    paths = [model.with_suffix(suffix) for suffix in (".h5", ".tflite", ".json")]
+    train = re.findall(r"^      (\S+) +(\d+ kB)$|^    learned in (.*) minutes$", train_model.__doc__, flags=re.MULTILINE)
+    expected = [(path.name, f"{path.stat().st_size / 1000:.0f} kB", "") for path in paths]
+    assert train == [*expected, ("", "", f"{card.seconds / 60:.1f}")]
+    for name, score in (("validation", card.validation), ("test", card.test)):
+        assert re.search(rf"^      {name}: +{re.escape(count_and_rate(score))}$", train_model.__doc__, flags=re.MULTILINE)
+    lines = dict(
+        re.findall(
+            r"^      (model|accuracy|loss|calibration error|not sure)  +(.*)$", verify_all_digits.__doc__, flags=re.MULTILINE
+        )
+    )
+    assert lines["model"].endswith(f"({card.parameters:,} parameters)")
+    assert lines["accuracy"] == count_rate_and_interval(card.test)
+    rest = [lines[name] for name in ("loss", "calibration error", "not sure")]
+    assert rest == [f"{card.test.loss:.4f}", percent(card.test.ece), str(card.test.unsure)]
+
+
+def test_the_answers_in_readme_and_docstring_are_those_that_are_printed(call_script):
+    lines = re.findall(r"^    (custom_digits/\S+|absent\.png)  +(\S.*)$", predict_custom.__doc__, flags=re.MULTILINE)
+    lines += re.findall(r"^    (custom_digits/\S+)  +(\S.*)$", TEXTS["README.md"], flags=re.MULTILINE)
+    assert len(lines) == 4
+    printed = call_script("predict_custom.py", *(name for name, _ in lines), cwd=PROJECT).stdout
+    answers = [" ".join(line.split()) for line in printed.splitlines()]
+    for line in lines:
+        assert " ".join(" ".join(line).split()) in answers
+
+
+def test_the_constants_that_were_set_with_peoples_images_are_those_in_the_code():
+    text = re.sub(r"\s+", " ", TEXTS["docs/results.md"])
+    named = {
+        path: re.findall(r"`([A-Z_]+)`", names)
+        for path, names in re.findall(r"\(\.\./digits/(\w+/\w+)\.py\) ((?:`[A-Z_]+`,? ?)+)", text)
+    }
+    assert set(named) == {"reading/numbers", "reading/reader", "training/saving"}
+    for path, names in named.items():
+        module = importlib.import_module(f"digits.{path.replace('/', '.')}")
+        assert [name for name in names if not hasattr(module, name)] == []
+
+
 @pytest.fixture
 def results(update_docs, tmp_path, monkeypatch):
     """A copy of the results, and a function that changes one of them and returns the Results that are then shown."""
@@ -162,6 +212,38 @@ def test_a_result_of_another_model_is_left_out_and_named(update_docs, results):
     shown = results("robustness", lambda content: content.update(model_sha256="0" * 64))
     assert "Not measured" in update_docs.robustness(shown)
     assert "robustness.json was measured with another model" in shown.missing
+
+
+def test_a_column_without_a_value_is_left_out(update_docs):
+    rows = [("a", "1", "–", ""), ("b", "–", "–", "")]
+    shown = update_docs.table(("row", "one", "none", "empty"), rows, "")
+    assert shown.split() == "| row | one | | --- | ---: | | a | 1 | | b | – |".split()
+
+
+def test_a_sentence_whose_number_is_not_measured_is_left_out_whole(update_docs, results):
+    def forget(content):
+        content.update(model_sha256="0" * 64)
+
+    for name, blocks in (("own_digits", ("misread",)), ("whole_numbers", ("claim",)), ("not_digits", ("ranking",))):
+        shown = results(name, forget)
+        assert [update_docs.BLOCKS[block](shown) for block in blocks] == [""]
+    for page in update_docs.PAGES:  # so a sentence begins and ends within its markers
+        text = page.read_text(encoding="utf-8")
+        for before, after in re.findall(
+            r"^(.*)<!-- measured: (?:misread|claim|ranking) -->.*<!-- end -->(.*)$", text, re.MULTILINE
+        ):
+            assert (before, after) == ("", ""), page
+
+
+def test_the_origin_of_a_number_reader_of_several_parts_is_told(update_docs, monkeypatch):
+    first = TrainingPart(steps=900, seconds=1.0, made_by="a research version")
+    card = ModelCard(steps=1900, settings={"SEED": 3}, earlier_parts=(first,), validation=Score(10, 9, 0.9))
+    monkeypatch.setattr(update_docs, "load_card", lambda path: card)
+    assert update_docs.number_reader(None) == (
+        "Part 1: 900 steps, by a research version. "
+        "Part 2: 1,000 steps, seed 3, by `python train_model.py --eye --resume`. "
+        "Composed windows, digits: 9 / 10 (90.0 %) have the right class."
+    )
 
 
 def test_a_training_with_other_settings_is_left_out_and_named(update_docs, results):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from digits.common.errors import UserError
-from digits.reading.expectation import CHARACTERS, MIN_PROBABILITY, Candidate, Expectation, likeliest_fit
+from digits.model.calibration import PROBABILITY_FLOOR
+from digits.reading.expectation import CHARACTERS, Expectation, PatternCandidate, likeliest_fit
 from digits.reading.results import text_of
 
 # ---- the pattern ----------------------------------------------------------------------------------------------------
@@ -62,7 +63,9 @@ def row_of(*candidates, row=0):
         for character, probability in probabilities.items():
             values[CHARACTERS.index(character)] = probability
         made.append(
-            Candidate(values, float(values.max()), True, (20 * number, 40 * row, 10, 30), row, np.zeros((28, 28), np.uint8))
+            PatternCandidate(
+                values, float(values.max()), True, (20 * number, 40 * row, 10, 30), row, np.zeros((28, 28), np.uint8)
+            )
         )
     return made
 
@@ -127,7 +130,9 @@ def test_it_is_the_likeliest_of_all_readings_that_fit():
     for pattern in ("###", "#.#", "7#", "-##"):
         for _ in range(10):
             row = [
-                Candidate(rng.random(len(CHARACTERS)) ** 4, presence, True, (0, 0, 10, 30), 0, np.zeros((28, 28), np.uint8))
+                PatternCandidate(
+                    rng.random(len(CHARACTERS)) ** 4, presence, True, (0, 0, 10, 30), 0, np.zeros((28, 28), np.uint8)
+                )
                 for presence in rng.random(6)
             ]
             _, log_ratio = text_and_ratio(pattern, row)
@@ -138,12 +143,12 @@ def best_by_trying_all(pattern, row):
     """The log ratio of the likeliest fit, by trying every choice of candidates."""
 
     def log_probability(candidate, place):
-        probabilities = np.clip(candidate.probabilities, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+        probabilities = np.clip(candidate.probabilities, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
         if place is None:
-            return math.log(max(1 - candidate.presence, MIN_PROBABILITY))
+            return math.log(max(1 - candidate.presence, PROBABILITY_FLOOR))
         return math.log(probabilities[:10].max() if place == "#" else probabilities[CHARACTERS.index(place)])
 
-    free = sum(max(log_probability(c, None), math.log(np.clip(c.probabilities.max(), 0, 1 - MIN_PROBABILITY))) for c in row)
+    free = sum(max(log_probability(c, None), math.log(np.clip(c.probabilities.max(), 0, 1 - PROBABILITY_FLOOR))) for c in row)
     totals = []
     for chosen in itertools.combinations(range(len(row)), len(pattern)):
         places = dict(zip(chosen, pattern, strict=True))

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT
 
+from digits.common.config import MAX_TEXT_LENGTH
 from digits.common.errors import UserError
 from digits.data import kept_images
-from digits.data.kept_images import MAX_LABEL_LENGTH, check_label, keep_image
+from digits.data.kept_images import check_label, keep_image
 from digits.data.labelled_folder import labelled_images
 
 DATE = "12/05/2024"
@@ -89,7 +90,7 @@ def test_a_process_that_is_killed_loses_nothing_that_it_kept_and_blocks_no_other
 @pytest.mark.parametrize(
     "label",
     ["", "seven", "../7", "7/..", "..", "./", "/7", "-", ".", "|", "7|", "4..2", "7 ", "\N{SUPERSCRIPT TWO}",
-     "\N{ARABIC-INDIC DIGIT TWO}", "1" * 300, "1" * (MAX_LABEL_LENGTH + 1), "1/" * 30 + "1"],
+     "\N{ARABIC-INDIC DIGIT TWO}", "1" * 300, "1" * (MAX_TEXT_LENGTH + 1), "1/" * 30 + "1"],
 )  # fmt: skip
 def test_a_label_that_is_no_number_is_refused(label, tmp_path):
     with pytest.raises(UserError, match="can't be kept as .*\nExpected the digits"):
@@ -98,7 +99,7 @@ def test_a_label_that_is_no_number_is_refused(label, tmp_path):
 
 
 def test_the_longest_labels_are_kept(tmp_path):
-    for label in ("1" * MAX_LABEL_LENGTH, "1/" * (MAX_LABEL_LENGTH // 2 - 1) + "12"):
+    for label in ("1" * MAX_TEXT_LENGTH, "1/" * (MAX_TEXT_LENGTH // 2 - 1) + "12"):
         assert check_label(label) == label
         path = keep_image(b"the image", ".png", label, tmp_path)
         assert (path, label) in labelled_images(tmp_path)[0]

@@ -6,7 +6,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from digits.common.errors import UserError
 from digits.model import number_network
-from digits.model.heat_map import CLASS_COUNT, COUNTS, OUTPUT_COUNT, TARGET_COUNT, normalise
+from digits.model.heat_map import CLASS_COUNT, LOSS_WEIGHT, OUTPUT_COUNT, TARGET_COUNT, normalise
 
 MAX_PARAMETERS = 1_000_000 - 225_034  # together with the largest digit network at most a million
 
@@ -63,7 +63,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
 
 def test_the_loss_is_low_for_right_answers_and_ignores_places_that_do_not_count():
     target = np.zeros((1, 4, 4, TARGET_COUNT), np.float32)
-    target[..., COUNTS] = 1
+    target[..., LOSS_WEIGHT] = 1
     target[0, 1, 1, 7] = 1
     right = np.full((1, 4, 4, OUTPUT_COUNT), -9, np.float32)
     right[..., CLASS_COUNT:] = 0
@@ -72,7 +72,7 @@ def test_the_loss_is_low_for_right_answers_and_ignores_places_that_do_not_count(
     wrong[0, 3, 3, 2] = 9
     losses = [float(number_network.loss(target, answer)) for answer in (right, wrong)]
     assert losses[0] < 0.01 < 1 < losses[1]
-    target[0, 3, 3, COUNTS] = 0
+    target[0, 3, 3, LOSS_WEIGHT] = 0
     assert float(number_network.loss(target, wrong)) == pytest.approx(losses[0], abs=1e-4)
     assert float(number_network.centre_accuracy(target, right)) == 1
 

@@ -72,7 +72,8 @@ def test_settings_say_all_that_a_part_is_trained_with():
 
     settings = number_reader.PartSettings(epochs=3, seed=7).to_json()
     assert (settings.pop("EPOCHS"), settings.pop("SEED")) == (3, 7)
-    assert settings == {name: getattr(number_reader, name) for name in settings}
+    constants = {"BATCH_SIZE": "WINDOW_BATCH_SIZE", "LEARNING_RATE": "PART_LEARNING_RATE"}  # the others have the same names
+    assert settings == {name: getattr(number_reader, constants.get(name, name)) for name in settings}
     assert {"WEIGHT_DECAY", "CLIP_NORM", "FINAL_RATE_FRACTION", "MAX_WARM_UP_STEPS"} < set(settings)
 
 

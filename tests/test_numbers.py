@@ -1,4 +1,4 @@
-"""What the finder detects becomes digits and marks in rows, each digit judged a second time by the classifier."""
+"""What the finder detects becomes digits and marks in text lines, each digit judged a second time by the classifier."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,8 @@ from digits.model.classifier import Classification
 from digits.model.heat_map import CLASS_COUNT, COLON, MINUS, OTHER_INK, POINT
 from digits.reading.detection import Detection
 from digits.reading.image import LoadedImage
-from digits.reading.numbers import read_numbers
+from digits.reading.number_finder import Detections
+from digits.reading.numbers import MIN_SURE_CONFIDENCE, read_numbers
 from digits.reading.results import text_of
 
 HEIGHT, WIDTH, STEP = 30, 18, 26
@@ -27,11 +28,11 @@ class FakeFinder:
     """Finds the same in every image."""
 
     def __init__(self, lines, others=()):
-        self.found = list(lines), list(others), []
+        self.lines, self.others = list(lines), list(others)
 
     def find(self, grey):
         assert grey.dtype == np.uint8 and grey.ndim == 2
-        return self.found
+        return Detections(grey, self.lines, self.others, [])
 
 
 class FakeClassifier:
@@ -60,7 +61,7 @@ def text(numbers):
 
 def test_without_digits_there_is_nothing_and_no_mark():
     numbers = numbers_of([], [detection(POINT, 40, 40, 5, 5)])
-    assert (numbers.digits, numbers.marks, numbers.other_ink, numbers.min_probability) == ((), (), (), 1.0)
+    assert (numbers.digits, numbers.marks, numbers.other_ink, numbers.min_probability) == ((), (), (), None)
 
 
 def test_digits_keep_their_order_row_and_box():
@@ -93,7 +94,8 @@ def test_the_other_polarity_is_read_where_it_is_clearly_more_certain(probabiliti
 
         def find(self, grey):
             is_negative = bool(grey.mean() < 128)
-            return [[detection(1 + is_negative, 20, 40, probability=probabilities[is_negative])]], [], []
+            digit = detection(1 + is_negative, 20, 40, probability=probabilities[is_negative])
+            return Detections(grey, [[digit]], [], [])
 
     image = LoadedImage(np.full((200, 300, 3), 255, np.uint8), (300, 200))
     numbers = read_numbers(image, EitherPolarity(), FakeClassifier(str(expected)))
@@ -108,10 +110,25 @@ def test_a_digit_is_sure_only_where_both_agree():
     assert [digit.sure for digit in numbers.digits] == [True, False]
 
 
-def test_a_digit_that_the_finder_hardly_sees_is_not_sure():
-    numbers = numbers_of([[*line_of("4"), detection(2, 46, 40, probability=0.4)]])
-    assert [digit.sure for digit in numbers.digits] == [True, False]
+def test_a_digit_is_not_sure_where_the_classifier_contradicts_a_finder_that_is_sure():
+    threes = [detection(3, 20, 40, probability=0.99), detection(3, 46, 40, probability=0.99)]
+    agreed, contradicted = numbers_of([threes], judged="38").digits
+    assert agreed.sure
+    assert (contradicted.digit, contradicted.sure) == (3, False)
+    assert contradicted.confidence >= MIN_SURE_CONFIDENCE  # by it alone, the digit would be sure
+
+
+def test_a_digit_that_the_finder_takes_for_another_one_almost_as_likely_is_not_sure():
+    hesitant = detection(2, 46, 40, probability=0.4)
+    hesitant.probabilities[7] = 0.3
+    numbers = numbers_of([[*line_of("4"), hesitant]])
+    assert text(numbers) == "42" and [digit.sure for digit in numbers.digits] == [True, False]
     assert numbers.min_probability == pytest.approx(0.4)
+
+
+def test_a_digit_that_stands_alone_is_not_sure():
+    assert [digit.sure for digit in numbers_of([line_of("4")]).digits] == [False]
+    assert [digit.sure for digit in numbers_of([line_of("4"), line_of("2", top=100)]).digits] == [True, True]
 
 
 def test_a_finder_that_hesitates_follows_the_classifier():

@@ -19,7 +19,8 @@ from digits.common.errors import UserError
 from digits.model.heat_map import CLASS_COUNT, SLASH
 from digits.reading import ink_reading, reader
 from digits.reading.detection import Detection
-from digits.reading.numbers import Numbers, Place
+from digits.reading.number_finder import Detections
+from digits.reading.numbers import Numbers, TextPosition
 from digits.reading.reader import Reader
 from digits.reading.results import Digit, Mark
 
@@ -110,9 +111,9 @@ def test_a_number_is_read_from_left_to_right(shipped):
     assert lefts == sorted(lefts)
 
 
-def test_digits_below_the_threshold_are_not_sure(shipped):
+def test_digits_whose_ink_is_below_the_threshold_are_not_sure(shipped):
     image = PROJECT / "custom_digits" / "7" / "plain_white_on_black.png"
-    strict = Reader(card=dataclasses.replace(shipped.classifier.card, threshold=99.0))
+    strict = Reader(card=dataclasses.replace(shipped.classifier.card, threshold=99.0), number_reader=None)
     reading = strict.read(image)
     assert (reading.status, reading.sure, reading.text) == ("unsure", False, "7")
     assert [digit.sure for digit in reading.digits] == [False]
@@ -184,7 +185,8 @@ def says(monkeypatch):
     """A function that makes the number reader find these digits and marks in every image."""
 
     def make(digits, marks=(), other_ink=(), uncertain_marks=(), min_probability=0.9):
-        numbers = Numbers(tuple(digits), tuple(marks), tuple(other_ink), tuple(uncertain_marks), min_probability)
+        lowest = min_probability if digits else None
+        numbers = Numbers(tuple(digits), tuple(marks), tuple(other_ink), tuple(uncertain_marks), lowest)
         monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: numbers)
 
     return make
@@ -245,26 +247,26 @@ def test_marks_stand_in_the_text_and_in_json(shipped, says):
 
 
 def test_other_ink_beside_a_number_is_not_sure(shipped, says):
-    says([digit_of(1, 10), digit_of(2, 40, sure=False)], other_ink=[Place(0, 90.0)])
+    says([digit_of(1, 10), digit_of(2, 40, sure=False)], other_ink=[TextPosition(0, 90.0)])
     reading = shipped.read(NUMBER)
     assert (reading.text, reading.status) == ("12", "unsure")
-    expected = "1 of 2 pieces of ink are not clearly a digit; a sign that is no digit stands after the 2nd digit"
+    expected = "1 of 2 pieces of ink are not clearly a digit; there is a sign that is not a digit after the 2nd digit"
     assert reading.message == expected
 
 
 @pytest.mark.parametrize(
     ("places", "message"),
     [
-        ({"other_ink": [Place(0, 5.0)]}, "a sign that is no digit stands before the 1st digit of text line 1"),
-        ({"other_ink": [Place(1, 35.0)]}, "a sign that is no digit stands after the 1st digit of text line 2"),
-        ({"uncertain_marks": [Place(1, 95.0)]}, "what may be a mark stands after the 3rd digit of text line 2"),
+        ({"other_ink": [TextPosition(0, 5.0)]}, "there is a sign that is not a digit before the 1st digit of text line 1"),
+        ({"other_ink": [TextPosition(1, 35.0)]}, "there is a sign that is not a digit after the 1st digit of text line 2"),
+        ({"uncertain_marks": [TextPosition(1, 95.0)]}, "there is what may be a mark after the 3rd digit of text line 2"),
         (
-            {"other_ink": [Place(0, 99.0), Place(1, 1.0), Place(1, 99.0)]},
-            "a sign that is no digit stands after the 1st digit of text line 1, and 2 more",
+            {"other_ink": [TextPosition(0, 99.0), TextPosition(1, 1.0), TextPosition(1, 99.0)]},
+            "there is a sign that is not a digit after the 1st digit of text line 1, and 2 more",
         ),
     ],
 )
-def test_the_message_says_where_something_that_is_no_digit_stands(shipped, says, places, message):
+def test_the_message_says_where_a_sign_that_is_not_a_digit_is(shipped, says, places, message):
     says([digit_of(1, 10), *(digit_of(2, left, row=1) for left in (10, 40, 70))], **places)
     assert shipped.read(NUMBER).message == message
 
@@ -291,10 +293,10 @@ def test_a_reading_that_fits_is_read_as_without_an_expectation(shipped, pattern)
     assert shipped.read(NUMBER, pattern) == shipped.read(NUMBER)
 
 
-def test_where_nothing_fits_the_free_reading_is_not_sure(shipped):
-    free, reading = shipped.read(NUMBER), shipped.read(NUMBER, "##/##/####")
+def test_where_nothing_fits_the_reading_without_an_expectation_is_not_sure(shipped):
+    unconstrained, reading = shipped.read(NUMBER), shipped.read(NUMBER, "##/##/####")
     assert (reading.status, reading.text, reading.message) == ("unsure", "2026", "does not fit ##/##/####")
-    assert reading.digits == free.digits
+    assert reading.digits == unconstrained.digits
 
 
 @pytest.mark.parametrize(("image", "pattern", "text"), [(NUMBER, "3", "2026"), (NUMBER, "5", "2026"), (AMOUNT, "4", "12.50")])
@@ -321,15 +323,15 @@ def test_a_wrong_pattern_is_an_error(shipped):
 def test_a_slash_taken_for_a_one_is_read_right_where_a_slash_is_expected(shipped, monkeypatch):
     """The finder sees 8/10 and is in doubt: the slash may be a 1."""
 
-    def thing(left, **probabilities):
+    def symbol(left, **probabilities):
         values = np.full(CLASS_COUNT, 0.001, np.float32)
         for name, probability in probabilities.items():
             values[{"slash": SLASH}.get(name) or int(name[1:])] = probability
         label = int(values.argmax())
         return Detection(label, float(values[label]), left, 40.0, 20.0, 60.0, values)
 
-    digits = [thing(20.0, d8=0.9), thing(50.0, d1=0.6, slash=0.5), thing(80.0, d1=0.9), thing(110.0, d0=0.9)]
-    monkeypatch.setattr(shipped.number_finder, "find", lambda grey: ([digits], [], []))
+    digits = [symbol(20.0, d8=0.9), symbol(50.0, d1=0.6, slash=0.5), symbol(80.0, d1=0.9), symbol(110.0, d0=0.9)]
+    monkeypatch.setattr(shipped.number_finder, "find", lambda grey: Detections(grey, [digits], [], []))
     monkeypatch.setattr(reader, "read_by_ink", lambda image, classifier: ink_reading.InkReading(()))
     image = np.full((140, 160), 255, np.uint8)
     assert shipped.read(image).text == "8110"

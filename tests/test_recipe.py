@@ -3,17 +3,22 @@
 import json
 import types
 
-from conftest import SHIPPED_MODEL
+import pytest
+from conftest import PROJECT, SHIPPED_MODEL
 
 from digits.model.card import load_card
 from digits.reading.number_finder import DEFAULT_NUMBER_READER
 
+# The shipped weights were trained with an input divided by 255. Their files got the input of today without another training.
+INPUT_ENTRIES = ("network.SCALE_EPSILON", "network.BRIGHT_CORNERS")
 
-def test_the_recipe_is_that_of_the_shipped_card():
+
+def test_the_recipe_is_that_of_the_shipped_card_but_for_the_input():
     from digits.training.recipe import training_recipe
 
     shipped = json.loads(SHIPPED_MODEL.with_suffix(".json").read_text())["recipe"]
     recipe = json.loads(json.dumps(training_recipe()))
+    assert [recipe.pop(name) for name in INPUT_ENTRIES] == [0.001, [0.85, 0.95]]
     assert len(recipe) == 61
     assert recipe == shipped
 
@@ -45,11 +50,30 @@ def test_the_recipe_of_a_fine_tuning_keeps_its_names():
     assert list(fine_tuning_recipe()) == [f"fine_tuning.{name}" for name in names]
 
 
-def test_the_recipe_of_the_number_reader_is_that_of_its_shipped_card_if_that_knows_one():
+def test_the_recipe_of_the_number_reader_is_that_of_its_shipped_card():
     from digits.training.recipe import number_reader_recipe
 
     shipped = load_card(DEFAULT_NUMBER_READER.with_suffix(".json")).recipe
-    assert shipped in (None, json.loads(json.dumps(number_reader_recipe())))
+    if shipped is None:
+        pytest.skip("the card has no recipe: its last part was trained by an earlier version of this code")
+    assert json.loads(json.dumps(number_reader_recipe())) == shipped
+
+
+def test_every_table_of_functions_is_in_the_recipe_of_the_number_reader_whole():
+    from digits.composition import photographs, rules, text
+    from digits.training.recipe import number_reader_recipe
+
+    recipe = number_reader_recipe()
+    tables = [text.NUMBER_PROBABILITIES, rules.CELL_PROBABILITIES, rules.RULE_PROBABILITIES, photographs.LIGHT_PROBABILITIES]
+    names = [f"composition.{name}_PROBABILITIES" for name in ("NUMBER", "CELL", "RULE", "LIGHT")]
+    assert [list(recipe[name].values()) for name in names] == [list(table.values()) for table in tables]
+
+
+def test_the_checksum_covers_every_module_that_composes_windows():
+    from digits.training.recipe import COMPOSITION
+
+    modules = {path.stem for path in (PROJECT / "digits" / "composition").glob("*.py")} - {"__init__", "rows"}
+    assert {module.__name__.rpartition(".")[2] for module in COMPOSITION} == modules
 
 
 def test_the_recipe_of_the_number_reader_tells_what_the_constants_are_now(monkeypatch):

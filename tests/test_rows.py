@@ -11,7 +11,7 @@ from digits.data.dataset import Split
 def test_the_gap_lies_between_the_bounding_boxes_of_neighbours(gap):
     left, right = np.zeros((2, 28, 28), np.uint8)
     left[4:24, 3:10], right[6:20, 12:20] = 200, 100
-    left[10, 10] = rows.INK_LEVEL  # a faint rim
+    left[10, 10] = rows.GAP_INK_LEVEL  # a faint rim
     row = rows.compose_row([left, right], gap)
     columns = np.flatnonzero(row.max(axis=0))
     assert columns[0] == rows.ROW_MARGIN and columns[-1] - columns[0] + 1 == 7 + gap + 8

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from answers import reading
 from conftest import PROJECT, SHIPPED_MODEL
 from PIL import Image
 
+import predict_custom
 from train_model import FLOORS
 
 SAMPLES = PROJECT / "custom_digits"
@@ -199,6 +201,12 @@ def test_json_keeps_the_order_given_and_is_alone_on_standard_output(run_script):
     assert [entry["image"] for entry in entries] == list(map(str, given))
     assert [entry["status"] for entry in entries] == ["ok", "error", "ok"]
     assert entries[0]["text"] == "42"
+
+
+def test_a_runner_up_that_would_be_shown_as_nothing_is_not_printed():
+    shown, hidden = (predict_custom.answer_line(reading("7", confidences=[value]), 0) for value in (0.99, 0.995))
+    assert shown.split("  ")[-1].strip() == "7 99.0 % (or 0 0.1 %)"  # the rest is spread over nine digits
+    assert hidden.split("  ")[-1].strip() == "7 99.5 %"
 
 
 def test_csv_says_the_same_as_json(call_script, tmp_path):

@@ -22,6 +22,7 @@ from conftest import PROJECT, heed_ctrl_c
 from PIL import Image
 
 import draw_digits
+from digits.common.config import MAX_TEXT_LENGTH
 from digits.data.labelled_folder import labelled_images
 from digits.web import examples, server
 from digits.web.examples import find_example, list_examples
@@ -367,3 +368,9 @@ def test_answers_leave_at_once():
         accepted, _ = listening.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_the_page_takes_labels_and_expectations_as_long_as_the_server_does():
+    page = (PROJECT / "digits" / "web" / "page" / "index.html").read_text(encoding="utf-8")
+    for field in ("expect", "label"):
+        assert re.search(rf'<input id="{field}" [^>]*maxlength="(\d+)"', page)[1] == str(MAX_TEXT_LENGTH)

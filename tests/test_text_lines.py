@@ -1,11 +1,11 @@
-"""Digits are put into text lines, patterns are told from writing, and an image's ink becomes dark on light."""
+"""Digits are put into text lines, patterns are separated from writing, and an image's ink becomes dark on light."""
 
 import numpy as np
 import pytest
 
 from digits.model.heat_map import CLASS_COUNT
 from digits.reading.detection import Detection
-from digits.reading.text_lines import dark_on_light, text_lines, written_lines
+from digits.reading.text_lines import dark_on_light, drop_unlikely_lines, text_lines
 
 
 def digit(label, x, y, height=30.0, probability=0.9):
@@ -88,7 +88,7 @@ def paper_with(lines, inks):
 
 def test_two_lines_of_like_ink_and_height_are_both_written():
     lines = [row("123"), row("45", y=120)]
-    assert written_lines(paper_with(lines, (40, 60)), lines) == lines
+    assert drop_unlikely_lines(paper_with(lines, (40, 60)), lines) == lines
 
 
 @pytest.mark.parametrize(
@@ -102,18 +102,18 @@ def test_two_lines_of_like_ink_and_height_are_both_written():
 )
 def test_a_line_unlike_the_main_one_is_no_writing(second, ink):
     lines = [row("1236"), second]
-    assert written_lines(paper_with(lines, (40, ink)), lines) == lines[:1]
+    assert drop_unlikely_lines(paper_with(lines, (40, ink)), lines) == lines[:1]
 
 
 def test_a_single_line_is_always_written():
     faint = [row("1", probability=0.3)]
-    assert written_lines(np.full((100, 100), 255, np.uint8), faint) == faint
-    assert written_lines(np.full((100, 100), 255, np.uint8), []) == []
+    assert drop_unlikely_lines(np.full((100, 100), 255, np.uint8), faint) == faint
+    assert drop_unlikely_lines(np.full((100, 100), 255, np.uint8), []) == []
 
 
 def test_a_box_outside_of_the_image_has_no_contrast_and_does_no_harm():
     lines = [row("12"), [digit(3, 1000, 1000)], [digit(4, -500, -500)]]
-    assert written_lines(paper_with(lines[:1], (40,)), lines) == lines[:1]
+    assert drop_unlikely_lines(paper_with(lines[:1], (40,)), lines) == lines[:1]
 
 
 # ---- polarity -------------------------------------------------------------------------------------------------------

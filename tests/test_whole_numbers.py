@@ -1,6 +1,5 @@
 """The benchmarks of people's images: what is counted, what is left out, how rows are composed. No image of people is needed."""
 
-import dataclasses
 import json
 import sys
 
@@ -13,6 +12,8 @@ from PIL import Image
 from digits.common.errors import UserError
 
 sys.path.insert(0, str(PROJECT / "benchmarks"))
+import expectation
+import own_digits
 import peers
 import whole_numbers
 from composed_images import ComposedImage
@@ -38,9 +39,6 @@ def folder(tmp_path):
 class FakeReader:
     """Answers by the file's name."""
 
-    class classifier:
-        threshold = 1.0  # the score of a Reading of tests/answers.py is 2
-
     answers = {"a": reading("7"), "b": reading("7"), "c": reading("1.20", "unsure"), "d": reading("123"), "e": reading("8")}
 
     def read(self, path):
@@ -62,18 +60,6 @@ def test_counts_equal_those_by_hand(folder):
         ("1/b.png", "1", "7", "ok"), ("cheques/d.png", "12|3", "123", "ok"),
     ]  # fmt: skip
     assert result["not_readable"] == {"not_digits": {"n": 1, "refused": 0, "accepted": {"e.png": "8"}}}
-
-
-def test_a_value_is_set_without_the_images_of_its_group():
-    groups = np.array(["a", "a", "b", "c"])
-    assert whole_numbers.set_without(groups, lambda others: others.sum()) == {"a": 2, "b": 3, "c": 3}
-    assert whole_numbers.set_without(groups, lambda others: others.argmin()) == {"a": 0, "b": 2, "c": 3}
-
-
-def test_cheques_are_left_out_in_five_folds_and_other_images_by_writer():
-    items = [whole_numbers.Item(PROJECT, kind, "1", "w", "") for kind in ("people", *["cheques"] * 10)]
-    groups = whole_numbers.writers_left_out(items)
-    assert groups[0] == "w" and sorted(groups[1:]) == sorted(f"cheques, fold {fold}" for fold in range(5) for _ in range(2))
 
 
 def test_composed_images_are_counted_by_kind_and_lost_marks_apart(monkeypatch):
@@ -132,16 +118,34 @@ def test_what_was_measured_of_the_same_images_stays_and_ours_only_of_the_same_mo
     assert peers.measured_before(tmp_path / "absent.json", "a", items) == {}
 
 
-def test_not_sure_is_decided_by_a_threshold_that_is_set_without_the_writer():
-    def scored(score, text="7"):
-        found = reading(text, "unsure" if score < 2 else "ok")
-        return dataclasses.replace(found, digits=tuple(dataclasses.replace(digit, score=score) for digit in found.digits))
+def test_a_value_is_set_without_the_images_of_its_group():
+    groups = np.array(["a", "a", "b", "c"])
+    assert expectation.set_without(groups, lambda others: others.sum()) == {"a": 2, "b": 3, "c": 3}
+    assert expectation.set_without(groups, lambda others: others.argmin()) == {"a": 0, "b": 2, "c": 3}
 
-    readings = [scored(1.0), scored(3.0), scored(4.0), scored(5.0), reading("", "empty")]
-    outcome = whole_numbers.outcome_of(readings, ["7", "1", "7", "7", "7"])
-    groups = np.array(["a", "b", "b", "b", "b"])
-    left_out, thresholds = whole_numbers.outcome_left_out(readings, outcome, groups, 2.0)
-    # A quarter of the four images with a digit is not sure; of 3, 4, 5 the first quartile is 3.5, of 1 alone it is 1.
-    assert thresholds == {"a": 3.5, "b": 1.0}
-    assert left_out.unsure.tolist() == [True, False, False, False, False]
-    assert left_out.wrong_and_ok.tolist() == [False, True, False, False, False]
+
+def test_cheques_are_left_out_in_five_folds_and_other_images_by_writer():
+    items = [whole_numbers.Item(PROJECT, kind, "1", "w", "") for kind in ("people", *["cheques"] * 10)]
+    groups = expectation.writers_left_out(items)
+    assert groups[0] == "w" and sorted(groups[1:]) == sorted(f"cheques, fold {fold}" for fold in range(5) for _ in range(2))
+
+
+def test_with_the_constants_as_they_are_nothing_changes_where_writers_are_left_out():
+    items = [own_digits.Item(PROJECT, "single", label, writer, "photo", (), False) for label, writer in ("7p", "1p", "4q", "2r")]
+    readings = [reading("7"), reading("7", "unsure"), reading("4", confidences=[0.6]), reading("", "empty")]
+    present = own_digits.outcome_of(readings, items)
+    settings = {None: readings, ("ink", "A", 1.0): readings, ("ink", "A", 2.0): list(readings)}
+    left_out, taken = own_digits.leave_writers_out(settings, items)
+    assert set(taken.values()) == {None}
+    for values, expected in zip(left_out, present, strict=True):
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_each_writer_is_read_with_the_constant_that_suits_the_others():
+    items = [own_digits.Item(PROJECT, "single", label, writer, "photo", (), False) for label, writer in ("7p", "1q", "1q")]
+    better = [reading("1"), reading("1"), reading("1", "unsure")]  # for q, and worse for p
+    setting = ("ink", "A", 2.0)
+    left_out, taken = own_digits.leave_writers_out({None: [reading("7")] * 3, setting: better}, items)
+    assert taken == {"p": setting, "q": None}
+    assert left_out.correct.tolist() == [False, False, False]
+    assert left_out.unsure.tolist() == [False, False, False]

@@ -2,6 +2,7 @@
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,11 +11,11 @@ from digits.composition.glyphs import GlyphPool, make_glyphs, thin, write
 from digits.composition.handwriting import Handwriting, LineLayout
 from digits.composition.lines import write_line
 from digits.composition.page_kinds import PAGE_MARGIN, WrittenPage, blank_page
-from digits.composition.pages import ANYTHING, Sources, Symbol
+from digits.composition.pages import IGNORED_LABEL, Sources, Symbol
 from digits.composition.papers import PaperPool
 from digits.data.dataset import bundled_digits
 from digits.model import heat_map
-from digits.model.heat_map import CLASS_COUNT, COUNTS, HAS_BOX, MINUS, OUTPUT_COUNT, STRIDE, TARGET_COUNT
+from digits.model.heat_map import CLASS_COUNT, HAS_BOX, LOSS_WEIGHT, MINUS, OUTPUT_COUNT, STRIDE, TARGET_COUNT
 
 UPRIGHT = Handwriting(slant=0.0, aspect=1.0, pen=0.1, edge=1.0, weight=0.0, turn=0.0)
 PLAIN = LineLayout(height=30, gap=0.3, nested=False, slope=0.0, jitter=0.0, cell=0.0)
@@ -76,15 +77,15 @@ def test_targets_are_on_the_centres_of_the_digits(sources):
     assert np.count_nonzero(target[..., :CLASS_COUNT] == 1) == 4
 
 
-def test_what_may_be_anything_does_not_count_except_the_centres_of_others():
-    digit, cut = Symbol(5, 40, 20, 60, 44), Symbol(ANYTHING, 50, 20, 70, 44)
-    counts = windows.target([digit, cut])[..., COUNTS]
-    row, column = windows.centre_place(digit, *counts.shape)
-    assert counts[row, column] == 1
-    assert counts[8, 15] == 0 and counts[8, 40] == 1
+def test_an_ignored_symbol_has_no_weight_in_the_loss_except_at_the_centres_of_others():
+    digit, cut = Symbol(5, 40, 20, 60, 44), Symbol(IGNORED_LABEL, 50, 20, 70, 44)
+    weights = windows.target([digit, cut])[..., LOSS_WEIGHT]
+    row, column = windows.centre_place(digit, *weights.shape)
+    assert weights[row, column] == 1
+    assert weights[8, 15] == 0 and weights[8, 40] == 1
 
 
-@pytest.mark.parametrize("fraction, label", [(1.0, 7), (0.6, ANYTHING), (0.3, None)])
+@pytest.mark.parametrize("fraction, label", [(1.0, 7), (0.6, IGNORED_LABEL), (0.3, None)])
 def test_a_digit_that_the_border_cuts_is_learned_only_where_enough_is_visible(fraction, label, sources):
     page, border = blank_page(), 200
     left, top = PAGE_MARGIN + border - 20 * fraction, PAGE_MARGIN + 10
@@ -132,3 +133,12 @@ def test_a_glyph_is_written_at_the_height_and_with_the_pen_asked_for():
     thin_ink, thick_ink = inks
     assert abs(thin_ink.shape[0] - 40) <= 4 and abs(thick_ink.shape[0] - 40) <= 4
     assert (thick_ink > 128).sum() > 1.8 * (thin_ink > 128).sum()
+
+
+def test_a_pen_does_not_follow_the_skeleton_of_a_filled_loop():
+    six = np.zeros((2, 28, 28), np.uint8)
+    for image, filled in zip(six, (2, -1), strict=True):
+        cv2.line(image, (16, 4), (10, 16), 255, 2)
+        cv2.circle(image, (14, 18), 5, 255, filled)
+    ring, disc = make_glyphs(six, np.array([6, 6]))
+    assert ring.traceable and not disc.traceable

@@ -12,6 +12,7 @@ from typing import Any
 from digits.common.errors import UserError
 from digits.common.formatting import printable
 from digits.data.labelled_folder import IMAGE_SUFFIXES
+from digits.training.settings import MAX_SEED
 
 DONE, SOME_FAILED, NOTHING_TRIED, INTERRUPTED = 0, 1, 2, 130  # exit codes; 130 is the shells' own after Ctrl-C (128 + SIGINT)
 
@@ -76,9 +77,9 @@ def positive_integer(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """Return a flag's value as a seed: an int from 0 to 2**32 - 1."""
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, not {text!r}")
+    """Return a flag's value as a seed: an int from 0 to MAX_SEED."""
+    if not text.isdecimal() or int(text) > MAX_SEED:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {MAX_SEED}, not {text!r}")
     return int(text)
 
 

@@ -74,7 +74,7 @@ def _earlier_card(model_path: Path, card_in_place: ModelCard | None) -> ModelCar
 
     Raises UserError where there is neither an interrupted part nor a network in place.
     """
-    from digits.training.checkpoint import saved_settings  # here: it imports Keras
+    from digits.training.checkpoint import START_AGAIN, saved_settings  # here: it imports Keras
 
     interrupted = saved_settings(store.checkpoint_folder(model_path))
     if interrupted is not None and interrupted.get("trained_from") is None:
@@ -82,7 +82,7 @@ def _earlier_card(model_path: Path, card_in_place: ModelCard | None) -> ModelCar
     if interrupted is None and _checksum(model_path, card_in_place) is None:
         raise UserError(
             f"There is nothing to go on with: no interrupted training and no {model_path} with its card.\n"
-            "Expected one of them. Start from the beginning: the same command without --resume."
+            f"Expected one of them. {START_AGAIN}"
         )
     return card_in_place
 
@@ -104,6 +104,6 @@ def _print_result(model_path: Path, card: ModelCard, card_before: ModelCard | No
 
 
 def _was_validated_alike(one: ModelCard, other: ModelCard) -> bool:
-    """Say whether two number readers were validated on the same windows: composed of the same digits by the same recipe."""
+    """Return whether two number readers were validated on the same windows: composed of the same digits by the same recipe."""
     first, second = (json.dumps([card.data, card.pictures, card.recipe]) for card in (one, other))
     return first == second

@@ -17,6 +17,7 @@ IMAGE_SIZE = 28  # pixels: MNIST's frame
 DIGIT_SIZE = 20  # pixels: the box inside the frame into which MNIST fits a digit (LeCun et al. 1998)
 NUM_CLASSES = 10
 MARKS = ".,-/:"  # the characters besides digits that are read
+MAX_TEXT_LENGTH = 60  # characters of a label or of a line: longer than any number, far below the 255 bytes of a folder's name
 # The processor's cores that this program may use.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 # A fine-tuned or quantized model may read this share of the validation images fewer: 5 of 5,999. It is less than the sampling

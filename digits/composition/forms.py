@@ -1,4 +1,4 @@
-"""Digits drawn by control points, in forms that MNIST hardly holds, such as ones with a long upstroke and nines like a P.
+"""Digits drawn by control points, in letterforms that MNIST hardly holds, such as ones with a long upstroke and nines like a P.
 
 Points are (x, y) in heights of the digit, x to the right, y downwards: -1 is its top, 0 the base line.
 """
@@ -13,12 +13,48 @@ Path = list[tuple[float, float]]  # two points are a straight stroke, more are t
 FORM_WOBBLE_STD = (0.015, 0.05)  # heights, standard deviation of the control points, from a steady hand to a shaky one
 CURVE_WOBBLE_STD = 0.01  # heights, standard deviation by which a curve's control points are moved once more
 BENT_PROBABILITY = 0.4  # that a straight stroke is drawn as a curve
-FORM_ASPECT_STD = (
-    0.12  # of the logarithm of the width, from digit to digit: more than that of MNIST's digits, which differ anyway
-)
+# Of the logarithm of the width, from digit to digit: more than that of MNIST's digits, which differ anyway.
+FORM_ASPECT_STD = 0.12
 SUPERSAMPLING = 2  # digits are drawn this many times larger, because OpenCV's pens have whole pixels
 
-# By digit; each form is a list of paths. Drawn by hand after the development images, as the whole family: see
+
+def draw_digit(
+    label: int, form: float, height: float, pen: float, slant: float, aspect: float, rng: np.random.Generator
+) -> np.ndarray | None:
+    """Return the digit's ink in one of its letterforms, cut out at its bounding box, (h, w) uint8, 0 to 255; None for no ink.
+
+    label: 0 to 9. form: which of its letterforms, from 0 to below 1. height, pen: in pixels. slant: pixels to the right per pixel up.
+    aspect: factor on the width.
+    """
+    paths = DIGIT_FORMS[label][int(form * len(DIGIT_FORMS[label]))]
+    strokes = _strokes(paths, aspect, rng)
+    own_height = np.ptp(np.concatenate([stroke.points for stroke in strokes])[:, 1])
+    factor = SUPERSAMPLING * max(height - pen, height / 2) / max(own_height, 0.5)
+    drawn = rasterise(strokes, factor, SUPERSAMPLING * pen, slant)
+    if drawn is None:
+        return None
+    ink, _ = drawn
+    size = (max(2, ink.shape[1] // SUPERSAMPLING), max(3, ink.shape[0] // SUPERSAMPLING))
+    return cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+
+
+def _strokes(paths: list[Path], aspect: float, rng: np.random.Generator) -> list[Stroke]:
+    """Return a letterform's strokes with its points moved at random and the width times about the aspect."""
+    wobble = rng.uniform(*FORM_WOBBLE_STD)
+    stretch = aspect * np.exp(rng.normal(0, FORM_ASPECT_STD))
+    moved: dict[tuple[float, float], np.ndarray] = {}  # paths that share a point still meet
+    strokes = []
+    for path in paths:
+        points = np.array([moved.setdefault(point, np.array(point) + rng.normal(0, wobble, 2)) for point in path])
+        points[:, 0] *= stretch
+        if len(path) > 2 or rng.random() < BENT_PROBABILITY:
+            strokes.append(Stroke(curve(rng, points, CURVE_WOBBLE_STD)))
+        else:
+            strokes.append(Stroke(points.astype(np.float32)))
+    return strokes
+
+
+# The letterforms by digit; each is a list of paths. Drawn by hand after the development images, as the whole family: see
 # digits/composition/__init__.py.
 DIGIT_FORMS: dict[int, list[list[Path]]] = {
     0: [
@@ -41,6 +77,8 @@ DIGIT_FORMS: dict[int, list[list[Path]]] = {
         [[(0.3, -1.1), (-0.1, 0.1)]],
         [[(-0.2, -0.65), (-0.05, -0.5), (0.2, -0.75), (0.35, -1)], [(0.35, -1), (0.2, 0)]],
         [[(-0.25, -0.5), (0.05, -1.0), (0.15, -0.9), (0.08, 0)]],
+        [[(-0.4, 0), (0.0, -1)], [(0.0, -1), (0.25, 0)]],
+        [[(-0.35, 0.02), (-0.12, -0.75), (0.05, -1.15), (0.2, -0.75), (0.28, 0.02)]],
     ],
     2: [
         [[(0.35, -0.55), (0.0, -0.5), (-0.08, -1.1), (0.6, -1.15), (0.6, -0.6), (0.0, -0.02)], [(0, -0.02), (0.3, -0.12), (0.65, 0.03)]],
@@ -129,39 +167,3 @@ DIGIT_FORMS: dict[int, list[list[Path]]] = {
         [[(0.1, -0.9), (0.35, -1.1), (0.58, -0.8), (0.25, -0.42), (0.15, -0.55)], [(0.18, -0.85), (0.12, 0)]],
     ],
 }  # fmt: skip
-
-
-def draw_digit(
-    label: int, form: float, height: float, pen: float, slant: float, aspect: float, rng: np.random.Generator
-) -> np.ndarray | None:
-    """Return the digit's ink in one of its forms, cut out at its bounding box, (h, w) uint8, 0 to 255; None for no ink.
-
-    label: 0 to 9. form: which of its forms, from 0 to below 1. height, pen: in pixels. slant: pixels to the right per pixel up.
-    aspect: factor on the width.
-    """
-    paths = DIGIT_FORMS[label][int(form * len(DIGIT_FORMS[label]))]
-    strokes = _strokes(paths, aspect, rng)
-    own_height = np.ptp(np.concatenate([stroke.points for stroke in strokes])[:, 1])
-    factor = SUPERSAMPLING * max(height - pen, height / 2) / max(own_height, 0.5)
-    drawn = rasterise(strokes, factor, SUPERSAMPLING * pen, slant)
-    if drawn is None:
-        return None
-    ink, _ = drawn
-    size = (max(2, ink.shape[1] // SUPERSAMPLING), max(3, ink.shape[0] // SUPERSAMPLING))
-    return cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
-
-
-def _strokes(paths: list[Path], aspect: float, rng: np.random.Generator) -> list[Stroke]:
-    """Return a form's strokes with its points moved at random and the width times about the aspect."""
-    wobble = rng.uniform(*FORM_WOBBLE_STD)
-    stretch = aspect * np.exp(rng.normal(0, FORM_ASPECT_STD))
-    moved: dict[tuple[float, float], np.ndarray] = {}  # paths that share a point still meet
-    strokes = []
-    for path in paths:
-        points = np.array([moved.setdefault(point, np.array(point) + rng.normal(0, wobble, 2)) for point in path])
-        points[:, 0] *= stretch
-        if len(path) > 2 or rng.random() < BENT_PROBABILITY:
-            strokes.append(Stroke(curve(rng, points, CURVE_WOBBLE_STD)))
-        else:
-            strokes.append(Stroke(points.astype(np.float32)))
-    return strokes

@@ -19,9 +19,9 @@ MAX_STROKE_DISTANCE = 14.0  # pixels of MNIST: half of its frame; no pen reaches
 MNIST_PEN_WIDTH = 2.5  # pixels of MNIST, about: by this much a skeleton is lower than its digit
 MIN_GLYPH_ROWS = 4  # pixels of MNIST; what is lower is no digit
 MIN_INK_ROWS = 3  # pixels of a page; what is lower is hardly there
-# A pen follows a skeleton only where this still draws the digit: thinning makes a filled 6 a "(". MAX_STROKE_RATIO: the widest part
-# of the stroke, in median widths; with more, a loop is filled. MIN_OVERLAP: of the digit and the best that a pen makes of its
-# skeleton, intersection over union. Set by hand on 495 of MNIST's digits, of which 23 % are below or broken.
+# A pen follows a skeleton only where this still draws the digit: thinning makes a filled 6 a "(". MAX_STROKE_RATIO: the widest
+# part of the stroke, in median widths; with more, a loop is filled. MIN_OVERLAP: of the digit and the best that a pen makes of
+# its skeleton, intersection over union. Set by hand on 495 of MNIST's digits, of which 23 % are below or broken.
 MAX_STROKE_RATIO, MIN_OVERLAP = 1.6, 0.77
 PEN_WIDTHS = np.arange(1, 6, 0.5)  # pixels of MNIST, that are tried
 
@@ -31,7 +31,8 @@ FIRST_RENEWAL = 500  # glyphs that are made at a time until there are enough
 VARIATION_SCALE, WARP_SCALE = 0.8, 0.7  # factors on the probabilities of augmentation, a little milder than in a training
 GLYPH_ASPECT_STD = 0.06  # of the logarithm of the width, from digit to digit
 GLYPH_SLANT_STD = 0.04  # pixels to the right per pixel up, from digit to digit
-BLACK_LEVEL, BLACK_LEVEL_REACH = 70, 60  # grey levels of MNIST that become paper at weight 0, and how far the weight moves them
+BLACK_LEVEL = 70  # grey levels of MNIST: twice the level that becomes paper where Handwriting.weight is 0
+BLACK_LEVEL_REACH = 60  # grey levels by which a weight of 1 lowers BLACK_LEVEL and a weight of -1 raises it
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,10 @@ class GlyphPool:
 
 
 def _is_traceable(shape: np.ndarray, skeleton: np.ndarray, distance: np.ndarray) -> bool:
-    """Return whether a pen that follows the skeleton draws the shape. All (72, 72); shape, skeleton: bool; distance: as a Glyph's."""
+    """Return whether a pen that follows the skeleton draws the shape.
+
+    All (72, 72). shape, skeleton: bool. distance: as in Glyph.
+    """
     half_widths = cv2.distanceTransform(shape.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[skeleton]
     if np.percentile(half_widths, 98) >= MAX_STROKE_RATIO * np.median(half_widths):
         return False
@@ -181,7 +185,8 @@ def _drawn_anew(
 ) -> np.ndarray:
     """Return the ink that a pen leaves along the glyph's skeleton, (h, w) uint8.
 
-    matrix, shift: from pixels of MNIST to pixels of the ink. size: (w, h). pen, edge: in pixels. scale: pixels per pixel of MNIST.
+    matrix, shift: from pixels of MNIST to pixels of the ink. size: (w, h). pen, edge: in pixels. scale: pixels per pixel of
+    MNIST.
     """
     middle = np.full(2, 0.5 / SKELETON_SUPERSAMPLING - 0.5)  # of the first small pixel, from that of the first large one
     to_ink = np.hstack([matrix / SKELETON_SUPERSAMPLING, (shift + matrix @ middle)[:, None]])

@@ -39,9 +39,10 @@ TALL_FIRST_PROBABILITY, TALL_FIRST_SCALE = 0.12, (1.15, 1.8)  # of the first dig
 SLANTED_ONES_PROBABILITY, ONE_SLANT = 0.2, (0.05, 0.4)  # on top of the hand's slant
 UNEVEN_SIZE_PROBABILITY, UNEVEN_SIZE_STD, EVEN_SIZE_STD = 0.2, 0.12, 0.04  # of the logarithm of a digit's height
 SIZE_STD_PER_JITTER = 0.6  # who leaves the base line varies the size, too
-FORM_PROBABILITIES = {0.0: 0.35, 0.3: 0.3, 0.9: 0.35}  # fraction of a line's digits in forms that MNIST lacks: its probability
-FORM_PEN_WIDTH = (0.06, 0.13)  # heights: pen of those forms beside digits as MNIST drew them
-SAME_FORM_PROBABILITY = 0.8  # that a digit has the same of these forms as before in its line
+# Fraction of a line's digits in letterforms that MNIST lacks: its probability.
+FORM_PROBABILITIES = {0.0: 0.35, 0.3: 0.3, 0.9: 0.35}
+FORM_PEN_WIDTH = (0.06, 0.13)  # heights: pen of those letterforms beside digits as MNIST drew them
+SAME_FORM_PROBABILITY = 0.8  # that a digit has the same of these letterforms as before in its line
 RAISED_STD = 0.5  # jitters: standard deviation of a token's place above or below the base line
 LOG_SIZE_MEAN = -0.03  # of the logarithm of a digit's height: a little lower than the line's
 TAIL_DIGITS, TAIL_PROBABILITY = (4, 7, 9), 0.15  # that one of these hangs below the base line, as a written tail does
@@ -96,9 +97,9 @@ class LineStyle:
 
     letter_font: of its letters. pen: pixels. zero_scale, one_scale, first_scale: factors on the height of zeros, of ones and of
     the first digit of a number. one_slant: what ones are slanted more than other digits, in pixels per pixel up. size_std: of the
-    logarithm of the digits' heights. form_probability: of a digit in a form that MNIST lacks. forms: (10,) from 0 to below 1, which
-    of its forms each digit has, for a person mostly writes a digit in one form. cell_offset: standard deviation of digits from the
-    middle of their cells, in heights.
+    logarithm of the digits' heights. form_probability: of a digit in a letterform that MNIST lacks. forms: (10,) from 0 to below
+    1, which of its forms each digit has, for a person mostly writes a digit in one form. cell_offset: standard deviation of
+    digits from the middle of their cells, in heights.
     """
 
     layout: LineLayout

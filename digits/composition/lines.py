@@ -23,7 +23,7 @@ from digits.composition.handwriting import (
     LineStyle,
     random_style,
 )
-from digits.composition.pages import ANYTHING, Page, Sources, Symbol
+from digits.composition.pages import IGNORED_LABEL, Page, Sources, Symbol
 from digits.composition.strokes import INK_EDGE_LEVEL, MIN_PEN_WIDTH, Ink, rasterise
 from digits.composition.text import Token
 from digits.model.heat_map import MINUS, OTHER_INK
@@ -47,8 +47,8 @@ FAR = 99  # pixels: farther than any digit is wide
 
 
 @dataclass(frozen=True)
-class _Written:
-    """The symbol before the one that is being written. ink: (h, w) uint8. left, top: in pixels of the page."""
+class _WrittenSymbol:
+    """A symbol that has been written. ink: (h, w) uint8. left, top: in pixels of the page."""
 
     ink: np.ndarray
     left: int
@@ -74,16 +74,16 @@ def write_line(
     height = layout.height
     x, base = start
     edges: list[float] = []
-    before: _Written | None = None
+    previous: _WrittenSymbol | None = None
     for token in tokens:
         if x > page.ink.shape[1] - MIN_TOKEN_ROOM:
             break
         if token is None:
             x += height * rng.uniform(*WORD_SPACE)
-            before = None
+            previous = None
             continue
         y = base + layout.slope * (x - start[0]) + rng.normal(0, layout.jitter * height * RAISED_STD)
-        drawn = _draw_token(token, style, sources, rng, is_first=before is None)
+        drawn = _draw_token(token, style, sources, rng, is_first=previous is None)
         if drawn is None:
             continue
         ink, (_, top) = drawn
@@ -93,21 +93,21 @@ def write_line(
             left = x + (layout.cell * height - ink.shape[1]) / 2 + rng.normal(0, height * style.cell_offset)
             x += layout.cell * height
         else:
-            left = _left_of(token, ink, x, y, before, style, rng)
+            left = _left_of(token, ink, x, y, previous, style, rng)
             x = left + ink.shape[1]
-        before = _Written(ink, round(left), round(y), OTHER_INK if isinstance(token, str) else token)
-        page.lay(before.ink, before.left, before.top)
-        page.symbols.append(_symbol(before, height))
+        previous = _WrittenSymbol(ink, round(left), round(y), OTHER_INK if isinstance(token, str) else token)
+        page.add_ink(previous.ink, previous.left, previous.top)
+        page.symbols.append(_symbol(previous, height))
     if edges:
         edges.append(x)
     return x, edges
 
 
-def _symbol(written: _Written, height: float) -> Symbol:
+def _symbol(written: _WrittenSymbol, height: float) -> Symbol:
     """Return what has been written as a symbol of the page. height: of the line's digits, in pixels."""
     rows, columns = written.ink.shape
     is_long = written.label == MINUS and columns > MAX_MINUS_LENGTH * height
-    label = ANYTHING if is_long else written.label
+    label = IGNORED_LABEL if is_long else written.label
     return Symbol(label, written.left, written.top, written.left + columns, written.top + rows)
 
 
@@ -149,7 +149,7 @@ def _draw_digit(digit: int, style: LineStyle, sources: Sources, rng: np.random.G
         slant += style.one_slant
     handwriting = replace(style.handwriting, slant=slant)
     height = style.layout.height * math.exp(rng.normal(LOG_SIZE_MEAN, style.size_std)) * scale
-    if sources.own_forms and rng.random() < style.form_probability:
+    if sources.draw_letterforms and rng.random() < style.form_probability:
         ink = _draw_form(digit, height, handwriting, style, rng)
     else:
         ink = glyphs.write(sources.digits.draw(digit, rng), height, handwriting, rng)
@@ -164,7 +164,7 @@ def _draw_digit(digit: int, style: LineStyle, sources: Sources, rng: np.random.G
 def _draw_form(
     digit: int, height: float, handwriting: Handwriting, style: LineStyle, rng: np.random.Generator
 ) -> np.ndarray | None:
-    """Return the ink of a digit in a form that MNIST lacks. height: in pixels."""
+    """Return the ink of a digit in a letterform that MNIST lacks. height: in pixels."""
     pen = handwriting.pen * height if handwriting.pen else height * rng.uniform(*FORM_PEN_WIDTH)
     slant = handwriting.slant + rng.normal(0, glyphs.GLYPH_SLANT_STD)
     form = style.forms[digit] if rng.random() < SAME_FORM_PROBABILITY else rng.random()
@@ -176,26 +176,26 @@ def _left_of(
     ink: np.ndarray,
     x: float,
     y: float,
-    before: _Written | None,
+    previous: _WrittenSymbol | None,
     style: LineStyle,
     rng: np.random.Generator,
 ) -> float:
-    """Return the x of a token's left edge, in pixels. x: where the one before ends. y: of the upper edge of the token's ink."""
-    space = _space(token, before, style, rng)
-    if before is not None and style.font is not None:
+    """Return the x of a token's left edge, in pixels. x: where the previous symbol ends. y: of the token's upper edge."""
+    space = _space(token, previous, style, rng)
+    if previous is not None and style.font is not None:
         return x + style.layout.height * rng.uniform(*PRINT_GAP)
-    if before is not None and style.layout.nested:
-        return _nested_left(before, ink, y, space)
+    if previous is not None and style.layout.nested:
+        return _nested_left(previous, ink, y, space)
     return x + space
 
 
-def _space(token: int | str, before: _Written | None, style: LineStyle, rng: np.random.Generator) -> float:
-    """Return the gap between the box of the symbol before and that of a token, in pixels; below 0 they overlap."""
+def _space(token: int | str, previous: _WrittenSymbol | None, style: LineStyle, rng: np.random.Generator) -> float:
+    """Return the gap between the box of the previous symbol and that of a token, in pixels; below 0 they overlap."""
     height = style.layout.height
     space = style.layout.gap * height + rng.normal(0, GAP_STD * height)
-    if before is None:
+    if previous is None:
         return 0.0
-    if _is_digit(token) and before.label < NUM_CLASSES:
+    if _is_digit(token) and previous.label < NUM_CLASSES:
         return space
     space = max(space, rng.uniform(*MIN_MARK_GAP) * height)
     if token == OTHER_INK or isinstance(token, str):
@@ -203,18 +203,18 @@ def _space(token: int | str, before: _Written | None, style: LineStyle, rng: np.
     return space
 
 
-def _nested_left(before: _Written, ink: np.ndarray, top: float, space: float) -> float:
-    """Return the x at which the ink is `space` pixels from the ink before, in the row where they are nearest.
+def _nested_left(previous: _WrittenSymbol, ink: np.ndarray, top: float, space: float) -> float:
+    """Return the x at which the ink is `space` pixels from the ink of the previous symbol, in the row where they are nearest.
 
     ink: (h, w) uint8, the upper edge at y = top.
     """
-    other = before.ink
-    y0, y1 = int(max(top, before.top)), int(min(top + ink.shape[0], before.top + other.shape[0]))
-    end = before.left + other.shape[1]
+    other = previous.ink
+    y0, y1 = int(max(top, previous.top)), int(min(top + ink.shape[0], previous.top + other.shape[0]))
+    end = previous.left + other.shape[1]
     if y1 - y0 < 2:
         return end + space
     mine = ink[y0 - int(top) : y1 - int(top)] > INK_EDGE_LEVEL
-    theirs = other[y0 - before.top : y1 - before.top, ::-1] > INK_EDGE_LEVEL
+    theirs = other[y0 - previous.top : y1 - previous.top, ::-1] > INK_EDGE_LEVEL
     rows = min(len(mine), len(theirs))
     if rows < 2:
         return end + space

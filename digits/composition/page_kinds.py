@@ -17,15 +17,13 @@ from digits.composition.handwriting import (
     random_layout,
 )
 from digits.composition.lines import write_line
-from digits.composition.pages import Page, Sources
+from digits.composition.pages import Borders, Page, Sources
 from digits.composition.rules import draw_cells, draw_rules, draw_stray_stroke
 from digits.composition.text import Token, random_digits, random_text, random_words
 from digits.model.heat_map import MAX_DIGIT_HEIGHT, MIN_DIGIT_HEIGHT
 
 WINDOW_HEIGHT, WINDOW_WIDTH = 64, 256  # pixels: room for a line of eight digits, and parts of the lines above and below
 PAGE_MARGIN = 64  # pixels around a window that are written on, too: the border cuts what stands there
-
-Box = tuple[int, int, int, int]  # left, right, top, bottom, in pixels
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class WrittenPage:
     height: float
     base: float
     x: float
-    single_digits: list[Box]
+    single_digits: list[Borders]
     clean: bool
 
 

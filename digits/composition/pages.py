@@ -7,12 +7,14 @@ import numpy as np
 from digits.composition.glyphs import GlyphPool
 from digits.composition.papers import PaperPool
 
-ANYTHING = -1  # the label of a symbol that may be answered with anything: half of a digit, a minus as long as a rule
+IGNORED_LABEL = -1  # of a symbol for which every answer is right: half of a digit, a minus as long as a rule
+
+Borders = tuple[int, int, int, int]  # left, right, top, bottom of an image, in pixels
 
 
 @dataclass
 class Symbol:
-    """Something on a page. label: its class, 0 to OTHER_INK, or ANYTHING. left, top, right, bottom: its box, in pixels."""
+    """Something on a page. label: its class, 0 to OTHER_INK, or IGNORED_LABEL. left, top, right, bottom: its box, in pixels."""
 
     label: int
     left: float
@@ -38,8 +40,8 @@ class Page:
         """Return an empty page. height, width: in pixels."""
         return cls(np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8))
 
-    def lay(self, ink: np.ndarray, left: int, top: int) -> None:
-        """Lay ink, (h, w) uint8, onto the page; what is outside is lost."""
+    def add_ink(self, ink: np.ndarray, left: int, top: int) -> None:
+        """Add ink, (h, w) uint8, to the page, at this place in pixels; what is outside is lost."""
         x0, y0 = max(left, 0), max(top, 0)
         x1, y1 = min(left + ink.shape[1], self.ink.shape[1]), min(top + ink.shape[0], self.ink.shape[0])
         if x0 < x1 and y0 < y1:
@@ -52,10 +54,10 @@ class Sources:
     """Where pages and photographs take their parts from.
 
     held_back: whether marks are drawn in the shapes that are kept for validation, and never in those that are learned.
-    own_forms: whether some digits are drawn in the forms of forms.py, which are learned; else all are glyphs.
+    draw_letterforms: whether some digits are drawn in the letterforms of forms.py, which are learned; else all are glyphs.
     """
 
     digits: GlyphPool
     papers: PaperPool
     held_back: bool = False
-    own_forms: bool = True
+    draw_letterforms: bool = True

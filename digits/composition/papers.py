@@ -22,11 +22,9 @@ FLAT_HATCH_PROBABILITY, FLAT_HATCH_SLOPE_STD, HATCH_SLOPE = 0.7, 0.25, (-2, 2)  
 HATCH_BEND_SIZE, HATCH_BEND, HATCH_WIDTH = (40, 200), (0, 5), (0.5, 1.6)  # pixels
 RING_COUNT, RING_MARGIN_X, RING_MARGIN_Y = (1, 4), 100, 150  # pixels around the pattern in which their centres may be, too
 RING_BEND_SIZE, RING_BEND, RING_SPACING = (20, 80), (0, 8), (4, 14)  # pixels
-RING_FLATNESS, RING_WIDTH, RING_EDGE = (
-    (0.5, 2),
-    (0.08, 0.2),
-    1 / 8,
-)  # factor on the height; spacings; spacings over which it fades
+RING_FLATNESS = (0.5, 2)  # factor on the height
+RING_WIDTH = (0.08, 0.2)  # spacings
+RING_EDGE = 1 / 8  # spacings over which a ring's edge fades
 GUILLOCHE_LINES, GUILLOCHE_SPACING, GUILLOCHE_TOP = (6, 30), (3, 14), (-40, 40)  # the last two in pixels
 GUILLOCHE_AMPLITUDE, GUILLOCHE_OVERTONE = (2, 40), (0, 6)  # pixels
 GUILLOCHE_FREQUENCY, GUILLOCHE_DRIFT = (0.01, 0.12), (-0.5, 0.5)  # radians per pixel; radians from line to line

@@ -8,7 +8,7 @@ import numpy as np
 
 from digits.composition import papers
 from digits.composition.chance import log_uniform
-from digits.composition.pages import Page
+from digits.composition.pages import Borders, Page
 from digits.composition.papers import PaperPool
 
 # The family of pages: see digits/composition/__init__.py. Levels are grey levels, 0 to 255, or fractions of the ink's contrast,
@@ -45,21 +45,21 @@ FULL_NOISE_CONTRAST = 60  # grey levels: on ink with less contrast, noise is wea
 JPEG_PROBABILITY, JPEG_QUALITY = 0.25, (25, 90)
 
 
-def scan(page: Page, box: tuple[int, int, int, int]) -> np.ndarray:
+def scan(page: Page, borders: Borders) -> np.ndarray:
     """Return a part of the page as MNIST shows digits, without paper or noise, but dark on light: (h, w) uint8.
 
-    box: (left, right, top, bottom) in pixels of the page.
+    borders: in pixels of the page.
     """
-    covered = np.maximum(_layer(page.ink, box), _layer(page.printed_lines, box))
+    covered = np.maximum(_layer(page.ink, borders), _layer(page.printed_lines, borders))
     return 255 - (covered * 255).astype(np.uint8)
 
 
-def photograph(page: Page, box: tuple[int, int, int, int], pool: PaperPool, rng: np.random.Generator) -> np.ndarray:
+def photograph(page: Page, borders: Borders, pool: PaperPool, rng: np.random.Generator) -> np.ndarray:
     """Return a random photograph of a part of the page, (h, w) uint8, dark on light.
 
-    box: (left, right, top, bottom) in pixels of the page.
+    borders: in pixels of the page.
     """
-    ink, printed_lines = _layer(page.ink, box), _layer(page.printed_lines, box)
+    ink, printed_lines = _layer(page.ink, borders), _layer(page.printed_lines, borders)
     contrast = log_uniform(rng, *CONTRAST)
     level = rng.uniform(max(MIN_PAPER_LEVEL, contrast), MAX_PAPER_LEVEL)
     paper = _paper(level, contrast, ink.shape, pool, rng)
@@ -72,9 +72,9 @@ def photograph(page: Page, box: tuple[int, int, int, int], pool: PaperPool, rng:
     return _camera(image, contrast, rng)
 
 
-def _layer(layer: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+def _layer(layer: np.ndarray, borders: Borders) -> np.ndarray:
     """Return a part of one layer of a page as float32, 0 to 1."""
-    left, right, top, bottom = box
+    left, right, top, bottom = borders
     return layer[top:bottom, left:right].astype(np.float32) / 255
 
 

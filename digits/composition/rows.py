@@ -6,10 +6,10 @@ import numpy as np
 
 from digits.data.dataset import Split
 
-# Pixels between the bounding boxes of neighbours, by which rows are told apart: digits that stand apart, touch, and overlap.
+# Pixels between the bounding boxes of neighbours; each gap is a kind of row: digits that stand apart, touch, or overlap.
 ROW_GAPS = (3, 0, -1, -2, -3)
 MIN_ROW_LENGTH, MAX_ROW_LENGTH = 2, 7  # digits: most numbers that people write
-INK_LEVEL = 60  # of 255: the faint rim of MNIST's strokes below it does not count for the gap
+GAP_INK_LEVEL = 60  # grey levels: fainter pixels, the rim of MNIST's strokes, do not belong to the bounding box
 ROW_MARGIN = 4  # pixels around a row, beside the four that MNIST leaves above and below a digit
 
 
@@ -20,7 +20,7 @@ def compose_row(crops: Sequence[np.ndarray] | np.ndarray, gap: int) -> np.ndarra
     """
     parts, lefts, x = [], [], ROW_MARGIN
     for crop in crops:
-        columns = np.flatnonzero(crop.max(axis=0) > INK_LEVEL)
+        columns = np.flatnonzero(crop.max(axis=0) > GAP_INK_LEVEL)
         parts.append(crop[:, columns[0] : columns[-1] + 1])
         lefts.append(x)
         x += parts[-1].shape[1] + gap
@@ -35,7 +35,7 @@ def compose_row(crops: Sequence[np.ndarray] | np.ndarray, gap: int) -> np.ndarra
 def random_rows(digits: Split, gap: int, count: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, str]]:
     """Yield this many rows as compose_row makes them, each with the digits in it.
 
-    digits: at least MAX_ROW_LENGTH, each with ink above INK_LEVEL. gap: as in compose_row.
+    digits: at least MAX_ROW_LENGTH, each with ink above GAP_INK_LEVEL. gap: as in compose_row.
     """
     for _ in range(count):
         length = rng.integers(MIN_ROW_LENGTH, MAX_ROW_LENGTH, endpoint=True)

@@ -14,8 +14,7 @@ from digits.composition.pages import Page
 from digits.composition.strokes import SUBPIXEL_BITS, curve, fixed_point
 
 # The family of pages: see digits/composition/__init__.py. Lengths are in heights of the line's digits unless a line says pixels.
-# Levels are grey levels of ink, 255 for black. Of whole numbers the
-# highest is never drawn.
+# Levels are grey levels of ink, 255 for black. Of whole numbers the highest is never drawn.
 DASH, DASH_GAP = (1, 5), (2, 5)  # pixels of a dotted line
 
 # ---- cells ----
@@ -105,7 +104,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Place:
+class NumberPosition:
     """Where a number stands: left, right and base line in pixels of the page. height: of its digits."""
 
     left: float
@@ -175,55 +174,58 @@ CELL_PROBABILITIES: dict[Callable[[np.ndarray, Ruler, Cells, np.random.Generator
 def draw_rules(page: Page, x0: float, x1: float, base: float, layout: LineLayout, rng: np.random.Generator) -> None:
     """Draw underlines, frames and table lines near the line from x0 to x1. base: y of its base line. All in pixels."""
     ruler = Ruler(int(rng.uniform(*RULE_LEVEL)), rng.random() < RULE_DOTTED_PROBABILITY, rng)
-    place = Place(x0, x1, base, layout.height, layout.slope)
+    position = NumberPosition(x0, x1, base, layout.height, layout.slope)
     for draw, probability in RULE_PROBABILITIES.items():
         if rng.random() < probability:
-            draw(page, ruler, place, rng)
+            draw(page, ruler, position, rng)
 
 
-def underline(page: Page, ruler: Ruler, place: Place, rng: np.random.Generator) -> None:
+def underline(page: Page, ruler: Ruler, position: NumberPosition, rng: np.random.Generator) -> None:
     """Draw a ruled line or an underline, single or double."""
-    height, columns = place.height, page.ink.shape[1]
-    y = place.base + height * rng.uniform(*UNDERLINE_DROP)
-    left = 0 if rng.random() < PAGE_WIDE_PROBABILITY else place.left - height * rng.uniform(*RULE_OVERHANG)
-    right = columns if rng.random() < PAGE_WIDE_PROBABILITY else place.right + height * rng.uniform(*RULE_OVERHANG)
+    height, columns = position.height, page.ink.shape[1]
+    y = position.base + height * rng.uniform(*UNDERLINE_DROP)
+    left = 0 if rng.random() < PAGE_WIDE_PROBABILITY else position.left - height * rng.uniform(*RULE_OVERHANG)
+    right = columns if rng.random() < PAGE_WIDE_PROBABILITY else position.right + height * rng.uniform(*RULE_OVERHANG)
     width = int(rng.choice(RULE_WIDTH))
-    tilt = place.slope * rng.choice(LEVEL_OR_SLOPED) + rng.normal(0, RULE_TILT_STD)
+    tilt = position.slope * rng.choice(LEVEL_OR_SLOPED) + rng.normal(0, RULE_TILT_STD)
     canvas = page.ink if rng.random() < INKED_RULE_PROBABILITY else page.printed_lines
     for number in range(2 if rng.random() < DOUBLE_RULE_PROBABILITY else 1):
         gap = number * rng.uniform(*DOUBLE_RULE_GAP)
         ruler.draw(canvas, (left, y + gap), (right, y + gap + tilt * (right - left)), width)
 
 
-def line_above(page: Page, ruler: Ruler, place: Place, rng: np.random.Generator) -> None:
+def line_above(page: Page, ruler: Ruler, position: NumberPosition, rng: np.random.Generator) -> None:
     """Draw a line above the number."""
-    y = place.base - place.height * rng.uniform(*LINE_ABOVE_RISE)
+    y = position.base - position.height * rng.uniform(*LINE_ABOVE_RISE)
     end = page.ink.shape[1], y + rng.normal(0, LINE_ABOVE_TILT_STD)
     ruler.draw(page.printed_lines, (0, y), end, int(rng.choice(LINE_ABOVE_WIDTH)))
 
 
-def uprights(page: Page, ruler: Ruler, place: Place, rng: np.random.Generator) -> None:
+def uprights(page: Page, ruler: Ruler, position: NumberPosition, rng: np.random.Generator) -> None:
     """Draw upright lines of a table or a frame, beside the number or anywhere."""
-    height, (rows, columns) = place.height, page.ink.shape
-    left, right = place.left - height * rng.uniform(*UPRIGHT_DISTANCE), place.right + height * rng.uniform(*UPRIGHT_DISTANCE)
+    height, (rows, columns) = position.height, page.ink.shape
+    left, right = (
+        position.left - height * rng.uniform(*UPRIGHT_DISTANCE),
+        position.right + height * rng.uniform(*UPRIGHT_DISTANCE),
+    )
     for x in rng.choice([left, right, rng.uniform(0, columns)], rng.integers(*UPRIGHT_COUNT)):
         width = int(rng.choice(UPRIGHT_WIDTH))
-        top, bottom = place.base - height * UPRIGHT_TOP, place.base + height * UPRIGHT_BOTTOM
+        top, bottom = position.base - height * UPRIGHT_TOP, position.base + height * UPRIGHT_BOTTOM
         if rng.random() < TALL_UPRIGHT_PROBABILITY:
             top, bottom = 0, rows
         ruler.draw(page.printed_lines, (x, top), (x + rng.normal(0, UPRIGHT_TILT_STD), bottom), width)
 
 
-def frame(page: Page, ruler: Ruler, place: Place, rng: np.random.Generator) -> None:
+def frame(page: Page, ruler: Ruler, position: NumberPosition, rng: np.random.Generator) -> None:
     """Draw a frame around the number."""
-    height = place.height
-    left, right = place.left - height * rng.uniform(*FRAME_SIDE), place.right + height * rng.uniform(*FRAME_SIDE)
-    top, bottom = place.base - height * rng.uniform(*FRAME_TOP), place.base + height * rng.uniform(*FRAME_BOTTOM)
+    height = position.height
+    left, right = position.left - height * rng.uniform(*FRAME_SIDE), position.right + height * rng.uniform(*FRAME_SIDE)
+    top, bottom = position.base - height * rng.uniform(*FRAME_TOP), position.base + height * rng.uniform(*FRAME_BOTTOM)
     corners = (int(left), int(top)), (int(right), int(bottom))
     cv2.rectangle(page.printed_lines, *corners, ruler.level, int(rng.integers(*FRAME_LINE_WIDTH)), cv2.LINE_AA)
 
 
-RULE_PROBABILITIES: dict[Callable[[Page, Ruler, Place, np.random.Generator], None], float] = {
+RULE_PROBABILITIES: dict[Callable[[Page, Ruler, NumberPosition, np.random.Generator], None], float] = {
     underline: 0.32,
     line_above: 0.15,
     uprights: 0.18,

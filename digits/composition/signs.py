@@ -1,6 +1,6 @@
 """What stands among digits: points, commas, minus signs, slashes and colons, and other signs and letters.
 
-Drawings are lists of strokes, as strokes.py has them. The points and ranges of a drawing are its form and stand in its function.
+Drawings are lists of strokes, as strokes.py has them. The points and ranges of a drawing stand in its function.
 """
 
 import string

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from digits.common.config import NUM_CLASSES
-from digits.composition.page_kinds import PAGE_MARGIN, WINDOW_HEIGHT, WINDOW_WIDTH, Box, WrittenPage, write_page
-from digits.composition.pages import ANYTHING, Sources, Symbol
+from digits.composition.page_kinds import PAGE_MARGIN, WINDOW_HEIGHT, WINDOW_WIDTH, WrittenPage, write_page
+from digits.composition.pages import IGNORED_LABEL, Borders, Sources, Symbol
 from digits.composition.photographs import photograph, scan
 from digits.model.heat_map import (
     BOX_UNIT,
     CLASS_COUNT,
-    COUNTS,
     HAS_BOX,
+    LOSS_WEIGHT,
     MIN_CENTRE,
     OUTPUT_COUNT,
     STRIDE,
@@ -22,7 +22,7 @@ from digits.model.heat_map import (
 )
 
 # A digit of which this fraction is visible is one, for a reader guesses the rest. One of which less than the second is visible
-# is background; in between, the network may answer anything.
+# is background; in between, every answer is right.
 MIN_VISIBLE_FRACTION, MAX_HIDDEN_FRACTION = 0.8, 0.45
 
 # ---- batches ----
@@ -51,10 +51,10 @@ MAX_GAUSSIAN_REACH = 4  # places: beyond, the Gaussian of the largest symbol is 
 # A box is written where the Gaussian is above the first, and above the second where no other box is written yet.
 OWN_BOX_LEVEL, FREE_BOX_LEVEL = 0.8, 0.4
 
-Batch = tuple[np.ndarray, np.ndarray]  # windows (N, 64, 256, 1) float32; targets (N, 16, 64, TARGET_COUNT) float32
+WindowBatch = tuple[np.ndarray, np.ndarray]  # windows (N, 64, 256, 1) float32; targets (N, 16, 64, TARGET_COUNT) float32
 
 
-def batches(sources: Sources, rng: np.random.Generator, batch_size: int) -> Iterator[Batch]:
+def batches(sources: Sources, rng: np.random.Generator, batch_size: int) -> Iterator[WindowBatch]:
     """Yield batches of windows and targets without end.
 
     Half of the pages are photographed a second time, with other paper, light and borders.
@@ -77,7 +77,7 @@ def batches(sources: Sources, rng: np.random.Generator, batch_size: int) -> Iter
 
 def show(written: WrittenPage, sources: Sources, rng: np.random.Generator) -> tuple[np.ndarray, list[Symbol]]:
     """Return a window, (64, 256) float32 as normalise returns it, 0 beyond an image's borders; and what is visible in it."""
-    images = [box for box in written.single_digits if box[1] < WINDOW_WIDTH or rng.random() < LAST_IMAGE_PROBABILITY]
+    images = [borders for borders in written.single_digits if borders[1] < WINDOW_WIDTH or rng.random() < LAST_IMAGE_PROBABILITY]
     if not written.single_digits:
         images = [_random_borders(written, rng)]
     window = np.zeros((WINDOW_HEIGHT, WINDOW_WIDTH), np.float32)
@@ -102,10 +102,10 @@ def target(symbols: list[Symbol], height: int = WINDOW_HEIGHT, width: int = WIND
     """
     rows, columns = height // STRIDE, width // STRIDE
     values = np.zeros((rows, columns, TARGET_COUNT), np.float32)
-    values[..., COUNTS] = 1
+    values[..., LOSS_WEIGHT] = 1
     for symbol in symbols:
-        if symbol.label == ANYTHING:
-            _mark_as_anything(values, symbol)
+        if symbol.label == IGNORED_LABEL:
+            _ignore(values, symbol)
         else:
             _add_symbol(values, symbol)
     return values
@@ -117,7 +117,7 @@ def centre_place(symbol: Symbol, rows: int, columns: int) -> tuple[int, int]:
     return int(np.clip(round(y), 0, rows - 1)), int(np.clip(round(x), 0, columns - 1))
 
 
-def _random_borders(written: WrittenPage, rng: np.random.Generator) -> Box:
+def _random_borders(written: WrittenPage, rng: np.random.Generator) -> Borders:
     """Return the borders of the image of a page: those of the window, or some that are closer to the writing."""
     left, right, top, bottom = 0, WINDOW_WIDTH, 0, WINDOW_HEIGHT
     height, base = written.height, written.base
@@ -138,7 +138,7 @@ def _random_borders(written: WrittenPage, rng: np.random.Generator) -> Box:
     return left, max(right, left + MIN_CLOSE_WIDTH), top, bottom
 
 
-def _visible(written: WrittenPage, borders: Box) -> list[Symbol]:
+def _visible(written: WrittenPage, borders: Borders) -> list[Symbol]:
     """Return what is visible of a page within the borders of an image, in pixels of the window."""
     x0, x1, y0, y1 = borders
     off_scale = written.height == 0
@@ -152,7 +152,7 @@ def _visible(written: WrittenPage, borders: Box) -> list[Symbol]:
         fraction = (w / max(right - left, 1)) * (h / max(bottom - top, 1))
         if fraction < MAX_HIDDEN_FRACTION or (off_scale and symbol.label < NUM_CLASSES):
             continue
-        label = symbol.label if fraction >= MIN_VISIBLE_FRACTION and not off_scale else ANYTHING
+        label = symbol.label if fraction >= MIN_VISIBLE_FRACTION and not off_scale else IGNORED_LABEL
         visible.append(Symbol(label, max(left, x0), max(top, y0), min(right, x1), min(bottom, y1)))
     return visible
 
@@ -162,12 +162,12 @@ def _centre(symbol: Symbol) -> tuple[float, float]:
     return (symbol.left + symbol.right) / 2 / STRIDE - 0.5, (symbol.top + symbol.bottom) / 2 / STRIDE - 0.5
 
 
-def _mark_as_anything(values: np.ndarray, symbol: Symbol) -> None:
-    """Let no place in a symbol's box count, except the centres of others."""
+def _ignore(values: np.ndarray, symbol: Symbol) -> None:
+    """Take the weight in the loss from the places in a symbol's box, except the centres of others."""
     top, bottom = max(0, int(symbol.top / STRIDE)), int(symbol.bottom / STRIDE) + 1
     left, right = max(0, int(symbol.left / STRIDE)), int(symbol.right / STRIDE) + 1
     view = values[top:bottom, left:right]
-    view[..., COUNTS] = np.where(view[..., :CLASS_COUNT].max(-1) >= MIN_CENTRE, 1, 0)
+    view[..., LOSS_WEIGHT] = np.where(view[..., :CLASS_COUNT].max(-1) >= MIN_CENTRE, 1, 0)
 
 
 def _add_symbol(values: np.ndarray, symbol: Symbol) -> None:
@@ -191,4 +191,4 @@ def _add_symbol(values: np.ndarray, symbol: Symbol) -> None:
     np.copyto(box[..., 3], y - ys, where=own)
     view[own, HAS_BOX] = 1
     values[row, column, symbol.label] = 1
-    values[row, column, COUNTS] = 1
+    values[row, column, LOSS_WEIGHT] = 1

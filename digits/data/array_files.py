@@ -48,7 +48,7 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def is_image_array(name: str) -> bool:
-    """Say whether the array of this name, one of ARRAYS, holds images; the others hold labels."""
+    """Return whether the array of this name, one of ARRAYS, holds images; the others hold labels."""
     return name.startswith("x_")
 
 

@@ -5,22 +5,20 @@ import itertools
 import os
 from pathlib import Path
 
-from digits.common.config import CUSTOM_DIGITS_DIR, MARKS
+from digits.common.config import CUSTOM_DIGITS_DIR, MARKS, MAX_TEXT_LENGTH
 from digits.common.errors import UserError
 from digits.common.files import atomic_write, write_error
 from digits.data.labelled_folder import IMAGE_SUFFIXES, KEPT_FOLDER, add_label
 from digits.data.labels import is_folder_label, is_label
 
-MAX_LABEL_LENGTH = 60  # characters: longer than any number in practice, and far below the 255 bytes of a folder's name
-
 
 def check_label(label: str) -> str:
-    """Return the label. Raises UserError where it is none, or longer than 60 characters."""
-    if not (is_label(label) and len(label) <= MAX_LABEL_LENGTH):
+    """Return the label. Raises UserError where it is none, or longer than MAX_TEXT_LENGTH."""
+    if not (is_label(label) and len(label) <= MAX_TEXT_LENGTH):
         raise UserError(
             f"An image can't be kept as {label!r}.\n"
             f"Expected the digits in the image, from left to right, with the marks {' '.join(MARKS)} where there are any, and |\n"
-            f"between text lines, at most {MAX_LABEL_LENGTH} characters. For example: 7, 42, 12.50 or 12/05/2024."
+            f"between text lines, at most {MAX_TEXT_LENGTH} characters. For example: 7, 42, 12.50 or 12/05/2024."
         )
     return label
 

@@ -13,12 +13,12 @@ _FOLDER_LINE = re.compile(r"-?[0-9]+((,[0-9]+)*(\.[0-9]+)?|(\.[0-9]{3})*(,[0-9]+
 
 
 def is_label(text: str) -> bool:
-    """Say whether the text is a label: digits and marks, at least one digit in each text line, lines joined by "|"."""
+    """Return whether the text is a label: digits and marks, at least one digit in each text line, lines joined by "|"."""
     return all(_LINE.fullmatch(line) for line in text.split("|"))
 
 
 def is_folder_label(name: str) -> bool:
-    """Say whether a folder of this name gives its images their label. Such a name is a label with the marks . and , and a
+    """Return whether a folder of this name gives its images their label. Such a name is a label with the marks . and , and a
     leading minus alone; labels with other marks stand in labels.csv.
     """
     return all(_FOLDER_LINE.fullmatch(line) for line in name.split("|"))
@@ -31,6 +31,6 @@ def digits_of(text: str) -> str:
 
 
 def matches(text: str, label: str) -> bool:
-    """Say whether a text that was read equals the label. Where the label holds no mark, digits and text lines alone count."""
+    """Return whether a text that was read equals the label. Where the label holds no mark, digits and text lines alone count."""
     has_marks = any(mark in label for mark in MARKS)
     return (text if has_marks else digits_of(text)) == label

@@ -110,7 +110,7 @@ def find_arrays(names: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def are_mnist(arrays: Mapping[str, np.ndarray]) -> bool:
-    """Say whether the arrays, {name: array}, hold MNIST's values, in any integer type."""
+    """Return whether the arrays, {name: array}, hold MNIST's values, in any integer type."""
     return all(
         hashlib.sha256(np.ascontiguousarray(array, np.uint8).data).hexdigest() == ARRAY_SHA256[name]
         for name, array in arrays.items()

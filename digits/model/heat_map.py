@@ -18,7 +18,7 @@ BOX_VALUES = 4  # log width and log height in units of BOX_UNIT; the centre's of
 OUTPUT_COUNT = CLASS_COUNT + BOX_VALUES  # values at each place of the network's answer: a logit for each class, then the box
 # A target has the same values, with Gaussians from 0 to 1 in place of the logits, and two more.
 HAS_BOX = OUTPUT_COUNT  # 1 where the target's box is to be learned, else 0
-COUNTS = OUTPUT_COUNT + 1  # 0 where the network may answer anything, else 1
+LOSS_WEIGHT = OUTPUT_COUNT + 1  # weight of the place in the loss of the classes: 0 where any answer is right, else 1
 TARGET_COUNT = OUTPUT_COUNT + 2
 MIN_CENTRE = 0.999  # a target is this high only at the centres of symbols: there it is 1, beside the widest one's 0.9988
 

@@ -40,7 +40,7 @@ def find_model(model_path: str | os.PathLike, train_command: str = TRAIN_COMMAND
 
 
 def _matches_card(path: Path) -> bool:
-    """Say whether the card beside a model, where there is one, was written for the file or does not name its kind."""
+    """Return whether the card beside a model, where there is one, was written for the file or does not name its kind."""
     if not path.exists() or not card_path(path).exists():
         return True
     checksums = load_checksums(card_path(path))

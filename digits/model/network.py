@@ -275,8 +275,9 @@ def predict(model: keras.Model, crops: np.ndarray) -> np.ndarray:
 
     For small batches this is quicker than model.predict, which sets up a data set for each call.
     """
-    starts = range(0, len(crops) or 1, PREDICT_BATCH_SIZE)  # no crops are one batch of none
-    batches = [crops[start : start + PREDICT_BATCH_SIZE] for start in starts]
+    if len(crops) == 0:  # TensorFlow refuses the largest value of an empty batch
+        return np.zeros((0, NUM_CLASSES), np.float32)
+    batches = [crops[start : start + PREDICT_BATCH_SIZE] for start in range(0, len(crops), PREDICT_BATCH_SIZE)]
     return np.concatenate([keras.ops.convert_to_numpy(model(batch, training=False)) for batch in batches])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from digits.common.config import TRAIN_NUMBER_READER_COMMAND
 from digits.common.errors import UserError
 from digits.model import network
-from digits.model.heat_map import BOX_VALUES, CLASS_COUNT, COUNTS, HAS_BOX, MIN_CENTRE, OUTPUT_COUNT
+from digits.model.heat_map import BOX_VALUES, CLASS_COUNT, HAS_BOX, LOSS_WEIGHT, MIN_CENTRE, OUTPUT_COUNT
 from digits.model.network import keras, layers  # from there, because it starts TensorFlow quietly and with its settings
 
 # Set by hand, together, and measured as a whole: benchmarks/whole_numbers.py.
@@ -74,7 +74,7 @@ def loss(target: Any, answer: Any) -> Any:
     """
     ops = keras.ops
     heat, box = target[..., :CLASS_COUNT], target[..., CLASS_COUNT:OUTPUT_COUNT]
-    has_box, counts = target[..., HAS_BOX], target[..., COUNTS]
+    has_box, loss_weight = target[..., HAS_BOX], target[..., LOSS_WEIGHT]
     logits = answer[..., :CLASS_COUNT]
     probability = ops.sigmoid(logits)
     centre = ops.cast(heat >= MIN_CENTRE, "float32")
@@ -82,7 +82,7 @@ def loss(target: Any, answer: Any) -> Any:
     beside = (1 - centre) * (1 - heat) ** PENALTY_EXPONENT
     focal = -(centre * (1 - probability) ** FOCAL_EXPONENT * log_yes + beside * probability**FOCAL_EXPONENT * log_no)
     centres = ops.sum(centre) + 1
-    heat_loss = ops.sum(focal * counts[..., None]) / centres
+    heat_loss = ops.sum(focal * loss_weight[..., None]) / centres
     class_loss = -ops.sum(centre * ops.log_softmax(logits, axis=-1)) / centres
     box_loss = ops.sum(ops.abs(answer[..., CLASS_COUNT:] - box) * has_box[..., None]) / (ops.sum(has_box) + 1)
     return heat_loss + BOX_WEIGHT * box_loss + CLASS_WEIGHT * class_loss

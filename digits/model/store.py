@@ -203,7 +203,7 @@ def recover_and_load_card(model_path: str | os.PathLike) -> ModelCard | None:
 
 
 def _is_staged(model_path: str | os.PathLike) -> bool:
-    """Say whether a complete set waits in the staging folder; some of its files may be in place already."""
+    """Return whether a complete set waits in the staging folder; some of its files may be in place already."""
     return is_complete(staging_folder(model_path), Path(model_path).stem, moved_to=Path(model_path).parent)
 
 
@@ -211,7 +211,7 @@ def _is_staged(model_path: str | os.PathLike) -> bool:
 
 
 def is_complete(folder: Path, name: str, moved_to: Path | None = None) -> bool:
-    """Say whether a folder holds a model's card and the files for which it was written.
+    """Return whether a folder holds a model's card and the files for which it was written.
 
     name: of the files, without suffix. moved_to: a folder where files that are missing may be, too.
     """
@@ -223,7 +223,7 @@ def is_complete(folder: Path, name: str, moved_to: Path | None = None) -> bool:
 
 
 def has_checksum(path: Path, expected: str | None) -> bool:
-    """Say whether a file can be read and has this SHA-256."""
+    """Return whether a file can be read and has this SHA-256."""
     try:
         return checksum(path) == expected
     except OSError:

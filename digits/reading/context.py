@@ -10,11 +10,11 @@ import numpy as np
 
 from digits.common.config import NUM_CLASSES
 from digits.model.heat_map import OTHER_INK, SLASH
-from digits.reading.detection import Detection
+from digits.reading.detection import Detection, boxes_of, shared_areas
 from digits.reading.text_lines import contrast_of
 
 MIN_SLASH_HEIGHT = 1.5  # times the digits' median height; a lower slash may be a 1
-MIN_ONE_TO_SLASH, MIN_ONE_TO_OTHER = 0.04, 0.3  # probability of a 1, as a fraction of the other class's, from which it is one
+MIN_ONE_TO_SLASH, MIN_ONE_TO_OTHER = 0.5, 0.3  # probability of a 1, as a fraction of the other class's, from which it is one
 MIN_STROKE_HEIGHT, MAX_STROKE_ASPECT = 0.7, 0.6  # of other ink that may be a 1: times the digits' height; times its own height
 MIN_ONE_PROBABILITY, MIN_ONE_HEIGHT = 0.4, 0.55  # of a 1, and times the digits' height; less is a comma or a stroke of a digit
 MIN_RELATIVE_CONTRAST = 0.3  # times the digits' median contrast; what is fainter is a pattern
@@ -22,7 +22,7 @@ MAX_MARK_INSIDE = 0.7  # fraction of a mark that lies within a digit's box; more
 
 
 def check_by_context(grey: np.ndarray, detections: Sequence[Detection]) -> list[Detection]:
-    """Return the detections with strokes that are ones named so, and without those that are a part of something else.
+    """Return the detections; strokes that are probably ones become ones, and parts of digits and patterns are left out.
 
     grey: (height, width) uint8, dark ink on light paper: the image that was searched.
     """
@@ -31,17 +31,17 @@ def check_by_context(grey: np.ndarray, detections: Sequence[Detection]) -> list[
         return list(detections)
     height = float(np.median([digit.height for digit in digits]))
     contrast = float(np.median([contrast_of(grey, digit) for digit in digits]))
-    checked = (_as_one(detection, height) for detection in detections)
+    checked = (_relabelled_as_one(detection, height) for detection in detections)
     return [
         detection
         for detection in checked
-        if not (detection.label == 1 and _is_no_one(detection, height))
+        if not (detection.label == 1 and _is_too_weak_for_one(detection, height))
         and contrast_of(grey, detection) >= MIN_RELATIVE_CONTRAST * contrast
         and not (NUM_CLASSES <= detection.label < OTHER_INK and _is_part_of_a_digit(detection, digits))
     ]
 
 
-def _as_one(detection: Detection, height: float) -> Detection:
+def _relabelled_as_one(detection: Detection, height: float) -> Detection:
     """Return a slash or an upright stroke of other ink as a 1, where it is more probably one. height: of the digits."""
     one, own = detection.probabilities[1], detection.probabilities[detection.label]
     low_slash = detection.label == SLASH and detection.height < MIN_SLASH_HEIGHT * height and one > MIN_ONE_TO_SLASH * own
@@ -51,17 +51,12 @@ def _as_one(detection: Detection, height: float) -> Detection:
     return replace(detection, label=1, probability=float(min(one + own, 1))) if low_slash or stroke else detection
 
 
-def _is_no_one(one: Detection, height: float) -> bool:
-    """Return whether a 1 is too short or too uncertain for one. height: of the digits."""
+def _is_too_weak_for_one(one: Detection, height: float) -> bool:
+    """Return whether a 1 is too low or too uncertain to count. height: of the digits."""
     return one.height < MIN_ONE_HEIGHT * height or one.probability < MIN_ONE_PROBABILITY
 
 
 def _is_part_of_a_digit(mark: Detection, digits: Sequence[Detection]) -> bool:
     """Return whether a mark lies within the box of a digit that is more probable."""
-    for digit in digits:
-        width = min(mark.left + mark.width, digit.left + digit.width) - max(mark.left, digit.left)
-        height = min(mark.top + mark.height, digit.top + digit.height) - max(mark.top, digit.top)
-        inside = max(width, 0) * max(height, 0) > MAX_MARK_INSIDE * mark.width * mark.height
-        if inside and digit.probability > mark.probability:
-            return True
-    return False
+    is_inside = shared_areas(boxes_of([mark])[0], boxes_of(digits)) > MAX_MARK_INSIDE * mark.width * mark.height
+    return any(is_inside[i] and digit.probability > mark.probability for i, digit in enumerate(digits))

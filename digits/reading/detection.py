@@ -1,4 +1,8 @@
-"""What the number finder detects in an image, and how the detections of one digit are merged."""
+"""What the number finder detects in an image, and how the detections of one symbol are merged.
+
+A symbol is a digit, a mark or another piece of ink. The limits were set by hand on own_numbers and measured together
+(benchmarks/whole_numbers.py).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,16 +11,16 @@ import numpy as np
 
 from digits.common.config import NUM_CLASSES
 
-# Two detections are of one digit where their boxes overlap by more than this (intersection over union), or where their centres
-# are nearer than these fractions of the smaller width, of the larger height across, and of the larger height down: digits that
-# overlap, as on cheques, have boxes that share up to a third, and a 1 is a seventh of its height wide.
+# Two detections are of the same symbol where their boxes overlap by more than this (intersection over union), or where their
+# centres are nearer than these fractions of the smaller width, of the larger height across, and of the larger height down: digits
+# that overlap, as on cheques, have boxes that share up to a third, and a 1 is a seventh of its height wide.
 MAX_OVERLAP = 0.5
 MIN_DISTANCE_IN_WIDTHS, MIN_DISTANCE_IN_HEIGHTS, MIN_DISTANCE_DOWN = 0.4, 0.12, 0.35
 
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """One thing that was detected.
+    """One symbol that was detected.
 
     label: its class, a number in heat_map. probability: of that class, 0 to 1.
     left, top, width, height: the bounding box, in pixels of the image that was searched.
@@ -50,48 +54,48 @@ class Detection:
 def suppress_non_maxima(
     detections: Sequence[Detection], weight: Callable[[Detection], float] = lambda detection: detection.probability
 ) -> list[Detection]:
-    """Return the detections, those of the largest weight first, without those of a thing that an earlier one is of."""
+    """Return the detections, only the one with the largest weight of each symbol, in the order of the weights."""
     ordered = sorted(detections, key=weight, reverse=True)
-    boxes = _boxes(ordered)
+    boxes = boxes_of(ordered)
     remains = np.ones(len(ordered), bool)
     for i in range(len(ordered)):
         if remains[i]:
-            remains[i + 1 :] &= ~are_of_one_thing(boxes[i], boxes[i + 1 :])
+            remains[i + 1 :] &= ~same_symbol(boxes[i], boxes[i + 1 :])
     return [detection for detection, stays in zip(ordered, remains, strict=True) if stays]
 
 
-def vote(looks: Sequence[Sequence[Detection]], min_probability: float) -> list[Detection]:
-    """Return what several looks at one image detected together.
+def vote(views: Sequence[Sequence[Detection]], min_probability: float) -> list[Detection]:
+    """Return what several views of one image show together: the same part of it, seen at several scales.
 
-    looks: the detections of each look, all in pixels of the same image. A thing's probabilities are the mean over all looks,
-    0 where one did not detect it; its box is the mean, weighted by probability. Things below min_probability are left out.
+    views: the detections in each view, all in pixels of the same image. The probabilities of a symbol are their mean over all
+    views, 0 for a view without it; its box is the mean, weighted by probability. Symbols below min_probability are left out.
     """
     ordered = sorted(
-        ((detection, number) for number, look in enumerate(looks) for detection in look), key=lambda pair: -pair[0].probability
+        ((detection, number) for number, view in enumerate(views) for detection in view), key=lambda pair: -pair[0].probability
     )
-    boxes = _boxes([detection for detection, _ in ordered])
+    boxes = boxes_of([detection for detection, _ in ordered])
     remains = np.ones(len(ordered), bool)
     merged = []
     for i in range(len(ordered)):
         if not remains[i]:
             continue
-        near = np.flatnonzero(remains & are_of_one_thing(boxes[i], boxes))
+        near = np.flatnonzero(remains & same_symbol(boxes[i], boxes))
         remains[near] = False
-        best_of_look: dict[int, int] = {}
+        best_of_view: dict[int, int] = {}
         for j in near.tolist():
-            best_of_look.setdefault(ordered[j][1], j)
-        group = [ordered[j][0] for j in best_of_look.values()]
-        probabilities = np.sum([detection.probabilities for detection in group], axis=0) / len(looks)
+            best_of_view.setdefault(ordered[j][1], j)
+        group = [ordered[j][0] for j in best_of_view.values()]
+        probabilities = np.sum([detection.probabilities for detection in group], axis=0) / len(views)
         label = int(probabilities.argmax())
         if probabilities[label] > min_probability:
             weights = [detection.probability for detection in group]
-            left, top, width, height = np.average(boxes[list(best_of_look.values())], axis=0, weights=weights).tolist()
+            left, top, width, height = np.average(boxes[list(best_of_view.values())], axis=0, weights=weights).tolist()
             merged.append(Detection(label, float(probabilities[label]), left, top, width, height, probabilities))
     return merged
 
 
-def are_of_one_thing(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return for each of others whether it is of the same digit or mark as a box, (N,) bool. Boxes: as for their overlap."""
+def same_symbol(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return which boxes are of the same symbol as a box, (N,) bool. box, others: as in shared_areas."""
     (x, y), (width, height) = box[:2] + box[2:] / 2, box[2:]
     distances = np.abs(others[:, :2] + others[:, 2:] / 2 - (x, y))
     larger_heights = np.maximum(height, others[:, 3])
@@ -104,15 +108,23 @@ def are_of_one_thing(box: np.ndarray, others: np.ndarray) -> np.ndarray:
 def intersection_over_union(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the area that a box shares with each of others, as a fraction of the area that the two cover together, (N,).
 
-    box: (4,) float64; others: (N, 4) float64: left, top, width and height above 0.
+    box, others: as in shared_areas, with a width and a height above 0.
     """
-    ends = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
-    sides = np.maximum(ends - np.maximum(box[:2], others[:, :2]), 0)
-    shared = sides[:, 0] * sides[:, 1]
+    shared = shared_areas(box, others)
     return shared / (box[2] * box[3] + others[:, 2] * others[:, 3] - shared)
 
 
-def _boxes(detections: Sequence[Detection]) -> np.ndarray:
+def shared_areas(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the area that a box shares with each of the others, (N,) float64.
+
+    box: (4,) float64; others: (N, 4) float64: left, top, width and height.
+    """
+    ends = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
+    sides = np.maximum(ends - np.maximum(box[:2], others[:, :2]), 0)
+    return sides[:, 0] * sides[:, 1]
+
+
+def boxes_of(detections: Sequence[Detection]) -> np.ndarray:
     """Return the boxes of detections, (N, 4) float64: left, top, width and height."""
     boxes = [(detection.left, detection.top, detection.width, detection.height) for detection in detections]
     return np.array(boxes, np.float64).reshape(-1, 4)

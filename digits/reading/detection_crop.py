@@ -1,4 +1,7 @@
-"""A detection -> the crop that the digit classifier judges: its ink in MNIST's form, without the ink of its neighbours."""
+"""A detection -> the crop that the digit classifier judges: its ink in MNIST's form, without the ink of its neighbours.
+
+The constants were set by hand on own_numbers and measured together (benchmarks/whole_numbers.py).
+"""
 
 import cv2
 import numpy as np
@@ -7,7 +10,7 @@ from digits.common.config import IMAGE_SIZE
 from digits.reading.detection import Detection
 from digits.reading.preprocessing import digit_crop
 
-CROP_HEIGHT = 48  # pixels to which a box is brought before its ink is told from the paper: twice MNIST's resolution
+CROP_HEIGHT = 48  # pixels to which a box is brought before ink and paper are separated: twice MNIST's resolution
 MARGIN = 0.14  # of the box's height, around it: the finder's boxes are a few pixels off
 # Fractions of the ink's contrast: paper below, full ink above; patterns on cheques reach a quarter.
 PAPER_CONTRAST, FULL_CONTRAST = 0.28, 0.9
@@ -15,10 +18,12 @@ DARK_PERCENTILE, LIGHT_PERCENTILE = 4, 80  # of the grey levels: ink covers a te
 MIN_INSIDE = 0.5  # fraction of a connected component that lies within the box; else it is a neighbour's
 MIN_COMPONENT = 0.01  # of CROP_HEIGHT squared: smaller components are grain
 COMPONENT_LEVEL = 0.25  # ink from which pixels are connected
+MIN_PEAK_LEVEL = 2 * COMPONENT_LEVEL  # of a digit's strongest ink; all of it weaker is a stain
+MIN_INK_CONTRAST = 8  # grey levels: twice MIN_STD of heat_map.py, so that noise on blank paper is not stretched to ink
 
 
 def crop_of(grey: np.ndarray, detection: Detection) -> np.ndarray:
-    """Return a detection's digit, (28, 28) uint8, white on black; all black where no ink is told from the paper.
+    """Return a detection's digit, (28, 28) uint8, white on black; all black where no ink stands out from the paper.
 
     grey: (height, width) uint8, dark ink on light paper: the image that was searched.
     """
@@ -44,7 +49,7 @@ def crop_of(grey: np.ndarray, detection: Detection) -> np.ndarray:
     if box.size == 0:
         return empty
     dark = np.percentile(box, DARK_PERCENTILE)
-    strength = (light - patch.astype(np.float32)) / max(light - dark, 8)
+    strength = (light - patch.astype(np.float32)) / max(light - dark, MIN_INK_CONTRAST)
     ink = np.clip((strength - PAPER_CONTRAST) / (FULL_CONTRAST - PAPER_CONTRAST), 0, 1)
     inside = np.zeros(patch.shape, bool)
     slack = border // 2
@@ -52,7 +57,7 @@ def crop_of(grey: np.ndarray, detection: Detection) -> np.ndarray:
     kept = _own_components(ink > COMPONENT_LEVEL, inside)
     near = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # with the soft edge of its strokes
     ink = (ink * (near & inside) * 255).astype(np.uint8)
-    return digit_crop(ink) if (ink > 2 * 255 * COMPONENT_LEVEL).any() else empty
+    return digit_crop(ink) if (ink > 255 * MIN_PEAK_LEVEL).any() else empty
 
 
 def _own_components(inked: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -11,19 +11,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from digits.common.config import MARKS, NUM_CLASSES
+from digits.common.config import MARKS, MAX_TEXT_LENGTH, NUM_CLASSES
 from digits.common.errors import UserError
-from digits.model.calibration import log_odds
+from digits.model.calibration import PROBABILITY_FLOOR, log_odds
 from digits.reading.results import Box, Digit, Mark
 
 ANY_DIGIT = "#"
-CHARACTERS = "".join(map(str, range(NUM_CLASSES))) + MARKS  # in the order of a Candidate's probabilities
-MAX_LENGTH = 60  # characters: as many as a label on the page may have
+CHARACTERS = "".join(map(str, range(NUM_CLASSES))) + MARKS  # in the order of a PatternCandidate's probabilities
 # Of a fit that is sure. benchmarks/expectation.py, 236 images, 50 fits to what they hold and 457 to what they don't: 11 and 0 are
 # sure, all 11 are right. With -0.5, 6 and 0 are sure, with -1.5, 13 and 0. From -1.75 on, numbers with a digit too few pass for
 # right, which is worse than one more that is not sure; so this keeps a distance from there.
 MIN_LOG_RATIO = -1.0
-MIN_PROBABILITY = 1e-3  # smaller ones count as this, and larger ones than 1 minus this as that: no network is more certain
 
 
 @dataclass(frozen=True)
@@ -35,22 +33,22 @@ class Expectation:
     @classmethod
     def parse(cls, text: str) -> "Expectation":
         """Return what a user expects with "5", five digits, or with a pattern such as "##.##". Raises UserError."""
-        if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_LENGTH:
+        if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_TEXT_LENGTH:
             return cls(ANY_DIGIT * int(text))
-        if not set(text) <= {ANY_DIGIT, *CHARACTERS} or ANY_DIGIT not in text or len(text) > MAX_LENGTH:
+        if not set(text) <= {ANY_DIGIT, *CHARACTERS} or ANY_DIGIT not in text or len(text) > MAX_TEXT_LENGTH:
             raise UserError(
-                f"{text!r} is no number of digits (1 to {MAX_LENGTH}) and no pattern.\n"
+                f"{text!r} is no number of digits (1 to {MAX_TEXT_LENGTH}) and no pattern.\n"
                 f"Expected such as 5, or '##.##' with a # for each digit; digits and {' '.join(MARKS)} stand for themselves."
             )
         return cls(text)
 
     def fits(self, text: str) -> bool:
-        """Say whether each text line of a reading fits; the lines are joined by "|"."""
+        """Return whether each text line of a reading fits; the lines are joined by "|"."""
         return all(len(line) == len(self.pattern) and all(map(_may_be, line, self.pattern)) for line in text.split("|"))
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class PatternCandidate:
     """Something in a text line that may be a digit or a mark.
 
     probabilities: (15,), that it is there and is each of CHARACTERS, each 0 to 1; they have no sum of 1.
@@ -70,7 +68,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Fit:
-    """A reading that fits. log_ratio: of its probability to that of the likeliest reading of all, natural logarithm, at most 0."""
+    """A reading that fits. log_ratio: of its probability to that of the likeliest reading of all, natural, at most 0."""
 
     digits: tuple[Digit, ...]
     marks: tuple[Mark, ...]
@@ -82,19 +80,19 @@ class Fit:
         return self.log_ratio >= MIN_LOG_RATIO
 
 
-def likeliest_fit(expectation: Expectation, rows: Sequence[Sequence[Candidate]]) -> Fit | None:
-    """Return the likeliest reading that fits in each of the rows; None where a row has fewer candidates than characters.
+def likeliest_fit(expectation: Expectation, lines: Sequence[Sequence[PatternCandidate]]) -> Fit | None:
+    """Return the likeliest reading that fits in each text line; None where a line has fewer candidates than characters.
 
-    rows: the candidates of each text line, from left to right.
+    lines: the candidates of each text line, from left to right.
     """
     digits: list[Digit] = []
     marks: list[Mark] = []
     log_ratio = 0.0
-    for candidates in rows:
-        taken, row_log_ratio = _likeliest_path(expectation.pattern, candidates)
+    for candidates in lines:
+        taken, line_log_ratio = _likeliest_path(expectation.pattern, candidates)
         if taken is None:
             return None
-        log_ratio += row_log_ratio
+        log_ratio += line_log_ratio
         before = len(digits)
         for candidate, place in zip(taken, expectation.pattern, strict=True):
             if place in MARKS:
@@ -105,40 +103,41 @@ def likeliest_fit(expectation: Expectation, rows: Sequence[Sequence[Candidate]])
     return Fit(tuple(digits), tuple(marks), log_ratio)
 
 
-def _likeliest_path(pattern: str, candidates: Sequence[Candidate]) -> tuple[list[Candidate] | None, float]:
+def _likeliest_path(pattern: str, candidates: Sequence[PatternCandidate]) -> tuple[list[PatternCandidate] | None, float]:
     """Return (the candidates that are taken as the pattern's characters, the log ratio); (None, ...) where there are too few."""
     best = np.full(len(pattern) + 1, -math.inf)  # log probability of the likeliest way to have taken this many characters
     best[0] = 0.0
     is_taken = np.zeros((len(candidates), len(pattern)), bool)
-    free = 0.0
+    unconstrained = 0.0  # log probability of the likeliest reading of all
     allowed = [[i for i, character in enumerate(CHARACTERS) if _may_be(character, place)] for place in pattern]
     for number, candidate in enumerate(candidates):
-        probabilities = np.clip(candidate.probabilities, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
-        dropped = math.log(max(1 - candidate.presence, MIN_PROBABILITY))
-        free += max(dropped, math.log(probabilities.max()))
+        # No character is certain, and none is excluded.
+        probabilities = np.clip(candidate.probabilities, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
+        dropped = math.log(max(1 - candidate.presence, PROBABILITY_FLOOR))
+        unconstrained += max(dropped, math.log(probabilities.max()))
         taking = best[:-1] + np.log([probabilities[characters].max() for characters in allowed])
         is_taken[number] = taking > best[1:] + dropped
         best = np.append(best[0] + dropped, np.maximum(taking, best[1:] + dropped))
     if best[-1] == -math.inf:
         return None, -math.inf
-    path: list[Candidate] = []
+    path: list[PatternCandidate] = []
     remaining = len(pattern)
     for number in reversed(range(len(candidates))):
         if remaining and is_taken[number, remaining - 1]:
             path.append(candidates[number])
             remaining -= 1
-    return path[::-1], float(best[-1] - free)
+    return path[::-1], float(best[-1] - unconstrained)
 
 
-def _digit(candidate: Candidate, place: str) -> Digit:
+def _digit(candidate: PatternCandidate, place: str) -> Digit:
     """Return a candidate as a digit. Its probabilities are those of the digits that its place in the pattern allows."""
     allowed = [_may_be(str(digit), place) for digit in range(NUM_CLASSES)]
-    probabilities = np.where(allowed, np.maximum(candidate.probabilities[:NUM_CLASSES], MIN_PROBABILITY), 0).astype(np.float32)
+    probabilities = np.where(allowed, np.maximum(candidate.probabilities[:NUM_CLASSES], PROBABILITY_FLOOR), 0).astype(np.float32)
     probabilities /= probabilities.sum()
     score = float(log_odds(probabilities[None])[0])
     return Digit.from_probabilities(probabilities, score, candidate.sure, candidate.box, candidate.row, candidate.crop)
 
 
 def _may_be(character: str, place: str) -> bool:
-    """Say whether a character may stand at a place of a pattern."""
+    """Return whether a character may stand at a place of a pattern."""
     return character == place or (place == ANY_DIGIT and character in CHARACTERS[:NUM_CLASSES])

@@ -45,12 +45,11 @@ def find_candidates(image: LoadedImage, quarter_turns: int = 0) -> Iterator[list
     most images; the second one also holds the parts between possible cuts, for digits that touch.
     """
     ink = find_ink(np.ascontiguousarray(np.rot90(image.pixels, quarter_turns)))
-    scale = np.tile(np.array(image.full_size) / image.pixels.shape[1::-1], 2)  # of x, y; they differ in thin images
     for cutting in (False, True):
         yield [
             Candidate(
                 digit_crop(segment.ink),
-                _full_box(segment.box, ink.shape, quarter_turns, scale),
+                _full_box(segment.box, ink.shape, quarter_turns, image.scale),
                 segment.row,
                 segment.start,
                 segment.end,
@@ -64,12 +63,12 @@ def find_candidates(image: LoadedImage, quarter_turns: int = 0) -> Iterator[list
 def _full_box(box: Box, shape: tuple[int, ...], quarter_turns: int, scale: np.ndarray) -> Box:
     """Return a box in the turned, reduced image as one in the full image before the turns to the left.
 
-    shape: the turned image's height and width. scale: (4,) float, by which x, y, width and height grow.
+    shape: the turned image's height and width. scale: that of the LoadedImage.
     """
     height, width = shape
     x, y, across, down = box
     for _ in range(quarter_turns):
         x, y, across, down = height - y - down, x, down, across
         height, width = width, height
-    x, y, across, down = np.rint(np.array([x, y, across, down]) * scale).astype(int).tolist()
+    x, y, across, down = np.rint(np.array([x, y, across, down]) * np.tile(scale, 2)).astype(int).tolist()
     return x, y, across, down

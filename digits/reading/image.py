@@ -55,6 +55,11 @@ class LoadedImage(NamedTuple):
     pixels: np.ndarray
     full_size: tuple[int, int]
 
+    @property
+    def scale(self) -> np.ndarray:
+        """The factors, (2,) float64, by which x and y grow from pixels to the full image; they differ in thin images."""
+        return np.array(self.full_size) / self.pixels.shape[1::-1]
+
     def thumbnail(self) -> np.ndarray:
         """Return the pixels reduced to a longer side of at most 300, (height, width, 3) uint8 RGB, for figures."""
         return _reduce(self.pixels, THUMBNAIL_SIDE)

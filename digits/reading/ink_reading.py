@@ -1,20 +1,20 @@
 """An image -> its digits, told by their ink: paper and ink are separated, the ink is cut, the classifier judges the pieces.
 
-This reads single digits as well as a person does. Numbers on forms and cheques are read by numbers.py.
+Numbers on forms and cheques are read by numbers.py.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from digits.common.config import IMAGE_SIZE
+from digits.common.config import IMAGE_SIZE, MAX_TEXT_LENGTH
 from digits.model.classifier import Classifier
 from digits.reading.finder import find_candidates
 from digits.reading.image import LoadedImage
 from digits.reading.results import Digit
 from digits.reading.segmentation_graph import MAX_CLEAR_COST, best_path, candidate_costs, cut_ones
 
-MAX_TURNED_DIGITS = 60  # an image with more is a page of text, not a number on its side; the longest label has 60 digits
+MAX_TURNED_DIGITS = MAX_TEXT_LENGTH  # an image with more is a page of text, not a number on its side
 MIN_SCORE_GAIN = 2.0  # by which the mean log-odds must be higher when turned: odds e^2 = 7 times as high
 
 

@@ -1,14 +1,17 @@
 """An image -> the digits and marks in it, by the number reader's network: where each stands, how large it is, which it is.
 
 The network is a fully convolutional detector of centres (CenterNet, Zhou, Wang and Krähenbühl, "Objects as points", 2019).
-It knows digits of about 17 to 37 pixels. So the image is searched coarsely at several sizes (an image pyramid), and each text
-line that is found is looked at again at the sizes that the network knows best. LiteRT runs the network, without TensorFlow.
+It knows digits of MIN_DIGIT_HEIGHT to MAX_DIGIT_HEIGHT pixels (heat_map.py). So the image is searched coarsely at several sizes
+(an image pyramid), and each text line that is found is seen again at three sizes that the network knows well. LiteRT runs the
+network, without TensorFlow. Where a line gives no measurement of its own, its constants were set by hand on own_numbers and
+measured together (benchmarks/whole_numbers.py).
 """
 
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -29,27 +32,49 @@ from digits.model.litert import LiteRTNetwork
 from digits.model.lookup import find_model
 from digits.reading.context import check_by_context
 from digits.reading.detection import Detection, suppress_non_maxima, vote
-from digits.reading.text_lines import HEIGHT_RANGE, text_lines, written_lines
+from digits.reading.text_lines import HEIGHT_RANGE, drop_unlikely_lines, text_lines
 
 DEFAULT_NUMBER_READER = MODELS_DIR / f"{NUMBER_READER_NAME}.tflite"
 
 MAX_PYRAMID_PIXELS = 150_000  # of all levels together: about 80 ms on one core; 300,000 find no more in own_numbers
 PYRAMID_STEP = 1.5  # from one level to the next: the network knows heights of more than an octave
-MAX_ENLARGEMENT = 2.0  # of a small image; more adds no detail
-CANONICAL_HEIGHT = 26.0  # pixels: the middle of the heights that the network knows
-# Pixels of a line's digits in the looks at it: around the middle, a sixth apart. Two more looks, stretched across, read 162 of the
-# cheques in own_numbers instead of 166.
-LOOK_HEIGHTS = (22.0, 26.0, 31.0)
-MIN_COARSE_PROBABILITY = 0.25  # of a place in the coarse search; a line needs several, so few patterns pass
-MIN_LOOK_PROBABILITY = 0.12  # of a place in one look; MIN_PROBABILITY decides on the mean of three
-MIN_PROBABILITY = 0.3  # of what is detected in the end
+MIN_SIDE = 8  # pixels of the shorter side of an image at the network's scale: two places of the heat map
+# Pixels: near the geometric mean of the heights that the network knows, 25; set by hand together with VIEW_HEIGHTS, as their
+# middle.
+CANONICAL_HEIGHT = 26.0
+# A digit's weight in the coarse search, 1 at CANONICAL_HEIGHT, falls with the distance of its height from there, as logarithms:
+# by the first of these up to the highest digit that the network knows, and by the second per such distance beyond.
+WEIGHT_LOSS_WITHIN, WEIGHT_LOSS_BEYOND = 0.1, 0.6
+MARK_WEIGHT = 0.5  # of a mark there: its own height does not say which scale shows it best
+# Pixels of a line's digits in its three views: around the middle, a sixth apart. Two more views, stretched across, read 162 of
+# the cheques in own_numbers instead of 166.
+VIEW_HEIGHTS = (22.0, 26.0, 31.0)
+TALL_PERCENTILE = 85  # of the heights in a line: of a digit that is not a small zero
+MIN_COARSE_PROBABILITY = 0.25  # of a symbol in the coarse search; a line needs several, so few patterns pass
+MIN_VIEW_PROBABILITY = 0.12  # of a symbol in one view; MIN_DETECTION_PROBABILITY decides on the mean of three
+MIN_DETECTION_PROBABILITY = 0.3  # of what is detected in the end
 # Of what is detected faintly, which an expectation may call for: 0.04 and 0.1 read 175 of the cheques in own_numbers by their
 # number of digits, 0.3 reads 172.
 MIN_FAINT_PROBABILITY = 0.1
-MAX_LINES = 30  # text lines that are looked at again: what a page holds
+MAX_LINES = 30  # text lines that are seen again: as many as a page has
 SIDE_MARGIN, TOP_MARGIN = 2.5, 0.8  # times its height, by which a line's crop is wider and higher: what the search missed
 BORDER = 16  # pixels around an image, at the network's scale, so that digits at the border lie within
+MIN_LOG_SIDE, MAX_LOG_SIDE = -4, 3  # logarithms of BOX_UNITs: 0.3 to 320 pixels, far beyond all that the network learned
 SIDE_STEP = 32  # pixels: the input's sides are multiples of this, four times what the network needs: LiteRT plans anew less often
+
+
+class Detections(NamedTuple):
+    """What is detected in an image.
+
+    grey: the image, (height, width) uint8, dark ink on light paper. lines: the digits in text lines, each from left to right, the
+    lines from top to bottom. marks_and_other_ink: what else is clear. faint: what is too faint to be read, or is probably only a
+    part of something beside it; an expectation may call for it.
+    """
+
+    grey: np.ndarray
+    lines: list[list[Detection]]
+    marks_and_other_ink: list[Detection]
+    faint: list[Detection]
 
 
 class NumberFinder:
@@ -68,62 +93,59 @@ class NumberFinder:
         if self.card is None:  # no checksum says that the file is whole, and some damage shows only in an answer
             self._run(np.zeros((SIDE_STEP, SIDE_STEP), np.float32))
 
-    def find(self, grey: np.ndarray) -> tuple[list[list[Detection]], list[Detection], list[Detection]]:
-        """Return (the digits in text lines, each from left to right, lines from top to bottom; marks and other ink; the rest).
-
-        The rest is what is detected, but is too faint, or by what stands beside it more probably a part of something else.
-        grey: (height, width) uint8, dark ink on light paper.
-        """
+    def find(self, grey: np.ndarray) -> Detections:
+        """Return what is detected in an image, (height, width) uint8, dark ink on light paper."""
         coarse = [detection for detection in self._search(grey) if detection.is_digit]
-        looked = [
-            detection for line in written_lines(grey, text_lines(coarse))[:MAX_LINES] for detection in self._look(grey, line)
-        ]
-        clear = [detection for detection in looked if detection.probability > MIN_PROBABILITY]
+        coarse_lines = drop_unlikely_lines(grey, text_lines(coarse))[:MAX_LINES]
+        detected = [detection for line in coarse_lines for detection in self._detect_in_line(grey, line)]
+        clear = [detection for detection in detected if detection.probability > MIN_DETECTION_PROBABILITY]
         kept = check_by_context(grey, suppress_non_maxima(clear))
-        lines = written_lines(grey, text_lines([detection for detection in kept if detection.is_digit]))
+        lines = drop_unlikely_lines(grey, text_lines([detection for detection in kept if detection.is_digit]))
         accepted = set(kept)
-        everything = suppress_non_maxima([*kept, *looked], lambda detection: (detection in accepted) + detection.probability)
-        rest = [detection for detection in everything if detection not in accepted]
-        return lines, [detection for detection in kept if not detection.is_digit], rest
+        symbols = suppress_non_maxima([*kept, *detected], lambda detection: (detection in accepted) + detection.probability)
+        faint = [detection for detection in symbols if detection not in accepted]
+        return Detections(grey, lines, [detection for detection in kept if not detection.is_digit], faint)
 
     def _search(self, grey: np.ndarray) -> list[Detection]:
-        """Return what the coarse search detects: over all levels of the pyramid, each thing where it is seen best."""
+        """Return what the coarse search detects: on all levels of the pyramid, each symbol on the level that shows it best."""
         weights: dict[Detection, float] = {}
         for scale in pyramid_scales(*grey.shape):
             for detection in self._detect(grey, scale, MIN_COARSE_PROBABILITY):
-                known = _familiarity(detection.height * scale) if detection.is_digit or detection.label == OTHER_INK else 0.5
-                if known > 0:
-                    weights[detection] = detection.probability * known
+                is_mark = not detection.is_digit and detection.label != OTHER_INK
+                weight = MARK_WEIGHT if is_mark else _weight_of_height(detection.height * scale)
+                if weight > 0:
+                    weights[detection] = detection.probability * weight
         return suppress_non_maxima(list(weights), weights.__getitem__)
 
-    def _look(self, grey: np.ndarray, line: Sequence[Detection]) -> list[Detection]:
-        """Return what is detected in a text line, at each of the LOOK_HEIGHTS."""
+    def _detect_in_line(self, grey: np.ndarray, line: Sequence[Detection]) -> list[Detection]:
+        """Return what is detected in a text line, in views at each of the VIEW_HEIGHTS together."""
         heights = [digit.height for digit in line]
-        height = math.sqrt(np.median(heights) * np.percentile(heights, 85))  # between both: zeros are often written smaller
+        # Between the median and the tall ones, because zeros are often written smaller.
+        height = math.sqrt(np.median(heights) * np.percentile(heights, TALL_PERCENTILE))
         left = int(max(min(digit.left for digit in line) - SIDE_MARGIN * height, 0))
         right = int(max(digit.left + digit.width for digit in line) + SIDE_MARGIN * height) + 1
         top = int(max(min(digit.top for digit in line) - TOP_MARGIN * height, 0))
         bottom = int(max(digit.top + digit.height for digit in line) + TOP_MARGIN * height) + 1
         crop = np.ascontiguousarray(grey[top:bottom, left:right])
-        looks = [self._detect(crop, seen / height, MIN_LOOK_PROBABILITY) for seen in LOOK_HEIGHTS]
+        views = [self._detect(crop, view_height / height, MIN_VIEW_PROBABILITY) for view_height in VIEW_HEIGHTS]
         smallest, largest = HEIGHT_RANGE
         return [
             replace(detection, left=detection.left + left, top=detection.top + top)
-            for detection in vote(looks, MIN_FAINT_PROBABILITY)
+            for detection in vote(views, MIN_FAINT_PROBABILITY)
             if not detection.is_digit or smallest < detection.height / height < largest
         ]
 
     def _detect(self, grey: np.ndarray, scale: float, min_probability: float) -> list[Detection]:
-        """Return what is detected in an image when it is seen at this scale, in pixels of the image, the most probable first.
+        """Return what is detected in an image, resized by this scale, in pixels of the image, the most probable first.
 
         The centre of each detection lies in the image, not in the border around it.
         """
-        height, width = (max(8, round(side * scale)) for side in grey.shape)
+        height, width = (max(MIN_SIDE, round(side * scale)) for side in grey.shape)
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        seen = grey if (height, width) == grey.shape else cv2.resize(grey, (width, height), interpolation=interpolation)
+        resized = grey if (height, width) == grey.shape else cv2.resize(grey, (width, height), interpolation=interpolation)
         sides = [math.ceil((side + 2 * BORDER) / SIDE_STEP) * SIDE_STEP for side in (height, width)]
         framed = np.zeros(sides, np.float32)
-        framed[BORDER : BORDER + height, BORDER : BORDER + width] = normalise(seen)
+        framed[BORDER : BORDER + height, BORDER : BORDER + width] = normalise(resized)
         across, down = grey.shape[1] / width, grey.shape[0] / height
         return [
             replace(
@@ -173,7 +195,7 @@ def peaks(heat_maps: np.ndarray, boxes: np.ndarray, min_probability: float) -> l
     detections = []
     for row, column in zip(rows, columns, strict=True):
         log_width, log_height, across, down = boxes[row, column]
-        width, height = (BOX_UNIT * math.exp(np.clip(value, -4, 3)) for value in (log_width, log_height))
+        width, height = (BOX_UNIT * math.exp(np.clip(value, MIN_LOG_SIDE, MAX_LOG_SIDE)) for value in (log_width, log_height))
         x, y = (column + 0.5 + across) * STRIDE, (row + 0.5 + down) * STRIDE
         label = int(heat_maps[row, column].argmax())
         probability = float(highest[row, column])
@@ -183,13 +205,16 @@ def peaks(heat_maps: np.ndarray, boxes: np.ndarray, min_probability: float) -> l
 
 def pyramid_scales(height: int, width: int) -> list[float]:
     """Return the scales at which an image of this size is searched, the finest first."""
-    scales = [min(MAX_ENLARGEMENT, math.sqrt(MAX_PYRAMID_PIXELS * (1 - PYRAMID_STEP**-2) / (height * width)))]
-    while scales[-1] / PYRAMID_STEP * height >= MIN_DIGIT_HEIGHT and scales[-1] / PYRAMID_STEP * width >= 8:
+    # An image is never enlarged: twice its size, 221 of the 283 numbers are read instead of 224 (an earlier network), in more time.
+    scales = [min(1.0, math.sqrt(MAX_PYRAMID_PIXELS * (1 - PYRAMID_STEP**-2) / (height * width)))]
+    while scales[-1] / PYRAMID_STEP * height >= MIN_DIGIT_HEIGHT and scales[-1] / PYRAMID_STEP * width >= MIN_SIDE:
         scales.append(scales[-1] / PYRAMID_STEP)
     return scales
 
 
-def _familiarity(height: float) -> float:
-    """Return how well the network knows digits of this height in pixels: 1 in the middle of its range, 0 far outside."""
-    distance = abs(math.log(height / CANONICAL_HEIGHT)) / math.log(MAX_DIGIT_HEIGHT / CANONICAL_HEIGHT)
-    return 1.0 - 0.1 * distance if distance <= 1 else float(np.clip(1.6 - 0.6 * distance, 0, 1))
+def _weight_of_height(height: float) -> float:
+    """Return the weight of a digit of this height, in pixels, in the coarse search: 0 to 1, 0 far outside the known heights."""
+    distance = abs(math.log(height / CANONICAL_HEIGHT)) / math.log(MAX_DIGIT_HEIGHT / CANONICAL_HEIGHT)  # 1 at the highest one
+    if distance <= 1:
+        return 1 - WEIGHT_LOSS_WITHIN * distance
+    return max(1 - WEIGHT_LOSS_WITHIN - WEIGHT_LOSS_BEYOND * (distance - 1), 0.0)

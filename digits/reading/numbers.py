@@ -1,4 +1,8 @@
-"""An image -> the numbers in it: what the finder detects, each digit judged a second time by the digit classifier."""
+"""An image -> the numbers in it: what the finder detects, each digit judged a second time by the digit classifier.
+
+Where a line gives no measurement of its own, its constants were set by hand on own_numbers and measured together
+(benchmarks/whole_numbers.py).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,38 +12,31 @@ import cv2
 import numpy as np
 
 from digits.common.config import MARKS, NUM_CLASSES
-from digits.model.calibration import log_odds
+from digits.model.calibration import PROBABILITY_FLOOR, log_odds
 from digits.model.classifier import Classifier
 from digits.model.heat_map import OTHER_INK
 from digits.reading.detection import Detection
 from digits.reading.detection_crop import crop_of
-from digits.reading.expectation import Candidate
+from digits.reading.expectation import PatternCandidate
 from digits.reading.image import LoadedImage
-from digits.reading.number_finder import NumberFinder
+from digits.reading.number_finder import Detections, NumberFinder
 from digits.reading.results import Box, Digit, Mark
 from digits.reading.text_lines import dark_on_light
 
-# Weight of the classifier's log-probabilities beside the finder's. With 0.2, own_digits and own_numbers have 709 images of 777
-# read exactly, with 0 705; more weight loses cheques, whose letterforms the classifier does not know.
-CLASSIFIER_WEIGHT = 0.2
-MIN_CLASS_PROBABILITY = 1e-3  # smaller ones count as this, so that one network alone can't exclude a digit
-# A digit is sure where finder and classifier both give it, the classifier is sure, and the finder's probability is at least
-# this. A mark and other ink count from the same probability on.
-MIN_SURE_PROBABILITY = 0.5
+# Weights of the logarithms of both networks' probabilities in the combined one: a product of experts (Hinton 2002). The
+# classifier weighs less, because it does not know the letterforms of the number reader. Fitted by the log loss of the digits of
+# own_numbers: the combined probabilities are calibrated on these. With PROBABILITY_FLOOR, the classifier alone can't exclude a
+# digit: it divides its probability by 10 at the most, the finder by 10,000.
+FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
+# The combined probability and that of the classifier alone, from which a digit is sure; Digit.sure has the whole rule. A digit
+# that stands alone is not sure, because both networks take many signs that stand alone for digits.
+MIN_SURE_CONFIDENCE, MIN_SECOND_OPINION = 0.95, 0.3
+MIN_MARK_PROBABILITY = 0.5  # of a mark that is read, and of other ink that is reported
 MIN_CERTAIN_POLARITY, MIN_POLARITY_GAIN = 0.6, 0.1  # mean probability of the digits, and by how much the other's must be higher
 LINE_REACH = 0.6  # of a line's median height, above its top and below its foot, within which a mark belongs to it
 
 
-class Found(NamedTuple):
-    """What the finder detects. grey: the image as dark ink on light paper. lines, others, rest: as from NumberFinder.find."""
-
-    grey: np.ndarray
-    lines: list[list[Detection]]
-    others: list[Detection]
-    rest: list[Detection]
-
-
-class Place(NamedTuple):
+class TextPosition(NamedTuple):
     """Where something stands. row: the number of its text line, from 0. x: of its centre, in pixels of the upright image."""
 
     row: int
@@ -48,115 +45,145 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Numbers:
-    """What was found. digits: in reading order. marks: by text line.
+    """The numbers in an image.
 
-    other_ink, uncertain_marks: the places of pieces that are neither, and of what may be a mark, by text line. min_probability:
-    the least of the finder's probabilities of the digits, 1 where there are none. found: all that is detected, for candidates_in.
+    digits: in reading order. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: where
+    something may be a mark, by text line. min_probability: the lowest probability that the finder alone gives one of the digits;
+    None where it found none. detections: all that it detects, for candidates_in; None likewise.
     """
 
     digits: tuple[Digit, ...] = ()
     marks: tuple[Mark, ...] = ()
-    other_ink: tuple[Place, ...] = ()
-    uncertain_marks: tuple[Place, ...] = ()
-    min_probability: float = 1.0
-    found: Found | None = None
+    other_ink: tuple[TextPosition, ...] = ()
+    uncertain_marks: tuple[TextPosition, ...] = ()
+    min_probability: float | None = None
+    detections: Detections | None = None
 
 
 def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifier) -> Numbers:
     """Return the numbers in an image as it lies. Raises UserError where a damaged network answers with no probability."""
-    found = _find_either_polarity(finder, cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY))
-    grey, lines, others, _ = found
-    detections = [detection for line in lines for detection in line]
-    if not detections:
+    detections = _find_either_polarity(finder, cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY))
+    if not detections.lines:
         return Numbers()
-    rows = [row for row, line in enumerate(lines) for _ in line]
-    crops = np.stack([crop_of(grey, detection) for detection in detections])
-    judged, _, judged_sure = classifier.classify(crops)
-    probabilities = combine(np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections]), judged)
-    full_size = np.array(image.full_size)
-    scale = full_size / image.pixels.shape[1::-1]
-    digits = []
-    for i, detection in enumerate(detections):
-        agree = int(judged[i].argmax()) == int(probabilities[i].argmax()) == detection.label
-        sure = agree and bool(judged_sure[i]) and detection.probability >= MIN_SURE_PROBABILITY
-        score = float(log_odds(probabilities[i : i + 1])[0])
-        box = _box(detection, scale, full_size)
-        digits.append(Digit.from_probabilities(probabilities[i], score, sure, box, rows[i], crops[i]))
-    near = [(detection, row) for detection in others if (row := _line_of(detection, lines)) is not None]
-    likely = [(detection, row) for detection, row in near if detection.probability >= MIN_SURE_PROBABILITY]
-    marks = [
-        Mark(
-            MARKS[detection.label - NUM_CLASSES],
-            row,
-            sum(digit.x < detection.x for digit in lines[row]),
-            round(detection.probability, 4),
-            _box(detection, scale, full_size),
-        )
-        for detection, row in likely
-        if detection.label != OTHER_INK
+    beside = [
+        (symbol, row) for symbol in detections.marks_and_other_ink if (row := _line_of(symbol, detections.lines)) is not None
     ]
-    marks.sort(key=lambda mark: (mark.row, mark.box[0]))
-    places = [(detection, Place(row, float(detection.x * scale[0]))) for detection, row in near]
-    other_ink = sorted(place for thing, place in places if thing.label == OTHER_INK and thing.probability >= MIN_SURE_PROBABILITY)
-    uncertain = sorted(place for thing, place in places if thing.label != OTHER_INK and thing.probability < MIN_SURE_PROBABILITY)
-    min_probability = min(detection.probability for detection in detections)
-    return Numbers(tuple(digits), tuple(marks), tuple(other_ink), tuple(uncertain), min_probability, found)
+    clear = [(symbol, row) for symbol, row in beside if symbol.probability >= MIN_MARK_PROBABILITY]
+    unclear = [(symbol, row) for symbol, row in beside if symbol.probability < MIN_MARK_PROBABILITY]
+    marks = [_mark(symbol, row, detections.lines[row], image) for symbol, row in clear if _is_mark(symbol)]
+    other_ink = [_position(symbol, row, image) for symbol, row in clear if symbol.label == OTHER_INK]
+    uncertain_marks = [_position(symbol, row, image) for symbol, row in unclear if _is_mark(symbol)]
+    return Numbers(
+        digits=_digits(detections, image, classifier),
+        marks=tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0]))),
+        other_ink=tuple(sorted(other_ink)),
+        uncertain_marks=tuple(sorted(uncertain_marks)),
+        min_probability=min(digit.probability for line in detections.lines for digit in line),
+        detections=detections,
+    )
 
 
-def candidates_in(found: Found, image: LoadedImage, classifier: Classifier) -> list[list[Candidate]]:
-    """Return what may be a digit or a mark in each text line, from left to right, also what is too faint to be read unasked.
+def candidates_in(detections: Detections, image: LoadedImage, classifier: Classifier) -> list[list[PatternCandidate]]:
+    """Return what may be a digit or a mark in each text line, from left to right, also what is too faint to be read as one.
 
-    found: the Numbers' of the image. Each candidate is judged a second time by the classifier, as the digits are.
+    detections: the Numbers' of the image. The classifier judges each candidate a second time, as it judges the digits.
     """
-    others = [(detection, _line_of(detection, found.lines)) for detection in (*found.others, *found.rest)]
-    placed = [(detection, row) for row, line in enumerate(found.lines) for detection in line]
-    digit_count = len(placed)
-    placed += [(detection, row) for detection, row in others if row is not None]
-    crops = np.stack([crop_of(found.grey, detection) for detection, _ in placed])
-    judged, _, judged_sure = classifier.classify(crops)
-    combined = combine(np.stack([detection.probabilities[:NUM_CLASSES] for detection, _ in placed]), judged)
-    full_size = np.array(image.full_size)
-    scale = full_size / image.pixels.shape[1::-1]
-    rows: list[list[Candidate]] = [[] for _ in found.lines]
-    for i in sorted(range(len(placed)), key=lambda i: placed[i][0].x):
-        detection, row = placed[i]
-        likelihoods = detection.probabilities[:OTHER_INK].copy()
-        likelihoods[:NUM_CLASSES] = combined[i] * (
-            detection.probability if detection.is_digit else likelihoods[:NUM_CLASSES].max()
-        )
-        is_read = i < digit_count or (
-            NUM_CLASSES <= detection.label < OTHER_INK and detection.probability >= MIN_SURE_PROBABILITY
-        )
-        presence = 1.0 if is_read else float(likelihoods.max())
-        sure = bool(judged_sure[i]) and int(judged[i].argmax()) == int(combined[i].argmax())
-        rows[row].append(Candidate(likelihoods, presence, sure, _box(detection, scale, full_size), row, crops[i]))
-    return rows
+    placed = [(symbol, row, True) for row, line in enumerate(detections.lines) for symbol in line]
+    for symbol in (*detections.marks_and_other_ink, *detections.faint):
+        row = _line_of(symbol, detections.lines)
+        if row is not None:
+            placed.append((symbol, row, _is_mark(symbol) and symbol.probability >= MIN_MARK_PROBABILITY))
+    placed.sort(key=lambda candidate: candidate[0].x)
+    crops, combined, sure = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
+    lines: list[list[PatternCandidate]] = [[] for _ in detections.lines]
+    for i, (symbol, row, is_read) in enumerate(placed):
+        probabilities = symbol.probabilities[:OTHER_INK].copy()
+        of_a_digit = symbol.probability if symbol.is_digit else probabilities[:NUM_CLASSES].max()
+        probabilities[:NUM_CLASSES] = combined[i] * of_a_digit
+        presence = 1.0 if is_read else float(probabilities.max())
+        lines[row].append(PatternCandidate(probabilities, presence, bool(sure[i]), _box(symbol, image), row, crops[i]))
+    return lines
 
 
-def combine(found: np.ndarray, judged: np.ndarray) -> np.ndarray:
-    """Return the weighted geometric mean of both networks' probabilities, (N, 10) float32, each row with the sum 1.
+def combine(finder_probabilities: np.ndarray, classifier_probabilities: np.ndarray) -> np.ndarray:
+    """Return both networks' probabilities combined, (N, 10) float32, each row with the sum 1.
 
-    found: (N, 10), the finder's, sigmoids. judged: (N, 10), the classifier's.
+    finder_probabilities: (N, 10), 0 to 1, sigmoids without a fixed sum. classifier_probabilities: (N, 10), rows with the sum 1.
     """
-    found = np.clip(found, MIN_CLASS_PROBABILITY, 1)
-    found = found / found.sum(axis=1, keepdims=True)
-    judged = np.clip(judged, MIN_CLASS_PROBABILITY, 1)
-    combined = found ** (1 - CLASSIFIER_WEIGHT) * judged**CLASSIFIER_WEIGHT
+    by_finder = np.clip(finder_probabilities, PROBABILITY_FLOOR, 1)
+    by_finder = by_finder / by_finder.sum(axis=1, keepdims=True)
+    by_classifier = np.clip(classifier_probabilities, PROBABILITY_FLOOR, 1)
+    combined = by_finder**FINDER_WEIGHT * by_classifier**CLASSIFIER_WEIGHT
     return (combined / combined.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _find_either_polarity(finder: NumberFinder, grey: np.ndarray) -> Found:
-    """Return what is found in an image, (height, width) uint8.
+def _digits(detections: Detections, image: LoadedImage, classifier: Classifier) -> tuple[Digit, ...]:
+    """Return the digits in reading order, as both networks together read them."""
+    placed = [(digit, row) for row, line in enumerate(detections.lines) for digit in line]
+    crops, combined, sure = _judge(detections.grey, [digit for digit, _ in placed], classifier)
+    if len(placed) == 1:
+        sure[:] = False
+    scores = log_odds(combined)
+    return tuple(
+        Digit.from_probabilities(combined[i], scores[i], sure[i], _box(digit, image), row, crops[i])
+        for i, (digit, row) in enumerate(placed)
+    )
+
+
+def _judge(
+    grey: np.ndarray, detections: Sequence[Detection], classifier: Classifier
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what both networks together say of detections as digits: (crops, probabilities, whether each digit is sure).
+
+    grey: the image that was searched. The results are (N, 28, 28) uint8, (N, 10) float32 and (N,) bool.
+    """
+    crops = np.stack([crop_of(grey, detection) for detection in detections])
+    by_finder = np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections])
+    by_classifier = classifier.classify(crops).probabilities
+    combined = combine(by_finder, by_classifier)
+    second_opinions = by_classifier[np.arange(len(combined)), combined.argmax(axis=1)]
+    marks = np.stack([detection.probabilities[NUM_CLASSES:OTHER_INK] for detection in detections])
+    is_no_mark = by_finder.max(axis=1) >= marks.max(axis=1)  # a slash as high as a digit is taken for a 1, but not surely
+    sure = (combined.max(axis=1) >= MIN_SURE_CONFIDENCE) & (second_opinions >= MIN_SECOND_OPINION) & is_no_mark
+    return crops, combined, sure
+
+
+def _mark(detection: Detection, row: int, line: Sequence[Detection], image: LoadedImage) -> Mark:
+    """Return a detection as a mark. line: the digits of its text line, whose number is row."""
+    after = sum(digit.x < detection.x for digit in line)
+    mark = MARKS[detection.label - NUM_CLASSES]
+    return Mark(mark, row, after, round(detection.probability, 4), _box(detection, image))
+
+
+def _position(detection: Detection, row: int, image: LoadedImage) -> TextPosition:
+    return TextPosition(row, float(detection.x * image.scale[0]))
+
+
+def _box(detection: Detection, image: LoadedImage) -> Box:
+    """Return the part of a detection's box that lies in the full image, in pixels of it, at least one pixel wide and high."""
+    full_size = np.array(image.full_size)
+    corner = np.array([detection.left, detection.top]) * image.scale
+    start = np.clip(np.rint(corner), 0, full_size - 1)
+    end = np.clip(np.rint(corner + np.array([detection.width, detection.height]) * image.scale), start + 1, full_size)
+    x, y, width, height = np.concatenate([start, end - start]).astype(int).tolist()
+    return x, y, width, height
+
+
+def _is_mark(detection: Detection) -> bool:
+    return NUM_CLASSES <= detection.label < OTHER_INK
+
+
+def _find_either_polarity(finder: NumberFinder, grey: np.ndarray) -> Detections:
+    """Return what is detected in an image, (height, width) uint8.
 
     The other polarity is tried where the digits of the more probable one are not certain.
     """
     likely = dark_on_light(grey)
-    found = Found(likely, *finder.find(likely))
+    found = finder.find(likely)
     certainty = _mean_probability(found.lines)
     if certainty >= MIN_CERTAIN_POLARITY:
         return found
-    inverted = 255 - likely
-    other = Found(inverted, *finder.find(inverted))
+    other = finder.find(255 - likely)
     return other if _mean_probability(other.lines) > certainty + MIN_POLARITY_GAIN else found
 
 
@@ -175,15 +202,3 @@ def _line_of(detection: Detection, lines: Sequence[Sequence[Detection]]) -> int 
         if within:
             distances[row] = abs(detection.y - nearest.y)
     return min(distances, key=distances.__getitem__, default=None)
-
-
-def _box(detection: Detection, scale: np.ndarray, full_size: np.ndarray) -> Box:
-    """Return the part of a detection's box that lies in the full image, in pixels of it, at least one pixel wide and high.
-
-    scale: (2,) float, by which x and y grow from the image that was searched. full_size: (2,) int, width and height.
-    """
-    corner = np.array([detection.left, detection.top]) * scale
-    start = np.clip(np.rint(corner), 0, full_size - 1)
-    end = np.clip(np.rint(corner + np.array([detection.width, detection.height]) * scale), start + 1, full_size)
-    x, y, width, height = np.concatenate([start, end - start]).astype(int).tolist()
-    return x, y, width, height

@@ -18,7 +18,9 @@ from digits.reading.results import Reading
 ImagePath = str | os.PathLike
 Task = list[tuple[ImagePath, bool, str | None]]  # images for one process at a time: (path, is its thumbnail wanted, expect)
 
-MIN_PARALLEL_IMAGES = 64  # images; one process reads this many, at 5 ms each, in the 0.3 s that another takes to start
+# One process reads this many single digits, at 5 ms each, in the 0.3 s that another takes to start. A number takes 20 times as
+# long, but what an image shows is not known before it is read.
+MIN_PARALLEL_IMAGES = 64
 IMAGES_PER_TASK = 8  # images, 40 ms of work: far more than handing a task to a process takes
 PENDING_TASKS_PER_PROCESS = 4  # tasks: enough that no process waits, and few, so that memory does not grow with the folder
 
@@ -28,7 +30,7 @@ _reader: Reader  # in a process that reads for another: a pool's initializer has
 def read_all(reader: Reader, paths: Sequence[ImagePath], thumbnails: int, expect: str | None = None) -> Iterator[Reading]:
     """Yield the Reading of each path, in order.
 
-    thumbnails: the first of them come with a thumbnail, this many at least; the others may come without, which saves time.
+    thumbnails: how many Readings, from the first on, need a thumbnail; the others may have None, which saves time.
     expect: as in Reader.read, of all images.
     An image that brings down the process that reads it, as a broken decoder may, gives a Reading with the status "error",
     and all others are read.

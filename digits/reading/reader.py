@@ -15,15 +15,21 @@ from digits.reading.expectation import Expectation, likeliest_fit
 from digits.reading.image import ImageSource, LoadedImage, load_image
 from digits.reading.ink_reading import InkReading, read_by_ink
 from digits.reading.number_finder import DEFAULT_NUMBER_READER, NumberFinder
-from digits.reading.numbers import Numbers, Place, candidates_in, read_numbers
+from digits.reading.numbers import Numbers, TextPosition, candidates_in, read_numbers
 from digits.reading.results import Digit, Reading, text_of
 
 # Fraction of the image's width from which one sure digit is all that the image shows. In own_numbers, a digit that was found
 # alone in a number is at most 0.29 wide.
 MIN_SINGLE_WIDTH = 0.3
-# Of each digit, so that a number takes the place of one sure digit. In own_numbers, the 5 numbers that are one sure digit by ink
-# have at least 0.51. In own_digits, one of 494 single digits is taken for two, at 0.47; it is too wide to be asked about.
+# Of each digit, by the finder alone, so that a number takes the place of one sure digit. In own_numbers, the 5 numbers that are
+# one sure digit by ink have at least 0.51. In own_digits, one of 494 single digits is taken for two, at 0.47; it is too wide to
+# be asked about.
 MIN_NUMBER_PROBABILITY = 0.4
+# A digit that both ways of reading give alike is sure from these confidences on: the combined one of both networks as the number
+# reader found it, and that of its ink, for one of several digits and for one that stands alone. Set by hand on own_numbers, as
+# the next one, and measured together (benchmarks/whole_numbers.py).
+MIN_AGREED_CONFIDENCE, MIN_INK_CONFIDENCE, MIN_LONE_INK_CONFIDENCE = 0.6, 0.3, 0.7
+MIN_PROBABILITY_WITHOUT_INK = 0.5  # of each digit, by the finder alone, where the other way of reading finds no ink at all
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +45,9 @@ class ReaderArguments(NamedTuple):
 class Reader:
     """Reads the digits and numbers in images: Reader().read("me.jpg").text.
 
-    model_path, card: of the digit network, as in Classifier. number_reader: of the number reader, as in NumberFinder; None: numbers
-    are read by their ink alone. Where the included number reader is missing, this is logged and numbers are read by their ink.
-    Raises UserError where one of the two networks can't be used.
+    model_path, card: of the digit network, as in Classifier. number_reader: of the number reader, as in NumberFinder; None:
+    numbers are read by their ink alone. Where the shipped number reader is missing, this is logged and numbers are read by their
+    ink. Raises UserError where one of the two networks can't be used.
     """
 
     def __init__(
@@ -74,50 +80,72 @@ class Reader:
         except UserError as error:
             return Reading(name, "error", message=str(error))
         by_ink = read_by_ink(loaded, self.classifier)
-        free = found = Numbers(by_ink.digits)
-        is_enough = _shows_one_digit(by_ink, loaded) and (expectation is None or expectation.fits(text_of(by_ink.digits)))
-        if not by_ink.turned and not is_enough and self.number_finder is not None:
-            found = read_numbers(loaded, self.number_finder, self.classifier)
-            free = choose(by_ink, found)
-        reading = _reading(name, loaded, free)
-        if expectation is None or not free.digits or expectation.fits(reading.text):
-            return reading
-        return self._read_again(reading, loaded, found, expectation)
+        numbers = Numbers(by_ink.digits)
+        best = numbers
+        if self.number_finder is not None and _asks_number_reader(by_ink, loaded, expectation):
+            numbers = read_numbers(loaded, self.number_finder, self.classifier)
+            best = choose(by_ink, numbers)
+        unconstrained = _reading(name, loaded, best)
+        if expectation is None or not best.digits or expectation.fits(unconstrained.text):
+            return unconstrained
+        return self._read_again(unconstrained, loaded, numbers, expectation)
 
-    def _read_again(self, free: Reading, image: LoadedImage, numbers: Numbers, expectation: Expectation) -> Reading:
+    def _read_again(self, unconstrained: Reading, image: LoadedImage, numbers: Numbers, expectation: Expectation) -> Reading:
         """Return the likeliest Reading of an image that fits, not sure where none does or where it is far less likely.
 
-        free: the Reading of the image without the expectation, which it does not fit. numbers: what the number reader found.
+        unconstrained: the Reading of the image without the expectation, which it does not fit. numbers: what the number reader
+        found.
         """
         fit = None
-        if numbers.found is not None:
-            fit = likeliest_fit(expectation, candidates_in(numbers.found, image, self.classifier))
+        if numbers.detections is not None:
+            fit = likeliest_fit(expectation, candidates_in(numbers.detections, image, self.classifier))
         if fit is None:
-            return replace(free, status="unsure", message=f"does not fit {expectation.pattern}")
-        reading = _reading(free.image, image, Numbers(fit.digits, fit.marks, numbers.other_ink))
+            return replace(unconstrained, status="unsure", message=f"does not fit {expectation.pattern}")
+        reading = _reading(unconstrained.image, image, Numbers(fit.digits, fit.marks, numbers.other_ink))
         if fit.is_likely:
             return reading
-        return replace(reading, status="unsure", message=f"fits {expectation.pattern}, but {free.text} is far more likely")
+        message = f"fits {expectation.pattern}, but {unconstrained.text} is far more likely"
+        return replace(reading, status="unsure", message=message)
 
 
 def choose(by_ink: InkReading, numbers: Numbers) -> Numbers:
-    """Return the better one of two readings of an image.
+    """Return the better one of two readings of an image, by the first of these conditions that holds.
 
-    the number reader finds no digit                     by ink
-    one sure digit by ink, and no certain number         by ink
-    both read the same digits                            by ink, whose confidence is calibrated, with the number reader's marks
-    everything else                                      the number reader's
+    the number reader finds no digit                       by ink
+    one sure digit by ink, and no certain number           by ink
+    both read the same digits                              by ink, sure also where both confirm each other; with the marks
+    no ink, and some digit below 0.5                       nothing
+    everything else                                        the number reader's
+
+    A number is certain where it has two or more digits and each has at least MIN_NUMBER_PROBABILITY. That and the 0.5,
+    MIN_PROBABILITY_WITHOUT_INK, are probabilities that the finder alone gives.
     """
-    certain_number = len(numbers.digits) > 1 and numbers.min_probability >= MIN_NUMBER_PROBABILITY
-    if not numbers.digits or (by_ink.is_one_sure_digit and not certain_number):
+    if numbers.min_probability is None:
+        return Numbers(by_ink.digits)
+    is_certain_number = len(numbers.digits) > 1 and numbers.min_probability >= MIN_NUMBER_PROBABILITY
+    if by_ink.is_one_sure_digit and not is_certain_number:
         return Numbers(by_ink.digits)
     if text_of(by_ink.digits) == text_of(numbers.digits):
-        return Numbers(by_ink.digits, numbers.marks, numbers.other_ink, numbers.uncertain_marks)
+        return replace(numbers, digits=_agreed(by_ink.digits, numbers.digits))
+    if not by_ink.digits and numbers.min_probability < MIN_PROBABILITY_WITHOUT_INK:
+        return Numbers()
     return numbers
 
 
+def _agreed(by_ink: Sequence[Digit], by_number_reader: Sequence[Digit]) -> tuple[Digit, ...]:
+    """Return the digits that were read by ink, sure also where both readings of the same digits confirm each other."""
+    min_ink_confidence = MIN_INK_CONFIDENCE if len(by_ink) > 1 else MIN_LONE_INK_CONFIDENCE
+    return tuple(
+        replace(
+            digit,
+            sure=digit.sure or (digit.confidence >= min_ink_confidence and same.confidence >= MIN_AGREED_CONFIDENCE),
+        )
+        for digit, same in zip(by_ink, by_number_reader, strict=True)
+    )
+
+
 def _load_number_finder(path: Path) -> NumberFinder | None:
-    """Return the number reader at the path; None, with a warning, where it is the included one and nothing of it is there."""
+    """Return the number reader at the path; None, with a warning, where it is the shipped one and nothing of it is there."""
     recover(path)  # a kill may have left all of it in the staging folder
     if path == DEFAULT_NUMBER_READER and not path.exists() and not card_path(path).exists():
         logger.warning("%s is missing: numbers are read by their ink alone. It comes back with: git checkout models", path.name)
@@ -125,9 +153,13 @@ def _load_number_finder(path: Path) -> NumberFinder | None:
     return NumberFinder(path)
 
 
-def _shows_one_digit(by_ink: InkReading, image: LoadedImage) -> bool:
-    """Return whether one sure digit fills so much of the image that there can't be a number."""
-    return by_ink.is_one_sure_digit and by_ink.digits[0].box[2] >= MIN_SINGLE_WIDTH * image.full_size[0]
+def _asks_number_reader(by_ink: InkReading, image: LoadedImage, expectation: Expectation | None) -> bool:
+    """Return whether there may be a number: not where the image was turned, nor where one sure digit fills it and is expected."""
+    if by_ink.turned:
+        return False
+    is_single = by_ink.is_one_sure_digit and by_ink.digits[0].box[2] >= MIN_SINGLE_WIDTH * image.full_size[0]
+    is_expected = expectation is None or expectation.fits(text_of(by_ink.digits))
+    return not (is_single and is_expected)
 
 
 def _reading(name: str, image: LoadedImage, numbers: Numbers) -> Reading:
@@ -146,20 +178,21 @@ def _doubts(numbers: Numbers) -> str:
     unsure = sum(not digit.sure for digit in numbers.digits)
     if unsure:
         doubts.append(f"{unsure} of {len(numbers.digits)} pieces of ink are not clearly a digit")
-    for what, places in (("a sign that is no digit", numbers.other_ink), ("what may be a mark", numbers.uncertain_marks)):
-        if places:
-            more = f", and {len(places) - 1} more" if len(places) > 1 else ""
-            doubts.append(f"{what} stands {_position(places[0], numbers.digits)}{more}")
+    symbols = (("a sign that is not a digit", numbers.other_ink), ("what may be a mark", numbers.uncertain_marks))
+    for what, positions in symbols:
+        if positions:
+            more = f", and {len(positions) - 1} more" if len(positions) > 1 else ""
+            doubts.append(f"there is {what} {_in_words(positions[0], numbers.digits)}{more}")
     return "; ".join(doubts)
 
 
-def _position(place: Place, digits: Sequence[Digit]) -> str:
-    """Return where a place in a text line is, by the digits of that line: "after the 2nd digit"."""
-    after = sum(digit.row == place.row and digit.box[0] + digit.box[2] / 2 < place.x for digit in digits)
+def _in_words(position: TextPosition, digits: Sequence[Digit]) -> str:
+    """Return a position by the digits of its text line: "after the 2nd digit"."""
+    after = sum(digit.row == position.row and digit.box[0] + digit.box[2] / 2 < position.x for digit in digits)
     number = max(after, 1)
     suffix = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    row = f" of text line {place.row + 1}" if digits[-1].row else ""
-    return f"{'after' if after else 'before'} the {number}{suffix} digit{row}"
+    line = f" of text line {position.row + 1}" if digits[-1].row else ""
+    return f"{'after' if after else 'before'} the {number}{suffix} digit{line}"
 
 
 def _name_of(image: ImageSource) -> str:

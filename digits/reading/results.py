@@ -17,7 +17,11 @@ class Digit:
     digit: 0 to 9.
     confidence: its probability, 0 to 1.
     score: its log-odds; see Classifier.classify.
-    sure: whether the ink is clearly a digit.
+    sure: whether it is clearly this digit. How that is decided depends on how it was read:
+        by its ink: its score is at least the threshold of the digit network's card, and it is not a 1 cut off wider ink;
+        by the number reader: the combined probability of both networks is at least MIN_SURE_CONFIDENCE, that of the classifier
+        alone at least MIN_SECOND_OPINION (numbers.py), and more than one digit was found, or an expectation was given;
+        alike in both ways: by its ink as above, or where both confidences reach the smaller limits in reader.py.
     box: x, y, width, height, in pixels of the upright image.
     row: the number of its text line, from 0.
     crop: (28, 28) uint8, white on black: what the network saw.
@@ -129,10 +133,10 @@ def text_of(digits: Sequence[Digit], marks: Sequence[Mark] = ()) -> str:
 
     digits: in reading order. Marks that stand after the same digit are put in the order of their x.
     """
-    rows: dict[int, list[str]] = {row: [] for row in sorted({digit.row for digit in digits} | {mark.row for mark in marks})}
+    lines: dict[int, list[str]] = {row: [] for row in sorted({digit.row for digit in digits} | {mark.row for mark in marks})}
     for digit in digits:
-        rows[digit.row].append(str(digit.digit))
+        lines[digit.row].append(str(digit.digit))
     # The last mark first: it does not move the places of those before it.
     for mark in sorted(marks, key=lambda mark: (mark.after, mark.box[0]), reverse=True):
-        rows[mark.row].insert(mark.after, mark.mark)
-    return "|".join(map("".join, rows.values()))
+        lines[mark.row].insert(mark.after, mark.mark)
+    return "|".join(map("".join, lines.values()))

@@ -1,4 +1,7 @@
-"""Detections -> text lines: which digits stand in one line, and which lines are writing."""
+"""Detections -> text lines: which digits stand in one line, and which lines are writing.
+
+The constants were set by hand on own_numbers and measured together (benchmarks/whole_numbers.py).
+"""
 
 import math
 import statistics
@@ -19,6 +22,10 @@ HEIGHT_RANGE = 0.45, 2.2
 # A line beside the main one is writing if it has at least this fraction of its contrast, a height within HEIGHT_RANGE of its
 # height, and at least this mean probability: patterns and noise are fainter, smaller and less certain.
 MIN_CONTRAST, MIN_MEAN_PROBABILITY = 0.35, 0.45
+INK_PERCENTILE, PAPER_PERCENTILE = 5, 90  # of the grey levels in a box: the ink of a thin digit covers a tenth of its box
+MAX_SAMPLES_PER_SIDE = 40  # pixels of a box whose percentiles are taken: more give the same to a grey level or two
+POLARITY_SIDE = 200  # pixels of the longer side, at which the polarity is found: its sign needs no more
+MAX_POLARITY_DEVIATION = 3  # standard deviations: beyond, a brightness counts as this, so that a few pixels don't decide
 
 
 def text_lines(digits: Sequence[Detection]) -> list[list[Detection]]:
@@ -51,7 +58,7 @@ def _offset(line: list[Detection], digit: Detection) -> float:
     return abs(digit.y - y) / larger
 
 
-def written_lines(grey: np.ndarray, lines: Sequence[list[Detection]]) -> list[list[Detection]]:
+def drop_unlikely_lines(grey: np.ndarray, lines: Sequence[list[Detection]]) -> list[list[Detection]]:
     """Return the lines without those that are more probably a pattern, noise or smudges than writing.
 
     grey: (height, width) uint8, dark ink on light paper. The line with the most evidence is the main one; the others are
@@ -61,7 +68,8 @@ def written_lines(grey: np.ndarray, lines: Sequence[list[Detection]]) -> list[li
         return []
     contrasts = [[contrast_of(grey, digit) for digit in line] for line in lines]
     evidence = [
-        sum(digit.probability**2 * max(contrast, 1) ** 0.5 for digit, contrast in zip(line, of_line, strict=True))
+        # The square root, because dark print beside faint handwriting must not win by its darkness alone.
+        sum(digit.probability**2 * math.sqrt(max(contrast, 1)) for digit, contrast in zip(line, of_line, strict=True))
         for line, of_line in zip(lines, contrasts, strict=True)
     ]
     main = int(np.argmax(evidence))
@@ -80,7 +88,7 @@ def written_lines(grey: np.ndarray, lines: Sequence[list[Detection]]) -> list[li
 
 
 def contrast_of(grey: np.ndarray, detection: Detection) -> float:
-    """Return the contrast of the ink in a detection's box, in grey levels: its 5th percentile below its 90th."""
+    """Return the contrast of the ink in a detection's box, in grey levels: how far its ink is below its paper."""
     top, left = max(int(detection.top), 0), max(int(detection.left), 0)
     box = grey[
         top : max(int(detection.top + detection.height) + 1, top + 2),
@@ -88,9 +96,9 @@ def contrast_of(grey: np.ndarray, detection: Detection) -> float:
     ]
     if box.size == 0:
         return 0.0
-    step = 1 + max(box.shape) // 40  # 40 rows tell the percentiles of a large box as well as all of them
-    low, high = np.percentile(box[::step, ::step], (5, 90))
-    return float(high - low)
+    step = 1 + max(box.shape) // MAX_SAMPLES_PER_SIDE
+    ink, paper = np.percentile(box[::step, ::step], (INK_PERCENTILE, PAPER_PERCENTILE))
+    return float(paper - ink)
 
 
 def dark_on_light(grey: np.ndarray) -> np.ndarray:
@@ -98,9 +106,10 @@ def dark_on_light(grey: np.ndarray) -> np.ndarray:
 
     Ink is sparse, so it is the longer tail of the brightnesses: their third moment about the median tells its side.
     """
-    reduction = min(1.0, 200 / max(grey.shape))  # 200 pixels a side are enough for a sign
+    reduction = min(1.0, POLARITY_SIDE / max(grey.shape))
     height, width = (max(1, round(side * reduction)) for side in grey.shape)
     small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     centred = small - np.median(small)
-    skewness = float(np.mean(np.clip(centred / (centred.std() + 1), -3, 3) ** 3))
+    deviations = centred / (centred.std() + 1)  # 1 grey level more, so that blank paper is not divided by 0
+    skewness = float(np.mean(np.clip(deviations, -MAX_POLARITY_DEVIATION, MAX_POLARITY_DEVIATION) ** 3))
     return 255 - grey if skewness > 0 else grey

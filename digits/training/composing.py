@@ -18,7 +18,7 @@ from digits.composition import windows
 from digits.composition.glyphs import GlyphPool
 from digits.composition.pages import Sources
 from digits.composition.papers import PaperPool
-from digits.composition.windows import Batch
+from digits.composition.windows import WindowBatch
 from digits.data.dataset import Dataset, Split
 from digits.training.interrupt import StopBetweenBatches
 from digits.training.prefetch import in_order
@@ -63,7 +63,7 @@ class WindowStream:
     steps_per_epoch: int
     batch_size: int
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[WindowBatch]:
         """Yield batches without end. Each epoch has new handwriting and new paper."""
         for epoch in itertools.count(self.first_epoch):
             rng = np.random.default_rng([self.seed, epoch])
@@ -71,7 +71,7 @@ class WindowStream:
             yield from itertools.islice(windows.batches(sources, rng, self.batch_size), self.steps_per_epoch)
 
 
-def validation_batches(validation: Split, count: int, batch_size: int) -> list[Batch]:
+def validation_batches(validation: Split, count: int, batch_size: int) -> list[WindowBatch]:
     """Return this many batches of windows, of digits and shapes of marks that are not learned; always the same ones."""
     rng = np.random.default_rng(VALIDATION_SEED)
     sources = Sources(GlyphPool(*validation, rng), PaperPool(rng), held_back=True)
@@ -79,7 +79,7 @@ def validation_batches(validation: Split, count: int, batch_size: int) -> list[B
 
 
 @contextlib.contextmanager
-def compose_ahead(stream: WindowStream, stop: StopBetweenBatches) -> Iterator[Iterator[Batch]]:
+def compose_ahead(stream: WindowStream, stop: StopBetweenBatches) -> Iterator[Iterator[WindowBatch]]:
     """Yield an iterator over the stream's batches, which another process composes, up to PREFETCHED_BATCHES of them ahead.
 
     The iterator raises what composing a batch raises, and KeyboardInterrupt after Ctrl-C.
@@ -89,7 +89,7 @@ def compose_ahead(stream: WindowStream, stop: StopBetweenBatches) -> Iterator[It
         yield ((inputs.astype(np.float32), targets.astype(np.float32)) for inputs, targets in batches)
 
 
-_batches: Iterator[Batch]  # in the composing process: a pool's initializer has no other place for it
+_batches: Iterator[WindowBatch]  # in the composing process: a pool's initializer has no other place for it
 
 
 def _begin(stream: WindowStream) -> None:
@@ -98,7 +98,7 @@ def _begin(stream: WindowStream) -> None:
     _batches = iter(stream)
 
 
-def _next_batch() -> Batch:
+def _next_batch() -> WindowBatch:
     """Return the next batch, in float16, half of what has to pass between the processes."""
     inputs, targets = next(_batches)
     return inputs.astype(np.float16), targets.astype(np.float16)

@@ -9,7 +9,7 @@ numbers are drawn in order; fit asks a PyDataset twice for its first batches, an
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -35,6 +35,7 @@ TARGETS = np.vstack([np.eye(NUM_CLASSES), np.full(NUM_CLASSES, 1 / NUM_CLASSES)]
 
 # Called after each epoch, with its number, from 1, its record, and the seconds that the rest will take at this pace.
 EpochCallback = Callable[[int, EpochRecord, float], None]
+EpochScores = tuple[float, float, float, float]  # of one epoch: accuracy, loss, and both on the validation images
 
 
 def fit(
@@ -63,24 +64,52 @@ def fit(
     compile_for_digits(model, learning_rate)
     model.optimizer.build(model.trainable_variables)
 
-    history = checkpoint.restore(model) if resume else []
-    if not resume:
-        checkpoint.save(model, history)  # so that a training killed in its first epoch can be resumed, too
-    first = len(history)
+    history = start_or_restore(model, checkpoint, resume)
     batches = itertools.chain.from_iterable(
-        batched(augmented_epoch(*training, settings, epoch), settings.batch_size) for epoch in range(first, epochs)
+        batched(augmented_epoch(*training, settings, epoch), settings.batch_size) for epoch in range(len(history), epochs)
     )
     with StopBetweenBatches() as stop, prefetch(batches, steps, stop) as upcoming:
-        while len(history) < epochs:
-            started = time.monotonic()
+
+        def run_epoch() -> EpochScores:
             accuracy, loss = train_batches(model, itertools.islice(upcoming, steps), stop)
             validated, val_loss = score(model, *validation)
-            record = EpochRecord(accuracy, loss, validated.accuracy, val_loss, time.monotonic() - started)
-            history.append(record)
-            checkpoint.save(model, history)
-            mean_seconds = float(np.mean([record.seconds for record in history[first:]]))
-            on_epoch_end(len(history), record, mean_seconds * (epochs - len(history)))
+            return accuracy, loss, validated.accuracy, val_loss
+
+        run_epochs(model, history, epochs, checkpoint, run_epoch, on_epoch_end)
     return history
+
+
+def start_or_restore(
+    model: keras.Model, checkpoint: Checkpoint, resume: bool, earlier: Sequence[EpochRecord] = ()
+) -> list[EpochRecord]:
+    """Return the records so far. resume: whether to bring the model to the state of the checkpoint, else that is written anew.
+
+    earlier: of what the model learned before this training.
+    """
+    if resume:
+        return checkpoint.restore(model)
+    checkpoint.save(model, earlier)  # so that a training killed in its first epoch can be resumed, too
+    return list(earlier)
+
+
+def run_epochs(
+    model: keras.Model,
+    history: list[EpochRecord],
+    last: int,
+    checkpoint: Checkpoint,
+    run_epoch: Callable[[], EpochScores],
+    on_epoch_end: EpochCallback,
+) -> None:
+    """Run epochs until the history has this many; after each, add its record, write the checkpoint and report."""
+    first = len(history)
+    while len(history) < last:
+        started = time.monotonic()
+        scores = run_epoch()
+        record = EpochRecord(*scores, time.monotonic() - started)
+        history.append(record)
+        checkpoint.save(model, history)
+        mean_seconds = float(np.mean([record.seconds for record in history[first:]]))
+        on_epoch_end(len(history), record, mean_seconds * (last - len(history)))
 
 
 def compile_for_digits(model: keras.Model, learning_rate: keras.optimizers.schedules.LearningRateSchedule) -> None:

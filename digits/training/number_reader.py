@@ -6,7 +6,6 @@ there is a checkpoint after each epoch.
 """
 
 import itertools
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from digits.common.config import MARKS, NUM_CLASSES
 from digits.common.score import Score
-from digits.composition.windows import Batch
+from digits.composition.windows import WindowBatch
 from digits.data.dataset import Dataset, Split
 from digits.evaluation import metrics
 from digits.model import number_network, store
@@ -27,15 +26,15 @@ from digits.training.checkpoint import Checkpoint
 from digits.training.composing import WindowStream, compose_ahead, split, validation_batches
 from digits.training.environment import environment
 from digits.training.interrupt import StopBetweenBatches
-from digits.training.loop import EpochCallback
+from digits.training.loop import EpochCallback, EpochScores, run_epochs, start_or_restore
 from digits.training.recipe import number_reader_recipe
 
 VALIDATION_BATCHES = 20  # 320 windows, with about 1,500 digits
 
 # The settings, beside epochs and seed. Set by hand, together, and measured as a whole: benchmarks/whole_numbers.py.
 STEPS_PER_EPOCH = 500  # batches: about four minutes on two cores
-BATCH_SIZE = 16  # windows a step
-LEARNING_RATE = 0.002  # the highest; in each part it rises to this and falls along a cosine
+WINDOW_BATCH_SIZE = 16  # windows a step
+PART_LEARNING_RATE = 0.002  # the highest; in each part it rises to this and falls along a cosine
 FINAL_RATE_FRACTION = 0.01  # of the highest learning rate, with which a part ends
 MAX_WARM_UP_STEPS = 100  # steps in which the learning rate rises, at most a tenth of a part
 WEIGHT_DECAY = 1e-4  # of AdamW (Loshchilov and Hutter 2019)
@@ -54,8 +53,8 @@ class PartSettings:
         return {
             "EPOCHS": self.epochs,
             "STEPS_PER_EPOCH": STEPS_PER_EPOCH,
-            "BATCH_SIZE": BATCH_SIZE,
-            "LEARNING_RATE": LEARNING_RATE,
+            "BATCH_SIZE": WINDOW_BATCH_SIZE,
+            "LEARNING_RATE": PART_LEARNING_RATE,
             "FINAL_RATE_FRACTION": FINAL_RATE_FRACTION,
             "MAX_WARM_UP_STEPS": MAX_WARM_UP_STEPS,
             "WEIGHT_DECAY": WEIGHT_DECAY,
@@ -92,33 +91,30 @@ def fit(
     steps = settings.epochs * STEPS_PER_EPOCH
     warm_up = max(1, min(MAX_WARM_UP_STEPS, steps // 10))
     learning_rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm_up), FINAL_RATE_FRACTION, warmup_target=LEARNING_RATE, warmup_steps=warm_up
+        0.0, max(1, steps - warm_up), FINAL_RATE_FRACTION, warmup_target=PART_LEARNING_RATE, warmup_steps=warm_up
     )
     optimizer = keras.optimizers.AdamW(learning_rate, WEIGHT_DECAY, clipnorm=CLIP_NORM)
     model.compile(optimizer, number_network.loss, metrics=[number_network.centre_accuracy])
     optimizer.build(model.trainable_variables)
 
-    history = checkpoint.restore(model) if resume else list(earlier)
-    if not resume:
-        checkpoint.save(model, history)  # so that a part killed in its first epoch can be resumed, too
-    first = len(history) - len(earlier)
-    stream = WindowStream(training, settings.seed, len(history), STEPS_PER_EPOCH, BATCH_SIZE)
+    history = start_or_restore(model, checkpoint, resume, earlier)
+    stream = WindowStream(training, settings.seed, len(history), STEPS_PER_EPOCH, WINDOW_BATCH_SIZE)
     with StopBetweenBatches() as stop, compose_ahead(stream, stop) as upcoming:
-        held_back = validation_batches(validation, VALIDATION_BATCHES, BATCH_SIZE)
-        validated = validate(model, held_back)
-        for number in range(first + 1, settings.epochs + 1):
-            started = time.monotonic()
+        held_back = validation_batches(validation, VALIDATION_BATCHES, WINDOW_BATCH_SIZE)
+
+        def run_epoch() -> EpochScores:
             accuracy, loss = train_batches(model, itertools.islice(upcoming, STEPS_PER_EPOCH), stop)
             validated = validate(model, held_back)
-            record = EpochRecord(accuracy, loss, validated.digits.accuracy, validated.loss, time.monotonic() - started)
-            history.append(record)
-            checkpoint.save(model, history)
-            mean_seconds = float(np.mean([record.seconds for record in history[len(earlier) + first :]]))
-            on_epoch_end(number, record, mean_seconds * (settings.epochs - number))
-    return history, validated
+            return accuracy, loss, validated.digits.accuracy, validated.loss
+
+        def report(number: int, record: EpochRecord, seconds_left: float) -> None:
+            on_epoch_end(number - len(earlier), record, seconds_left)
+
+        run_epochs(model, history, len(earlier) + settings.epochs, checkpoint, run_epoch, report)
+        return history, validate(model, held_back)
 
 
-def train_batches(model: keras.Model, batches: Iterator[Batch], stop: StopBetweenBatches) -> tuple[float, float]:
+def train_batches(model: keras.Model, batches: Iterator[WindowBatch], stop: StopBetweenBatches) -> tuple[float, float]:
     """Take one step for each batch, at least one; return the means of the accuracy at the centres and of the loss.
 
     Raises KeyboardInterrupt between two batches after Ctrl-C.
@@ -132,7 +128,7 @@ def train_batches(model: keras.Model, batches: Iterator[Batch], stop: StopBetwee
     return float(accuracy), float(loss)
 
 
-def validate(model: keras.Model, batches: Sequence[Batch]) -> Validation:
+def validate(model: keras.Model, batches: Sequence[WindowBatch]) -> Validation:
     """Return how the network answers for these windows."""
     losses, labels, answers = [], [], []
     for windows, targets in batches:

@@ -49,5 +49,5 @@ class Muon(keras.optimizers.Muon):
 
 
 def _is_kernel(variable: keras.Variable) -> bool:
-    """Say whether a variable is the kernel of a convolution: nothing else here has four axes."""
+    """Return whether a variable is the kernel of a convolution: nothing else here has four axes."""
     return len(variable.shape) == 4

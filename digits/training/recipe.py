@@ -13,11 +13,13 @@ from typing import Any
 
 from digits.augmentation import augment, corruptions, letterforms, outliers
 from digits.composition import (
+    chance,
     forms,
     glyphs,
     handwriting,
     lines,
     page_kinds,
+    pages,
     papers,
     photographs,
     rules,
@@ -26,12 +28,20 @@ from digits.composition import (
     text,
     windows,
 )
-from digits.model import heat_map, number_network
+from digits.model import heat_map, network, number_network
 from digits.training import batches, fine_tuning, optimizer, schedule
+
+# All of digits.composition but rows, from which no network learns.
+COMPOSITION = (
+    chance, forms, glyphs, handwriting, lines, page_kinds, pages, papers, photographs, rules, signs, strokes, text, windows,
+)  # fmt: skip
 
 
 def training_recipe() -> dict[str, Any]:
-    """Return the constants of a training as they are now: numbers, ranges and probabilities by name."""
+    """Return the constants of a training as they are now: numbers, ranges and probabilities by name.
+
+    A recipe without the two entries of the network's input is that of a network which divided its input by 255.
+    """
     return {
         **_handwriting_recipe(),
         "disturbances.NODES": corruptions.FIELD_NODES,
@@ -84,6 +94,8 @@ def training_recipe() -> dict[str, Any]:
                 "texture": outliers.texture,
             },
         ),
+        "network.SCALE_EPSILON": network.SCALE_EPSILON,
+        "network.BRIGHT_CORNERS": network.BRIGHT_CORNERS,
         "muon.UPDATE_SIZE": optimizer.UPDATE_RMS,
         "training.WARM_UP": schedule.WARM_UP_FRACTION,
         "training.FIRST_RATE": schedule.INITIAL_RATE_FRACTION,
@@ -113,7 +125,7 @@ def number_reader_recipe() -> dict[str, Any]:
     """Return the constants of a training of the number reader, beside its settings.
 
     Of the family of pages it names the tables that say most. The entry "composition.NUMBERS" is the SHA-256 of all numbers in
-    those modules of digits.composition, so that another family is another recipe.
+    the code of COMPOSITION. Most ranges are drawn from where they are used and have no name, so a list of values would miss some.
     """
     return {
         **_handwriting_recipe(),
@@ -144,27 +156,23 @@ def number_reader_recipe() -> dict[str, Any]:
         "composition.LENGTHS": list(text.LENGTH_PROBABILITIES),
         "composition.LENGTH_PROBABILITIES": list(text.LENGTH_PROBABILITIES.values()),
         "composition.PAGE_KINDS": {kind.name: kind.probability for kind in page_kinds.PAGE_KINDS},
-        "composition.NUMBER_PROBABILITIES": _by_function_name(text.NUMBER_PROBABILITIES),
-        "composition.CELL_PROBABILITIES": _by_function_name(rules.CELL_PROBABILITIES),
-        "composition.RULE_PROBABILITIES": _by_function_name(rules.RULE_PROBABILITIES),
-        "composition.LIGHT_PROBABILITIES": _by_function_name(photographs.LIGHT_PROBABILITIES),
-        "composition.DIGIT_LIKE_LETTERS": signs.DIGIT_LIKE_LETTERS,
-        "composition.NUMBERS": _checksum_of_numbers(
-            (
-                forms,
-                glyphs,
-                handwriting,
-                lines,
-                page_kinds,
-                papers,
-                photographs,
-                rules,
-                signs,
-                strokes,
-                text,
-                windows,
-            )
+        "composition.NUMBER_PROBABILITIES": _by_name(
+            text.NUMBER_PROBABILITIES,
+            {"plain": text.plain, "amount": text.amount, "date": text.date, "spaced": text.spaced},
         ),
+        "composition.CELL_PROBABILITIES": _by_name(
+            rules.CELL_PROBABILITIES, {"boxes": rules.boxes, "table_row": rules.table_row, "comb": rules.comb}
+        ),
+        "composition.RULE_PROBABILITIES": _by_name(
+            rules.RULE_PROBABILITIES,
+            {"underline": rules.underline, "line_above": rules.line_above, "uprights": rules.uprights, "frame": rules.frame},
+        ),
+        "composition.LIGHT_PROBABILITIES": _by_name(
+            photographs.LIGHT_PROBABILITIES,
+            {"gradient": photographs.gradient, "clouds": photographs.clouds, "shadow_or_fold": photographs.shadow_or_fold},
+        ),
+        "composition.DIGIT_LIKE_LETTERS": signs.DIGIT_LIKE_LETTERS,
+        "composition.NUMBERS": _checksum_of_numbers(COMPOSITION),
     }
 
 
@@ -208,11 +216,6 @@ def _checksum_of_numbers(modules: Iterable[types.ModuleType]) -> str:
     constants = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     numbers = sorted(float(value) for value in constants if isinstance(value, (int, float)) and type(value) is not bool)
     return hashlib.sha256(repr(numbers).encode()).hexdigest()
-
-
-def _by_function_name(probabilities: dict[Any, float]) -> dict[str, float]:
-    """Return {name of the function: probability}. probabilities: by function."""
-    return {function.__name__: probability for function, probability in probabilities.items()}
 
 
 def _by_name(probabilities: dict[Any, float], names: dict[str, Any]) -> dict[str, float]:

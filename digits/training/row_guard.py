@@ -10,7 +10,7 @@ import numpy as np
 
 from digits.common.config import IMAGE_SIZE, NUM_CLASSES
 from digits.common.score import Score
-from digits.composition.rows import INK_LEVEL, MAX_ROW_LENGTH, ROW_GAPS, random_rows
+from digits.composition.rows import GAP_INK_LEVEL, MAX_ROW_LENGTH, ROW_GAPS, random_rows
 from digits.data.dataset import Split
 from digits.evaluation import metrics
 from digits.model.classifier import Classifier
@@ -57,7 +57,7 @@ def find_rows(digits: Split, finder: NumberFinder, classifier: Classifier) -> Fo
     None where fewer than MAX_ROW_LENGTH of the digits have ink. Raises UserError where a damaged network answers with no
     probability.
     """
-    inked = digits.images.max(axis=(1, 2)) > INK_LEVEL
+    inked = digits.images.max(axis=(1, 2)) > GAP_INK_LEVEL
     if inked.sum() < MAX_ROW_LENGTH:
         return None
     digits = Split(digits.images[inked], digits.labels[inked])
@@ -67,7 +67,7 @@ def find_rows(digits: Split, finder: NumberFinder, classifier: Classifier) -> Fo
         rng = np.random.default_rng([ROW_SEED, number])
         for image, label in random_rows(digits, gap, ROW_COUNT // len(ROW_GAPS), rng):
             numbers = read_numbers(load_image(image), finder, classifier)
-            lines = [] if numbers.found is None else numbers.found.lines
+            lines = [] if numbers.detections is None else numbers.detections.lines
             labels.append(label)
             found.append(len(lines) == 1 and len(lines[0]) == len(label) and not numbers.marks)
             if found[-1]:

@@ -27,7 +27,7 @@ from digits.evaluation.figures.style import (
 from digits.reading.results import Reading
 
 MAX_CROPS = 4  # digits of a number whose crops are shown
-MAX_ERRORS = 60  # readings in errors_with_crops: a page of 15 rows
+MAX_MISREAD_IMAGES = 60  # readings in errors_with_crops: a page of 15 rows
 MAX_SHEET = 600  # images in labelled_sheet: 60 rows
 SHEET_COLUMNS = 10
 
@@ -78,7 +78,9 @@ def errors_with_crops(title: str, labels: Sequence[str], readings: Sequence[Read
         for label, reading in zip(labels, readings, strict=True)
         if not matches(reading.text, label)
     ]
-    return _draw_tiles(title + _left_out(len(tiles), MAX_ERRORS) if tiles else f"{title}: none", tiles[:MAX_ERRORS])
+    return _draw_tiles(
+        title + _left_out(len(tiles), MAX_MISREAD_IMAGES) if tiles else f"{title}: none", tiles[:MAX_MISREAD_IMAGES]
+    )
 
 
 def labelled_sheet(title: str, labels: Sequence[str], readings: Sequence[Reading]) -> Figure:

@@ -28,7 +28,7 @@ from digits.evaluation.metrics import calibration_error, reliability, wilson_int
 
 MAX_EXAMPLE_ERRORS, EXAMPLES = 4, 10  # of each digit in example_indices
 ERROR_COLUMNS, ERROR_ROWS = 5, 4
-MAX_ERRORS = ERROR_COLUMNS * ERROR_ROWS  # in confident_errors
+MAX_CONFIDENT_ERRORS = ERROR_COLUMNS * ERROR_ROWS  # in confident_errors
 MAX_CONFIDENCE = 1 - 1e-6  # the largest that the scale of log-odds shows, on which 1 lies infinitely far up
 CONFIDENCE_TICKS = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 ERROR_COLOURS = LinearSegmentedColormap.from_list("errors", ["#FBE3D0", VERMILLION])
@@ -156,11 +156,11 @@ def confidence(title: str, labels: np.ndarray, probabilities: np.ndarray) -> Fig
 def confident_errors(title: str, errors: Sequence[Prediction]) -> Figure:
     """Return the figure of up to 20 errors in the order given, each beside its probabilities."""
     width, height = 2.1, 1.3  # inches of a cell
-    rows = max(1, -(-min(len(errors), MAX_ERRORS) // ERROR_COLUMNS))
+    rows = max(1, -(-min(len(errors), MAX_CONFIDENT_ERRORS) // ERROR_COLUMNS))
     canvas = Canvas(title, BARS, ERROR_COLUMNS * width - 0.2, rows * height - 0.1)
     if not errors:
         canvas.text(0, 0.2, "There is no error.")
-    for i, prediction in enumerate(errors[:MAX_ERRORS]):
+    for i, prediction in enumerate(errors[:MAX_CONFIDENT_ERRORS]):
         left, top = i % ERROR_COLUMNS * width, i // ERROR_COLUMNS * height
         crop = canvas.axes(left, top + 0.25, 0.9, 0.9)
         draw_crop(crop, prediction.crop)
