@@ -42,7 +42,6 @@ def check(*others, faint=()):
         pytest.param(detection(OTHER_INK, 110, width=6, height=15, one=0.4), [OTHER_INK], id="low ink"),
         pytest.param(detection(1, 110, width=8), [1], id="a 1"),
         pytest.param(detection(1, 110, top=55, width=6, height=18), [], id="a 1 as low as a comma"),
-        pytest.param(detection(1, 110, width=8, probability=0.35), [], id="an uncertain 1"),
         pytest.param(detection(COMMA, 110, top=62, width=6, height=14), [COMMA], id="a comma"),
         pytest.param(detection(POINT, 70, top=45, width=5, height=5, probability=0.6), [], id="a point within a digit"),
         pytest.param(detection(POINT, 70, top=45, width=5, height=5, probability=0.9), [POINT], id="a surer point there"),

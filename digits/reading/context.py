@@ -16,7 +16,7 @@ from digits.reading.text_lines import contrast_of
 MIN_SLASH_HEIGHT = 1.5  # times the digits' median height; a lower slash may be a 1
 MIN_ONE_TO_SLASH, MIN_ONE_TO_OTHER = 0.5, 0.3  # probability of a 1, as a fraction of the other class's, from which it is one
 MIN_STROKE_HEIGHT, MAX_STROKE_ASPECT = 0.7, 0.6  # of other ink that may be a 1: times the digits' height; times its own height
-MIN_ONE_PROBABILITY, MIN_ONE_HEIGHT = 0.4, 0.55  # of a 1, and times the digits' height; less is a comma or a stroke of a digit
+MIN_ONE_HEIGHT = 0.55  # times the digits' height; a lower 1 is a comma or a stroke of a digit
 MIN_RELATIVE_CONTRAST = 0.3  # times the digits' median contrast; what is fainter is a pattern
 MAX_MARK_INSIDE = 0.7  # fraction of a mark that lies within a digit's box; more is a part of the digit
 
@@ -35,7 +35,7 @@ def check_by_context(grey: np.ndarray, detections: Sequence[Detection]) -> list[
     return [
         detection
         for detection in checked
-        if not (detection.label == 1 and _is_too_weak_for_one(detection, height))
+        if not (detection.label == 1 and detection.height < MIN_ONE_HEIGHT * height)
         and contrast_of(grey, detection) >= MIN_RELATIVE_CONTRAST * contrast
         and not (NUM_CLASSES <= detection.label < OTHER_INK and _is_part_of_a_digit(detection, digits))
     ]
@@ -49,11 +49,6 @@ def _relabelled_as_one(detection: Detection, height: float) -> Detection:
     is_high = MIN_STROKE_HEIGHT * height < detection.height < MIN_SLASH_HEIGHT * height
     stroke = detection.label == OTHER_INK and is_upright and is_high and one > MIN_ONE_TO_OTHER * own
     return replace(detection, label=1, probability=float(min(one + own, 1))) if low_slash or stroke else detection
-
-
-def _is_too_weak_for_one(one: Detection, height: float) -> bool:
-    """Return whether a 1 is too low or too uncertain to count. height: of the digits."""
-    return one.height < MIN_ONE_HEIGHT * height or one.probability < MIN_ONE_PROBABILITY
 
 
 def _is_part_of_a_digit(mark: Detection, digits: Sequence[Detection]) -> bool:
