@@ -74,9 +74,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
     parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figure (default: outputs)")
-    answers = {"type": command_line.output_file, "metavar": "FILE"}
-    parser.add_argument("--json", **answers, help="write the answers as JSON; - for standard output")
-    parser.add_argument("--csv", **answers, help="write the answers as CSV; - for standard output")
+    for flag in ("--json", "--csv"):
+        what = f"write the answers as {flag[2:].upper()}; - for standard output"
+        parser.add_argument(flag, type=command_line.output_file, metavar="FILE", help=what)
     parser.add_argument("--save-crops", type=Path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files")
     parser.add_argument(
         "--label", metavar="TEXT", help="keep a copy under custom_digits/; TEXT is what it shows: 42, 12/05/2024; --label=-7,50"

@@ -233,8 +233,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def refuse_flags_of_other_modes(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """End with a message where a flag is given that the mode would ignore."""
     if arguments.eye:
+        others: tuple[str, ...] = ("fine_tune", "quantize", "preset", "batch_size", "output_dir")
         mode, reason = "--eye", "the number reader has settings of its own, and no figures"
-        others = ("fine_tune", "quantize", "preset", "batch_size", "output_dir")
     elif arguments.fine_tune or arguments.quantize:
         mode, reason = "--fine-tune and --quantize", "they take the settings of the saved model"
         others = ("preset", "epochs", "batch_size", "seed")

@@ -134,8 +134,8 @@ def score_folder(reader: Reader, folder: Path, with_thumbnails: bool) -> ScoredF
     if unlabelled:
         print(f"{printable(folder)}: {counted(unlabelled, 'image')} without a label left aside", file=sys.stderr)
     labels = [label for _, label in images]
-    readings = read_all(reader, [path for path, _ in images], thumbnails=len(images) if with_thumbnails else 0)
-    readings = list(tqdm(readings, total=len(images), unit=" images", leave=False, disable=None))
+    answers = read_all(reader, [path for path, _ in images], thumbnails=len(images) if with_thumbnails else 0)
+    readings = list(tqdm(answers, total=len(images), unit=" images", leave=False, disable=None))
     report = report_on_readings(
         labels,
         readings,

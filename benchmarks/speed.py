@@ -46,7 +46,7 @@ from digits.common import files
 from digits.common.config import CUSTOM_DIGITS_DIR, PROJECT
 from digits.data import dataset
 from digits.model.classifier import DEFAULT_MODEL, Classifier
-from digits.reading import finder, reader
+from digits.reading import candidates, reader
 from digits.reading.reader import Reader
 
 RUNS = 5
@@ -130,9 +130,9 @@ def step_times(paths):
     with contextlib.ExitStack() as patches:
         for owner, name, step in (
             (reader, "load_image", "decode"),
-            (finder, "find_ink", "find ink"),
-            (finder, "find_segments", "segment and crop"),
-            (finder, "digit_crop", "segment and crop"),
+            (candidates, "find_ink", "find ink"),
+            (candidates, "find_segments", "segment and crop"),
+            (candidates, "digit_crop", "segment and crop"),
             (images.classifier, "_network", "network"),
         ):
             patches.enter_context(mock.patch.object(owner, name, timed(step, getattr(owner, name))))

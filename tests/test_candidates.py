@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits.reading.finder import find_candidates
+from digits.reading.candidates import find_candidates
 from digits.reading.image import load_image
 
 

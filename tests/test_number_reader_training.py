@@ -121,7 +121,7 @@ def test_each_part_ends_with_a_whole_set_whose_card_tells_of_all_parts(small_dat
     stdout, first = train()
     assert "from scratch" in stdout and stdout.count("epoch ") == 2 and "network before" not in stdout
     assert (first.steps, len(first.history), first.trained_from, first.earlier_parts) == (4, 2, None, None)
-    assert first.settings["EPOCHS"] == 2 and "composition.NUMBERS" in first.recipe
+    assert first.settings["EPOCHS"] == 2 and "composition.CODE_CHECKSUM" in first.recipe
 
     interrupt_at(2)
     train("--resume", code=130)

@@ -1,4 +1,4 @@
-"""What the finder detects becomes digits and marks in text lines, each digit judged a second time by the classifier."""
+"""What the NumberFinder detects becomes digits and marks in text lines, each digit judged a second time by the classifier."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ class FakeClassifier:
 
 
 def numbers_of(lines, others=(), judged=None, size=(200, 300), full_size=None):
-    """The numbers in a white image. judged: what the classifier says, else the same as the finder."""
+    """The numbers in a white image. judged: what the classifier says, else the same as the number finder."""
     image = LoadedImage(np.full((*size, 3), 255, np.uint8), full_size or size[::-1])
     said = judged or "".join(str(digit.label) for line in lines for digit in line)
     return read_numbers(image, FakeFinder(lines, others), FakeClassifier(said))

@@ -20,7 +20,7 @@ from digits.model.heat_map import CLASS_COUNT, SLASH
 from digits.reading import ink_reading, reader
 from digits.reading.detection import Detection
 from digits.reading.number_finder import Detections
-from digits.reading.numbers import Numbers, TextPosition
+from digits.reading.numbers import FoundText, TextPosition
 from digits.reading.reader import Reader
 from digits.reading.results import Digit, Mark
 
@@ -186,7 +186,7 @@ def says(monkeypatch):
 
     def make(digits, marks=(), other_ink=(), uncertain_marks=(), min_probability=0.9):
         lowest = min_probability if digits else None
-        numbers = Numbers(tuple(digits), tuple(marks), tuple(other_ink), tuple(uncertain_marks), lowest)
+        numbers = FoundText(tuple(digits), tuple(marks), tuple(other_ink), tuple(uncertain_marks), lowest)
         monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: numbers)
 
     return make
@@ -194,7 +194,7 @@ def says(monkeypatch):
 
 def test_a_sure_digit_that_fills_the_image_is_read_without_the_number_reader(shipped, monkeypatch):
     asked = []
-    monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: asked.append(finder) or Numbers())
+    monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: asked.append(finder) or FoundText())
     assert shipped.read(SEVEN).text == "7"
     assert not asked
     shipped.read(NUMBER)
@@ -321,7 +321,7 @@ def test_a_wrong_pattern_is_an_error(shipped):
 
 
 def test_a_slash_taken_for_a_one_is_read_right_where_a_slash_is_expected(shipped, monkeypatch):
-    """The finder sees 8/10 and is in doubt: the slash may be a 1."""
+    """The number finder detects 8/10 and is in doubt: the slash may be a 1."""
 
     def symbol(left, **probabilities):
         values = np.full(CLASS_COUNT, 0.001, np.float32)

@@ -87,17 +87,47 @@ def test_the_recipe_of_the_number_reader_tells_what_the_constants_are_now(monkey
     assert (recipe["number_network.BOX_WEIGHT"], recipe["augmentation.ROTATION"]) == (9.0, 1.0)
 
 
-def test_a_number_without_a_name_is_in_the_recipe_and_the_place_of_code_is_not(tmp_path):
-    from digits.training.recipe import _checksum_of_numbers
+def test_a_function_without_a_name_in_the_recipe_is_an_error(monkeypatch):
+    from digits.augmentation import corruptions
+    from digits.training.recipe import training_recipe
 
-    def checksum(*sources):
-        modules = []
-        for i, source in enumerate(sources):
-            modules.append(types.ModuleType(f"module{i}"))
-            modules[-1].__file__ = str(tmp_path / f"module{i}.py")
-            (tmp_path / f"module{i}.py").write_text(source)
-        return _checksum_of_numbers(modules)
+    def rain(images, rng):
+        return images
 
-    expected = checksum("def f(rng): return rng.uniform(1, 2.5)", "A = 3")
-    assert checksum("B = 3  # 4, moved and renamed", "def g(r): return r.uniform(1.0, 2.5)") == expected
-    assert checksum("def f(rng): return rng.uniform(1, 2.6)", "A = 3") != expected
+    monkeypatch.setitem(corruptions.CORRUPTION_PROBABILITIES, rain, 0.1)
+    with pytest.raises(ValueError, match="rain has no name in the recipe: give it one in digits.training.recipe"):
+        training_recipe()
+
+
+@pytest.fixture
+def checksum(tmp_path):
+    """A function that returns the checksum of source code."""
+    from digits.training.recipe import _checksum_of_code
+
+    def checksum_of(source):
+        module = types.ModuleType("module")
+        module.__file__ = str(tmp_path / "module.py")
+        (tmp_path / "module.py").write_text(source)
+        return _checksum_of_code([module])
+
+    return checksum_of
+
+
+@pytest.mark.parametrize(
+    "module, old, new",
+    [
+        ("papers", "    rings,\n", ""),
+        ("signs", "    asterisk,\n", ""),
+        ("text", "AMOUNT_SEPARATORS = (POINT, ", "AMOUNT_SEPARATORS = ("),
+    ],
+)
+def test_another_table_of_names_is_another_recipe(checksum, module, old, new):
+    source = (PROJECT / "digits" / "composition" / f"{module}.py").read_text()
+    assert old in source
+    assert checksum(source.replace(old, new)) != checksum(source)
+
+
+def test_numbers_that_change_places_are_another_recipe_and_comments_are_not(checksum):
+    expected = checksum("def f(rng):\n    return rng.uniform(1, 2.5)")
+    assert checksum('"""Words."""\n\n\ndef f(rng):  # more words\n    """Words."""\n    return rng.uniform(1,\n 2.5)') == expected
+    assert checksum("def f(rng):\n    return rng.uniform(2.5, 1)") != expected

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from digits.model.calibration import log_odds
-from digits.reading.finder import Candidate
+from digits.reading.candidates import Candidate
 from digits.reading.segmentation import find_segments
 from digits.reading.segmentation_graph import CUT_ONE_COST, MAX_SCORE, best_path, candidate_costs, cut_ones
 

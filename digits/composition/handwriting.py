@@ -12,7 +12,7 @@ from digits.common.config import NUM_CLASSES
 from digits.composition import signs
 from digits.composition.chance import log_uniform, pick
 
-# ---- the hand and its pen ----
+# Of a person: the pen and how it is held.
 MNIST_PEN_PROBABILITY = 0.35  # that strokes stay as wide as they were drawn; else a pen draws them anew
 HAND_PEN_WIDTH = (0.035, 0.2)  # heights, logarithm drawn evenly: from a hairline to a felt pen
 MARKER_WIDTH = (0.15, 0.3)  # heights
@@ -23,7 +23,7 @@ EDGE_WIDTH = (0.7, 2.0)  # pixels over which a stroke's edge fades
 WEIGHT = (-1.0, 1.0)  # see Handwriting
 TURN_STD = (0.02, 0.06, 0.1)  # radians, one of these
 
-# ---- the line ----
+# Of a line: gaps and sizes.
 # Heights between neighbours, with probability: overlapping, touching, apart, far apart.
 GAP_PROBABILITIES = {(-0.22, 0.0): 0.32, (-0.03, 0.2): 0.38, (0.1, 0.8): 0.24, (0.8, 2.2): 0.06}
 NESTED_PROBABILITY = 0.5

@@ -27,7 +27,8 @@ def build(seed: int) -> keras.Model:
     The input is an image as heat_map.normalise returns it, with sides that are multiples of SIDE_MULTIPLE. The output is, for
     each place, a logit for each class and the box. Three levels of resolution: a quarter of the input's, an eighth with a
     dilated convolution and two residual connections (He et al. 2016) for a wide view, and a quarter again, where both meet.
-    seed: of the initial weights.
+    The numbers of channels were set by hand
+    and measured as a whole: benchmarks/whole_numbers.py. seed: of the initial weights.
     """
     keras.utils.set_random_seed(seed)
     image = keras.Input((None, None, 1), name="image")

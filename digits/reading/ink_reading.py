@@ -9,7 +9,7 @@ import numpy as np
 
 from digits.common.config import IMAGE_SIZE, MAX_TEXT_LENGTH
 from digits.model.classifier import Classifier
-from digits.reading.finder import find_candidates
+from digits.reading.candidates import find_candidates
 from digits.reading.image import LoadedImage
 from digits.reading.results import Digit
 from digits.reading.segmentation_graph import MAX_CLEAR_COST, best_path, candidate_costs, cut_ones

@@ -1,4 +1,4 @@
-"""An image -> the numbers in it: what the finder detects, each digit judged a second time by the digit classifier.
+"""An image -> the numbers in it: what the NumberFinder detects, each digit judged a second time by the digit classifier.
 
 Where a line gives no measurement of its own, its constants were set by hand on own_numbers and measured together
 (benchmarks/whole_numbers.py).
@@ -26,7 +26,7 @@ from digits.reading.text_lines import dark_on_light
 # Weights of the logarithms of both networks' probabilities in the combined one: a product of experts (Hinton 2002). The
 # classifier weighs less, because it does not know the letterforms of the number reader. Fitted by the log loss of the digits of
 # own_numbers: the combined probabilities are calibrated on these. With PROBABILITY_FLOOR, the classifier alone can't exclude a
-# digit: it divides its probability by 10 at the most, the finder by 10,000.
+# digit: it divides its probability by 10 at the most, the number finder by 10,000.
 FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
 # The combined probability and that of the classifier alone, from which a digit is sure; Digit.sure has the whole rule. A digit
 # that stands alone is not sure, because both networks take many signs that stand alone for digits.
@@ -44,11 +44,11 @@ class TextPosition(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """The numbers in an image.
+class FoundText:
+    """The digits and marks that were found in an image, by its ink or by the number reader.
 
     digits: in reading order. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: where
-    something may be a mark, by text line. min_probability: the lowest probability that the finder alone gives one of the digits;
+    something may be a mark, by text line. min_probability: the lowest that the number finder alone gives one of the digits;
     None where it found none. detections: all that it detects, for candidates_in; None likewise.
     """
 
@@ -60,11 +60,11 @@ class Numbers:
     detections: Detections | None = None
 
 
-def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifier) -> Numbers:
+def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifier) -> FoundText:
     """Return the numbers in an image as it lies. Raises UserError where a damaged network answers with no probability."""
     detections = _find_either_polarity(finder, cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY))
     if not detections.lines:
-        return Numbers()
+        return FoundText()
     beside = [
         (symbol, row) for symbol in detections.marks_and_other_ink if (row := _line_of(symbol, detections.lines)) is not None
     ]
@@ -73,7 +73,7 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
     marks = [_mark(symbol, row, detections.lines[row], image) for symbol, row in clear if _is_mark(symbol)]
     other_ink = [_position(symbol, row, image) for symbol, row in clear if symbol.label == OTHER_INK]
     uncertain_marks = [_position(symbol, row, image) for symbol, row in unclear if _is_mark(symbol)]
-    return Numbers(
+    return FoundText(
         digits=_digits(detections, image, classifier),
         marks=tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0]))),
         other_ink=tuple(sorted(other_ink)),
@@ -86,7 +86,7 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
 def candidates_in(detections: Detections, image: LoadedImage, classifier: Classifier) -> list[list[PatternCandidate]]:
     """Return what may be a digit or a mark in each text line, from left to right, also what is too faint to be read as one.
 
-    detections: the Numbers' of the image. The classifier judges each candidate a second time, as it judges the digits.
+    detections: FoundText.detections of the image. The classifier judges each candidate a second time, as it judges the digits.
     """
     placed = [(symbol, row, True) for row, line in enumerate(detections.lines) for symbol in line]
     for symbol in (*detections.marks_and_other_ink, *detections.faint):

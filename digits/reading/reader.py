@@ -15,21 +15,22 @@ from digits.reading.expectation import Expectation, likeliest_fit
 from digits.reading.image import ImageSource, LoadedImage, load_image
 from digits.reading.ink_reading import InkReading, read_by_ink
 from digits.reading.number_finder import DEFAULT_NUMBER_READER, NumberFinder
-from digits.reading.numbers import Numbers, TextPosition, candidates_in, read_numbers
+from digits.reading.numbers import FoundText, TextPosition, candidates_in, read_numbers
 from digits.reading.results import Digit, Reading, text_of
 
 # Fraction of the image's width from which one sure digit is all that the image shows. In own_numbers, a digit that was found
-# alone in a number is at most 0.29 wide.
+# alone in a number is at most 0.29 wide (an earlier network).
 MIN_SINGLE_WIDTH = 0.3
-# Of each digit, by the finder alone, so that a number takes the place of one sure digit. In own_numbers, the 5 numbers that are
-# one sure digit by ink have at least 0.51. In own_digits, one of 494 single digits is taken for two, at 0.47; it is too wide to
-# be asked about.
+# Of each digit, by the number finder alone, so that a number takes the place of one sure digit. In own_numbers, the 5 numbers
+# that are one sure digit by ink have at least 0.51. Of 494 single digits (381 of own_digits, 113 of own_numbers), one is taken for
+# two, at 0.47; the number reader is not asked about it, because it fills the image (MIN_SINGLE_WIDTH). Measured with an earlier
+# network.
 MIN_NUMBER_PROBABILITY = 0.4
 # A digit that both ways of reading give alike is sure from these confidences on: the combined one of both networks as the number
 # reader found it, and that of its ink, for one of several digits and for one that stands alone. Set by hand on own_numbers, as
 # the next one, and measured together (benchmarks/whole_numbers.py).
 MIN_AGREED_CONFIDENCE, MIN_INK_CONFIDENCE, MIN_LONE_INK_CONFIDENCE = 0.6, 0.3, 0.7
-MIN_PROBABILITY_WITHOUT_INK = 0.5  # of each digit, by the finder alone, where the other way of reading finds no ink at all
+MIN_PROBABILITY_WITHOUT_INK = 0.5  # of each digit, by the number finder alone, where the other way finds no ink
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Reader:
         except UserError as error:
             return Reading(name, "error", message=str(error))
         by_ink = read_by_ink(loaded, self.classifier)
-        numbers = Numbers(by_ink.digits)
+        numbers = FoundText(by_ink.digits)
         best = numbers
         if self.number_finder is not None and _asks_number_reader(by_ink, loaded, expectation):
             numbers = read_numbers(loaded, self.number_finder, self.classifier)
@@ -90,7 +91,7 @@ class Reader:
             return unconstrained
         return self._read_again(unconstrained, loaded, numbers, expectation)
 
-    def _read_again(self, unconstrained: Reading, image: LoadedImage, numbers: Numbers, expectation: Expectation) -> Reading:
+    def _read_again(self, unconstrained: Reading, image: LoadedImage, numbers: FoundText, expectation: Expectation) -> Reading:
         """Return the likeliest Reading of an image that fits, not sure where none does or where it is far less likely.
 
         unconstrained: the Reading of the image without the expectation, which it does not fit. numbers: what the number reader
@@ -101,14 +102,14 @@ class Reader:
             fit = likeliest_fit(expectation, candidates_in(numbers.detections, image, self.classifier))
         if fit is None:
             return replace(unconstrained, status="unsure", message=f"does not fit {expectation.pattern}")
-        reading = _reading(unconstrained.image, image, Numbers(fit.digits, fit.marks, numbers.other_ink))
+        reading = _reading(unconstrained.image, image, FoundText(fit.digits, fit.marks, numbers.other_ink))
         if fit.is_likely:
             return reading
         message = f"fits {expectation.pattern}, but {unconstrained.text} is far more likely"
         return replace(reading, status="unsure", message=message)
 
 
-def choose(by_ink: InkReading, numbers: Numbers) -> Numbers:
+def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     """Return the better one of two readings of an image, by the first of these conditions that holds.
 
     the number reader finds no digit                       by ink
@@ -118,17 +119,17 @@ def choose(by_ink: InkReading, numbers: Numbers) -> Numbers:
     everything else                                        the number reader's
 
     A number is certain where it has two or more digits and each has at least MIN_NUMBER_PROBABILITY. That and the 0.5,
-    MIN_PROBABILITY_WITHOUT_INK, are probabilities that the finder alone gives.
+    MIN_PROBABILITY_WITHOUT_INK, are probabilities that the number finder alone gives.
     """
     if numbers.min_probability is None:
-        return Numbers(by_ink.digits)
+        return FoundText(by_ink.digits)
     is_certain_number = len(numbers.digits) > 1 and numbers.min_probability >= MIN_NUMBER_PROBABILITY
     if by_ink.is_one_sure_digit and not is_certain_number:
-        return Numbers(by_ink.digits)
+        return FoundText(by_ink.digits)
     if text_of(by_ink.digits) == text_of(numbers.digits):
         return replace(numbers, digits=_agreed(by_ink.digits, numbers.digits))
     if not by_ink.digits and numbers.min_probability < MIN_PROBABILITY_WITHOUT_INK:
-        return Numbers()
+        return FoundText()
     return numbers
 
 
@@ -162,27 +163,27 @@ def _asks_number_reader(by_ink: InkReading, image: LoadedImage, expectation: Exp
     return not (is_single and is_expected)
 
 
-def _reading(name: str, image: LoadedImage, numbers: Numbers) -> Reading:
+def _reading(name: str, image: LoadedImage, found: FoundText) -> Reading:
     """Return the Reading of what was found in an image."""
     width, thumbnail = image.full_size[0], image.thumbnail()
-    digits, marks = numbers.digits, numbers.marks
+    digits, marks = found.digits, found.marks
     if not digits:
         return Reading(name, "empty", message="no ink was found on the paper", width=width, thumbnail=thumbnail)
-    message = _doubts(numbers)
+    message = _doubts(found)
     return Reading(name, "unsure" if message else "ok", text_of(digits, marks), message, digits, marks, width, thumbnail)
 
 
-def _doubts(numbers: Numbers) -> str:
+def _doubts(found: FoundText) -> str:
     """Return why a reading is not sure; "" where it is sure."""
     doubts = []
-    unsure = sum(not digit.sure for digit in numbers.digits)
+    unsure = sum(not digit.sure for digit in found.digits)
     if unsure:
-        doubts.append(f"{unsure} of {len(numbers.digits)} pieces of ink are not clearly a digit")
-    symbols = (("a sign that is not a digit", numbers.other_ink), ("what may be a mark", numbers.uncertain_marks))
+        doubts.append(f"{unsure} of {len(found.digits)} pieces of ink are not clearly a digit")
+    symbols = (("a sign that is not a digit", found.other_ink), ("what may be a mark", found.uncertain_marks))
     for what, positions in symbols:
         if positions:
             more = f", and {len(positions) - 1} more" if len(positions) > 1 else ""
-            doubts.append(f"there is {what} {_in_words(positions[0], numbers.digits)}{more}")
+            doubts.append(f"there is {what} {_in_words(positions[0], found.digits)}{more}")
     return "; ".join(doubts)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from digits.reading.finder import Candidate
+from digits.reading.candidates import Candidate
 
 # The first two were set together with the costs of shape in segmentation.py, which says how.
 MAX_SCORE = 8.0  # log-odds of a typical digit; a higher score costs nothing less

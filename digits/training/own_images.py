@@ -16,7 +16,7 @@ from digits.data import dataset
 from digits.data.dataset import Split
 from digits.data.labelled_folder import labelled_images
 from digits.data.labels import digits_of
-from digits.reading.finder import find_candidates
+from digits.reading.candidates import find_candidates
 from digits.reading.image import load_image
 from digits.reading.reader import Reader
 

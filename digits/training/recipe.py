@@ -124,8 +124,8 @@ def fine_tuning_recipe() -> dict[str, Any]:
 def number_reader_recipe() -> dict[str, Any]:
     """Return the constants of a training of the number reader, beside its settings.
 
-    Of the family of pages it names the tables that say most. The entry "composition.NUMBERS" is the SHA-256 of all numbers in
-    the code of COMPOSITION. Most ranges are drawn from where they are used and have no name, so a list of values would miss some.
+    Of the family of pages it names the tables that say most. The entry "composition.CODE_CHECKSUM" stands for all the others, and
+    for the code that draws from them: most ranges have no name, so a list of values would miss some.
     """
     return {
         **_handwriting_recipe(),
@@ -172,7 +172,7 @@ def number_reader_recipe() -> dict[str, Any]:
             {"gradient": photographs.gradient, "clouds": photographs.clouds, "shadow_or_fold": photographs.shadow_or_fold},
         ),
         "composition.DIGIT_LIKE_LETTERS": signs.DIGIT_LIKE_LETTERS,
-        "composition.NUMBERS": _checksum_of_numbers(COMPOSITION),
+        "composition.CODE_CHECKSUM": _checksum_of_code(COMPOSITION),
     }
 
 
@@ -210,14 +210,33 @@ def _handwriting_recipe() -> dict[str, Any]:
     }
 
 
-def _checksum_of_numbers(modules: Iterable[types.ModuleType]) -> str:
-    """Return the SHA-256 of all numbers in the modules' code, in ascending order, so that moving code does not change it."""
+def _checksum_of_code(modules: Iterable[types.ModuleType]) -> str:
+    """Return the SHA-256 of the modules' code, as hexadecimal digits, without its layout, comments and docstrings.
+
+    Every change of what is drawn changes it. So does a change that draws the same, such as another name of a local variable.
+    """
     trees = [ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in modules]
-    constants = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    numbers = sorted(float(value) for value in constants if isinstance(value, (int, float)) and type(value) is not bool)
-    return hashlib.sha256(repr(numbers).encode()).hexdigest()
+    return hashlib.sha256(repr([_structure(tree) for tree in trees]).encode()).hexdigest()
+
+
+def _structure(node: Any) -> Any:
+    """Return a syntax tree as nested lists. Not ast.dump: what is empty is written only by some versions of Python."""
+    if isinstance(node, list):
+        return [_structure(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+        fields["body"] = node.body[1:]
+    return [type(node).__name__, [(name, _structure(value)) for name, value in fields.items() if value not in (None, [])]]
 
 
 def _by_name(probabilities: dict[Any, float], names: dict[str, Any]) -> dict[str, float]:
-    """Return {name: probability}. probabilities: by function. names: the function of each; one without probability is left out."""
+    """Return {name: probability}. probabilities: by function. names: the function of each; one without probability is left out.
+
+    Raises ValueError where a function has no name.
+    """
+    for function in probabilities:
+        if function not in names.values():
+            raise ValueError(f"{function.__module__}.{function.__name__} has no name in the recipe: give it one in {__name__}")
     return {name: probabilities[function] for name, function in names.items() if function in probabilities}
