@@ -66,7 +66,7 @@ PEERS = {
     "tutorial": "the usual tutorial with the classic CNN",
 }
 PEOPLE_NOTE = (
-    "No network learned from people's images, but the number reader was developed with all of these, so expect less for yours. "
+    "All of people's images were looked at while the program was developed, so expect less for yours. "
     "**They are not public**, so you can't repeat their rows; all the others you can."
 )
 PEERS_NOTE = (
@@ -217,9 +217,12 @@ def claim(results: Results) -> str:
     single, others, numbers = (_total(kinds, which) for which in (("single",), ("more",), NUMBERS))
     if not (single and others and numbers):
         return ""
+    every = kinds["all numbers"]
     return (
-        f"With the shipped model, the program reads {single['correct']:,} of the {single['n']:,} images of single digits that it was developed with, "
-        f"{others['correct']:,} of {others['n']:,} others, and {numbers['correct']:,} of {numbers['n']:,} images of whole numbers."
+        f"People wrote and photographed {single['n'] + others['n']:,} single digits, of which the program reads "
+        f"{single['correct'] + others['correct']:,}, and {numbers['n']:,} whole numbers, of which it reads {numbers['correct']:,}. "
+        f'It calls {every["unsure"]:,} of the numbers "not sure", most of them although they are right; {every["wrong_and_ok"]:,} are '
+        "wrong without a word. No network learned from these images, but all of them were looked at while the program was developed."
     )
 
 
@@ -242,9 +245,9 @@ def comparison(results: Results) -> str:
     people = (results.of_model("whole_numbers") or {}).get("kinds", {})
     others = (results.of_model("peers") or {}).get("peers", {})
     for name, kinds in {
-        "people's single digits, used in development": ("single",),
-        "people's single digits, more writers": ("more",),
-        "people's whole numbers, cheques included": NUMBERS,
+        "people's single digits, seen in development": ("single",),
+        "- more writers, seen as well": ("more",),
+        "people's whole numbers, cheques included, seen as well": NUMBERS,
     }.items():
         if score := _total(people, kinds):
             peers = [_total(others[peer]["kinds"], kinds) if peer in others else None for peer in ("tutorial", "ppocr line")]

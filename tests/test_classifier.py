@@ -118,6 +118,27 @@ def test_a_tutorials_model_without_a_card_is_refused_because_it_takes_another_sc
             Classifier(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("divides", "activation", "reason"),
+    [
+        pytest.param(False, "softmax", "differently for images of 0 to 1 and of 0 to 255", id="0 to 1"),
+        pytest.param(True, None, "no probabilities", id="logits"),
+        pytest.param(True, "softmax", None, id="divides by 255 itself"),
+    ],
+)
+def test_a_tutorials_model_of_28x28_without_a_card(tmp_path, divides, activation, reason):
+    from digits.model.network import keras, layers
+
+    first = [layers.Rescaling(1 / 255)] if divides else []
+    model = keras.Sequential([keras.Input((28, 28)), *first, layers.Flatten(), layers.Dense(10, activation=activation)])
+    model.save(tmp_path / "m.keras")
+    if reason is None:
+        assert Classifier(tmp_path / "m.keras").classify(np.zeros((1, 28, 28), np.uint8)).probabilities.shape == (1, 10)
+    else:
+        with pytest.raises(UserError, match=reason):
+            Classifier(tmp_path / "m.keras")
+
+
 def test_a_changed_card_beside_the_model_is_refused(model_copy):
     card = model_copy.with_suffix(".json")
     card.write_text(card.read_text().replace('"threshold": ', '"threshold": "high", "was": '))

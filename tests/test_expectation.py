@@ -17,7 +17,17 @@ from digits.reading.results import text_of
 
 @pytest.mark.parametrize(
     ("text", "pattern"),
-    [("5", "#####"), ("1", "#"), ("60", 60 * "#"), ("##.##", "##.##"), ("#", "#"), ("-#,###.##", "-#,###.##"), ("20##", "20##")],
+    [
+        ("5", "#####"),
+        (5, "#####"),
+        ("0005", "#####"),
+        ("1", "#"),
+        ("60", 60 * "#"),
+        ("##.##", "##.##"),
+        ("#", "#"),
+        ("-#,###.##", "-#,###.##"),
+        ("20##", "20##"),
+    ],
 )
 def test_a_number_is_a_number_of_digits_and_a_pattern_stands_for_itself(text, pattern):
     assert Expectation.parse(text).pattern == pattern
@@ -25,7 +35,26 @@ def test_a_number_is_a_number_of_digits_and_a_pattern_stands_for_itself(text, pa
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "61", "1" + 5000 * "0", "-5", "5.0", "12:30", ".", "##.## ", " 5", "##|##", "#x#", "４", "²", 61 * "#", "##\n"],
+    [
+        "",
+        "0",
+        "61",
+        "1" + 5000 * "0",
+        "0000000059999",
+        5001 * "7",
+        "-5",
+        "5.0",
+        "12:30",
+        ".",
+        "##.## ",
+        " 5",
+        "##|##",
+        "#x#",
+        "４",
+        "²",
+        61 * "#",
+        "##\n",
+    ],
 )
 def test_a_wrong_pattern_is_an_error_that_says_what_was_expected(text):
     with pytest.raises(UserError, match=r"Expected such as 5, or '##\.##' with a # for each digit") as caught:

@@ -24,17 +24,19 @@ CLASSIFY_BATCH_SIZE = 256  # crops in one call of the network: 0.8 MB of input, 
 
 # Of one image in the file of a network, as it is written now and as earlier versions wrote it.
 IMAGE_SHAPES = ((IMAGE_SIZE, IMAGE_SIZE, 1), (IMAGE_SIZE, IMAGE_SIZE))
+MAX_PROBABILITY_ERROR = 0.01  # of the sum of ten probabilities: 8-bit networks round each to 1 / 256
 MAX_SCALE_DIFFERENCE = 0.01  # in probability, of one image on the scales 0 to 1 and 0 to 255; the shipped model has 2e-7
 
 
 class Network(NamedTuple):
     """A network that is ready to be asked.
 
-    answer: (N, 28, 28) float32, 0 to 255 -> probabilities (N, 10) float32. image_shape: of one image in its file.
+    answer: (N, 28, 28) float32, 0 to 255 -> probabilities (N, 10) float32. takes_0_to_255: whether its file says that it divides
+    its input itself, as a Rescaling layer does.
     """
 
     answer: Callable[[np.ndarray], np.ndarray]
-    image_shape: tuple[int, ...]
+    takes_0_to_255: bool
 
 
 class Classification(NamedTuple):
@@ -69,7 +71,7 @@ class Classifier:
         self.threshold = -np.inf if self.card.threshold is None else self.card.threshold
         self._network = _load_network(self.model_path)
         if card is None and card_beside is None:
-            _check_scale(self._network, self.model_path)
+            _check_input_and_output(self._network, self.model_path)
 
     def classify(self, crops: np.ndarray) -> Classification:
         """Return the Classification of the crops, (N, 28, 28) uint8, white on black.
@@ -100,7 +102,8 @@ def _load_network(path: Path) -> Network:
         from digits.model import network  # here: Keras takes seconds to import, and the .tflite does without
 
         model = network.load(path)
-        return Network(lambda crops: network.predict(model, crops), model.input_shape[1:])
+        divides = any(isinstance(layer, network.layers.Rescaling) for layer in model.layers)
+        return Network(lambda crops: network.predict(model, crops), divides)
     raise UserError(f"{path} has an ending of no known model.\nExpected a model named .tflite, .h5 or .keras.")
 
 
@@ -116,7 +119,7 @@ def _load_litert(path: Path) -> Network:
             answer = functools.partial(_answer_by_litert, network, shape)
             with silent_stderr():
                 answer(np.zeros((2, IMAGE_SIZE, IMAGE_SIZE), np.float32))
-            return Network(answer, shape)
+            return Network(answer, len(shape) == 2)  # a file of (28, 28) is one that an earlier version wrote
         except (ValueError, RuntimeError, OSError) as error:
             reason = error
     raise UserError(
@@ -131,16 +134,22 @@ def _answer_by_litert(network: LiteRTNetwork, shape: tuple[int, ...], crops: np.
     return network(crops.reshape(-1, *shape))
 
 
-def _check_scale(network: Network, path: Path) -> None:
-    """Raise UserError where the network learned from images of 0 to 1: here it would answer wrongly, and be sure of it.
+def _check_input_and_output(network: Network, path: Path) -> None:
+    """Raise UserError where a network without a card would answer wrongly here, and be sure of it.
 
-    For networks without a card that take (N, 28, 28, 1), as those of most tutorials do.
+    That is where it learned from images of 0 to 1, as those of most tutorials, or where its answers are logits.
     """
     stroke = np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.float32)
     stroke[:, 5:23, 13:16] = 1
-    difference = np.abs(network.answer(stroke) - network.answer(255 * stroke)).max()
-    if len(network.image_shape) == 3 and not difference <= MAX_SCALE_DIFFERENCE:
+    dark, bright = network.answer(stroke), network.answer(255 * stroke)
+    if not (bright.min() >= 0 and abs(bright.sum() - 1) <= MAX_PROBABILITY_ERROR):
         raise UserError(
-            f"{path} answers differently for images of 0 to 1 and of 0 to 255, and no card says which it learned from.\n"
-            "Expected a network that brings each image to one scale itself, as train_model.py writes it, or the card beside it."
+            f"{path} answers with {NUM_CLASSES} numbers that are no probabilities.\n"
+            "Expected a network that ends with softmax, as train_model.py writes it."
+        )
+    if not network.takes_0_to_255 and not np.abs(dark - bright).max() <= MAX_SCALE_DIFFERENCE:
+        raise UserError(
+            f"{path} answers differently for images of 0 to 1 and of 0 to 255, and nothing says which it learned from.\n"
+            "Expected a network that brings each image to one scale itself, as train_model.py writes it. A first layer that does "
+            "so helps: Rescaling(1 / 255)."
         )

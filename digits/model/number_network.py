@@ -13,7 +13,7 @@ from digits.model import network
 from digits.model.heat_map import BOX_VALUES, CLASS_COUNT, HAS_BOX, LOSS_WEIGHT, MIN_CENTRE, OUTPUT_COUNT
 from digits.model.network import keras, layers  # from there, because it starts TensorFlow quietly and with its settings
 
-# Set by hand, together, and measured as a whole: benchmarks/whole_numbers.py.
+# Set by hand, together, and measured as a whole: benchmarks/results/whole_numbers.json, 777 images.
 INITIAL_LOGIT = -4.0  # of every class: a probability of 0.02, because few places are the centre of something (Lin et al. 2017)
 FOCAL_EXPONENT = 2  # of 1 - the probability of the right answer, in the focal loss; alpha of Zhou et al. 2019
 PENALTY_EXPONENT = 4  # of 1 - the Gaussian, which reduces the penalty beside a centre; beta of Zhou et al. 2019
@@ -27,8 +27,8 @@ def build(seed: int) -> keras.Model:
     The input is an image as heat_map.normalise returns it, with sides that are multiples of SIDE_MULTIPLE. The output is, for
     each place, a logit for each class and the box. Three levels of resolution: a quarter of the input's, an eighth with a
     dilated convolution and two residual connections (He et al. 2016) for a wide view, and a quarter again, where both meet.
-    The numbers of channels were set by hand
-    and measured as a whole: benchmarks/whole_numbers.py. seed: of the initial weights.
+    The numbers of channels were set by hand and measured as a whole (benchmarks/results/whole_numbers.json, 777 images).
+    seed: of the initial weights.
     """
     keras.utils.set_random_seed(seed)
     image = keras.Input((None, None, 1), name="image")

@@ -1,7 +1,7 @@
 """What the number finder detects in an image, and how the detections of one symbol are merged.
 
 A symbol is a digit, a mark or another piece of ink. The limits were set by hand on own_numbers and measured together
-(benchmarks/whole_numbers.py).
+(benchmarks/results/whole_numbers.json, 777 images).
 """
 
 from collections.abc import Callable, Sequence

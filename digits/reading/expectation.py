@@ -31,9 +31,10 @@ class Expectation:
     pattern: str
 
     @classmethod
-    def parse(cls, text: str) -> "Expectation":
-        """Return what a user expects with "5", five digits, or with a pattern such as "##.##". Raises UserError."""
-        if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_TEXT_LENGTH:
+    def parse(cls, text: str | int) -> "Expectation":
+        """Return what a user expects with "5" or 5, five digits, or with a pattern such as "##.##". Raises UserError."""
+        text = str(text)
+        if text.isascii() and text.isdecimal() and len(text) <= MAX_TEXT_LENGTH and 1 <= int(text) <= MAX_TEXT_LENGTH:
             return cls(ANY_DIGIT * int(text))
         if not set(text) <= {ANY_DIGIT, *CHARACTERS} or ANY_DIGIT not in text or len(text) > MAX_TEXT_LENGTH:
             raise UserError(

@@ -28,7 +28,7 @@ MIN_SINGLE_WIDTH = 0.3
 MIN_NUMBER_PROBABILITY = 0.4
 # A digit that both ways of reading give alike is sure from these confidences on: the combined one of both networks as the number
 # reader found it, and that of its ink, for one of several digits and for one that stands alone. Set by hand on own_numbers, as
-# the next one, and measured together (benchmarks/whole_numbers.py).
+# the next one, and measured together (benchmarks/results/whole_numbers.json, 777 images).
 MIN_AGREED_CONFIDENCE, MIN_INK_CONFIDENCE, MIN_LONE_INK_CONFIDENCE = 0.6, 0.3, 0.7
 MIN_PROBABILITY_WITHOUT_INK = 0.5  # of each digit, by the number finder alone, where the other way finds no ink
 
@@ -48,7 +48,8 @@ class Reader:
 
     model_path, card: of the digit network, as in Classifier. number_reader: of the number reader, as in NumberFinder; None:
     numbers are read by their ink alone. Where the shipped number reader is missing, this is logged and numbers are read by their
-    ink. Raises UserError where one of the two networks can't be used.
+    ink. What is sure in a number was set with the shipped number reader, and holds less for another one. Raises UserError where one
+    of the two networks can't be used.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Reader:
         number_reader = None if self.number_finder is None else self.number_finder.model_path
         return ReaderArguments(self.classifier.model_path, self.classifier.card, number_reader)
 
-    def read(self, image: ImageSource, expect: str | None = None) -> Reading:
+    def read(self, image: ImageSource, expect: str | int | None = None) -> Reading:
         """Return what is written in an image.
 
         image: a path, a binary file, a Pillow image, or an array, (height, width) or (height, width, 3) uint8, grey or RGB.

@@ -1,4 +1,4 @@
-"""The stream of batches that a network learns from: shuffled, augmented, cut into batches, made ahead by a second thread.
+"""The stream of batches that a network learns from: shuffled, augmented, cut into batches, prefetched by a second thread.
 
 Everything random is drawn from the seed and the number of the epoch, never from what was drawn before. So a training that
 is killed and resumed sees the same images in the same order.
