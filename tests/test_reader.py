@@ -180,6 +180,12 @@ def digit_of(value, left, row=0, sure=True):
     return Digit.from_probabilities(probabilities, 2.3, sure, (left, 10, 20, 30), row, np.zeros((28, 28), np.uint8))
 
 
+@pytest.mark.parametrize(("count", "sure"), [(1, [True]), (3, [False, False, False])])
+def test_several_digits_of_which_the_number_reader_sees_none_are_not_sure(count, sure):
+    by_ink = ink_reading.InkReading(tuple(digit_of(1, left=30 * i) for i in range(count)))
+    assert [one.sure for one in reader.choose(by_ink, FoundText()).digits] == sure
+
+
 @pytest.fixture
 def says(monkeypatch):
     """A function that makes the number reader find these digits and marks in every image."""

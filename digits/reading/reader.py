@@ -113,7 +113,7 @@ class Reader:
 def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     """Return the better one of two readings of an image, by the first of these conditions that holds.
 
-    the number reader finds no digit                       by ink
+    the number reader finds no digit                       by ink, several digits not surely
     one sure digit by ink, and no certain number           by ink
     both read the same digits                              by ink, sure also where both confirm each other; with the marks
     no ink, and some digit below 0.5                       nothing
@@ -123,7 +123,8 @@ def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     MIN_PROBABILITY_WITHOUT_INK, are probabilities that the number finder alone gives.
     """
     if numbers.min_probability is None:
-        return FoundText(by_ink.digits)
+        is_single = len(by_ink.digits) == 1
+        return FoundText(tuple(replace(digit, sure=digit.sure and is_single) for digit in by_ink.digits))
     is_certain_number = len(numbers.digits) > 1 and numbers.min_probability >= MIN_NUMBER_PROBABILITY
     if by_ink.is_one_sure_digit and not is_certain_number:
         return FoundText(by_ink.digits)
