@@ -117,14 +117,14 @@ def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     one sure digit by ink, and no certain number           by ink
     both read the same digits                              by ink, sure also where both confirm each other; with the marks
     no ink, and some digit below 0.5                       nothing
+    more pieces by ink than the number reader found        the number reader's, not surely: it may have missed one
     everything else                                        the number reader's
 
     A number is certain where it has two or more digits and each has at least MIN_NUMBER_PROBABILITY. That and the 0.5,
     MIN_PROBABILITY_WITHOUT_INK, are probabilities that the number finder alone gives.
     """
     if numbers.min_probability is None:
-        is_single = len(by_ink.digits) == 1
-        return FoundText(tuple(replace(digit, sure=digit.sure and is_single) for digit in by_ink.digits))
+        return FoundText(by_ink.digits if len(by_ink.digits) == 1 else _not_sure(by_ink.digits))
     is_certain_number = len(numbers.digits) > 1 and numbers.min_probability >= MIN_NUMBER_PROBABILITY
     if by_ink.is_one_sure_digit and not is_certain_number:
         return FoundText(by_ink.digits)
@@ -132,7 +132,14 @@ def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
         return replace(numbers, digits=_agreed(by_ink.digits, numbers.digits))
     if not by_ink.digits and numbers.min_probability < MIN_PROBABILITY_WITHOUT_INK:
         return FoundText()
+    if len(by_ink.digits) > sum(map(len, (numbers.digits, numbers.marks, numbers.other_ink, numbers.uncertain_marks))):
+        return replace(numbers, digits=_not_sure(numbers.digits))
     return numbers
+
+
+def _not_sure(digits: Sequence[Digit]) -> tuple[Digit, ...]:
+    """Return the digits, none of them sure."""
+    return tuple(replace(digit, sure=False) for digit in digits)
 
 
 def _agreed(by_ink: Sequence[Digit], by_number_reader: Sequence[Digit]) -> tuple[Digit, ...]:

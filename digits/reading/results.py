@@ -20,7 +20,8 @@ class Digit:
     sure: whether it is clearly this digit. How that is decided depends on how it was read:
         by its ink: its score is at least the threshold of the digit network's card, and it is not a 1 cut off wider ink;
         by the number reader: the combined probability of both networks is at least MIN_SURE_CONFIDENCE, that of the classifier
-        alone at least MIN_SECOND_OPINION (numbers.py), and more than one digit was found, or an expectation was given;
+        alone at least MIN_SECOND_OPINION (numbers.py), more than one digit was found, or an expectation was given, and the ink does
+        not fall into more pieces than were found;
         alike in both ways: by its ink as above, or where both confidences reach the smaller limits in reader.py.
     box: x, y, width, height, in pixels of the upright image.
     row: the number of its text line, from 0.
