@@ -245,20 +245,6 @@ def refuse_flags_of_other_modes(parser: argparse.ArgumentParser, arguments: argp
         parser.error(f"leave {', '.join(given)} away with {mode}: {reason}")
 
 
-@command_line.exit_codes
-def main(argv: Sequence[str] | None = None) -> int:
-    """Train, or do what another mode's flag asks for."""
-    arguments = parse(argv)
-    if arguments.fine_tune:
-        return fine_tune.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
-    if arguments.quantize:
-        return quantize.quantize(arguments.model, arguments.data)
-    if arguments.eye:
-        epochs, seed = arguments.epochs or NUMBER_READER_EPOCHS, SEED if arguments.seed is None else arguments.seed
-        return train_number_reader.train_number_reader(arguments.model, arguments.data, epochs, seed, arguments.resume)
-    return train_digit_network(arguments)
-
-
 def train_digit_network(arguments: argparse.Namespace) -> int:
     """Load the data, train, save and score, print, draw. Returns an exit code."""
     settings = settings_from(arguments)
@@ -285,6 +271,20 @@ def train_digit_network(arguments: argparse.Namespace) -> int:
             "More epochs help, or the settings as they were."
         )
     return command_line.DONE
+
+
+@command_line.exit_codes
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, or do what another mode's flag asks for."""
+    arguments = parse(argv)
+    if arguments.fine_tune:
+        return fine_tune.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
+    if arguments.quantize:
+        return quantize.quantize(arguments.model, arguments.data)
+    if arguments.eye:
+        epochs, seed = arguments.epochs or NUMBER_READER_EPOCHS, SEED if arguments.seed is None else arguments.seed
+        return train_number_reader.train_number_reader(arguments.model, arguments.data, epochs, seed, arguments.resume)
+    return train_digit_network(arguments)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def quick(monkeypatch):
 @pytest.fixture
 def interrupt_at(quick, monkeypatch):
     """A function that lets a training be interrupted, as by Ctrl-C, in this epoch that it begins from now on, from 1."""
-    train_batches = quick.train_batches
+    train_on_windows = quick.train_on_windows
 
     def at(epoch):
         epochs = itertools.count(1)
@@ -101,9 +101,9 @@ def interrupt_at(quick, monkeypatch):
         def interrupted(*arguments):
             if next(epochs) == epoch:
                 raise KeyboardInterrupt
-            return train_batches(*arguments)
+            return train_on_windows(*arguments)
 
-        monkeypatch.setattr(quick, "train_batches", interrupted)
+        monkeypatch.setattr(quick, "train_on_windows", interrupted)
 
     return at
 

@@ -83,26 +83,23 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
     )
 
 
-def candidates_in(detections: Detections, image: LoadedImage, classifier: Classifier) -> list[list[PatternCandidate]]:
-    """Return what may be a digit or a mark in each text line, from left to right, also what is too faint to be read as one.
+def _find_either_polarity(finder: NumberFinder, grey: np.ndarray) -> Detections:
+    """Return what is detected in an image, (height, width) uint8.
 
-    detections: FoundText.detections of the image. The classifier judges each candidate a second time, as it judges the digits.
+    The other polarity is tried where the digits of the more probable one are not certain.
     """
-    placed = [(symbol, row, True) for row, line in enumerate(detections.lines) for symbol in line]
-    for symbol in (*detections.marks_and_other_ink, *detections.faint):
-        row = _line_of(symbol, detections.lines)
-        if row is not None:
-            placed.append((symbol, row, _is_mark(symbol) and symbol.probability >= MIN_MARK_PROBABILITY))
-    placed.sort(key=lambda candidate: candidate[0].x)
-    crops, combined, sure = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
-    lines: list[list[PatternCandidate]] = [[] for _ in detections.lines]
-    for i, (symbol, row, is_read) in enumerate(placed):
-        probabilities = symbol.probabilities[:OTHER_INK].copy()
-        of_a_digit = symbol.probability if symbol.is_digit else probabilities[:NUM_CLASSES].max()
-        probabilities[:NUM_CLASSES] = combined[i] * of_a_digit
-        presence = 1.0 if is_read else float(probabilities.max())
-        lines[row].append(PatternCandidate(probabilities, presence, bool(sure[i]), _box(symbol, image), row, crops[i]))
-    return lines
+    likely = dark_on_light(grey)
+    found = finder.find(likely)
+    certainty = _mean_probability(found.lines)
+    if certainty >= MIN_CERTAIN_POLARITY:
+        return found
+    other = finder.find(255 - likely)
+    return other if _mean_probability(other.lines) > certainty + MIN_POLARITY_GAIN else found
+
+
+def _mean_probability(lines: Sequence[Sequence[Detection]]) -> float:
+    """Return the mean probability of the digits in the lines, 0 where there are none."""
+    return float(np.mean([digit.probability for line in lines for digit in line] or [0.0]))
 
 
 def combine(finder_probabilities: np.ndarray, classifier_probabilities: np.ndarray) -> np.ndarray:
@@ -173,25 +170,6 @@ def _is_mark(detection: Detection) -> bool:
     return NUM_CLASSES <= detection.label < OTHER_INK
 
 
-def _find_either_polarity(finder: NumberFinder, grey: np.ndarray) -> Detections:
-    """Return what is detected in an image, (height, width) uint8.
-
-    The other polarity is tried where the digits of the more probable one are not certain.
-    """
-    likely = dark_on_light(grey)
-    found = finder.find(likely)
-    certainty = _mean_probability(found.lines)
-    if certainty >= MIN_CERTAIN_POLARITY:
-        return found
-    other = finder.find(255 - likely)
-    return other if _mean_probability(other.lines) > certainty + MIN_POLARITY_GAIN else found
-
-
-def _mean_probability(lines: Sequence[Sequence[Detection]]) -> float:
-    """Return the mean probability of the digits in the lines, 0 where there are none."""
-    return float(np.mean([digit.probability for line in lines for digit in line] or [0.0]))
-
-
 def _line_of(detection: Detection, lines: Sequence[Sequence[Detection]]) -> int | None:
     """Return the number of the text line in whose height a mark stands, the nearest of several, or None."""
     distances = {}
@@ -202,3 +180,25 @@ def _line_of(detection: Detection, lines: Sequence[Sequence[Detection]]) -> int 
         if within:
             distances[row] = abs(detection.y - nearest.y)
     return min(distances, key=distances.__getitem__, default=None)
+
+
+def candidates_in(detections: Detections, image: LoadedImage, classifier: Classifier) -> list[list[PatternCandidate]]:
+    """Return what may be a digit or a mark in each text line, from left to right, also what is too faint to be read as one.
+
+    detections: FoundText.detections of the image. The classifier judges each candidate a second time, as it judges the digits.
+    """
+    placed = [(symbol, row, True) for row, line in enumerate(detections.lines) for symbol in line]
+    for symbol in (*detections.marks_and_other_ink, *detections.faint):
+        row = _line_of(symbol, detections.lines)
+        if row is not None:
+            placed.append((symbol, row, _is_mark(symbol) and symbol.probability >= MIN_MARK_PROBABILITY))
+    placed.sort(key=lambda candidate: candidate[0].x)
+    crops, combined, sure = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
+    lines: list[list[PatternCandidate]] = [[] for _ in detections.lines]
+    for i, (symbol, row, is_read) in enumerate(placed):
+        probabilities = symbol.probabilities[:OTHER_INK].copy()
+        of_a_digit = symbol.probability if symbol.is_digit else probabilities[:NUM_CLASSES].max()
+        probabilities[:NUM_CLASSES] = combined[i] * of_a_digit
+        presence = 1.0 if is_read else float(probabilities.max())
+        lines[row].append(PatternCandidate(probabilities, presence, bool(sure[i]), _box(symbol, image), row, crops[i]))
+    return lines

@@ -103,7 +103,7 @@ def fit(
         held_back = validation_batches(validation, VALIDATION_BATCHES, WINDOW_BATCH_SIZE)
 
         def run_epoch() -> EpochScores:
-            accuracy, loss = train_batches(model, itertools.islice(upcoming, STEPS_PER_EPOCH), stop)
+            accuracy, loss = train_on_windows(model, itertools.islice(upcoming, STEPS_PER_EPOCH), stop)
             validated = validate(model, held_back)
             return accuracy, loss, validated.digits.accuracy, validated.loss
 
@@ -114,7 +114,7 @@ def fit(
         return history, validate(model, held_back)
 
 
-def train_batches(model: keras.Model, batches: Iterator[WindowBatch], stop: StopBetweenBatches) -> tuple[float, float]:
+def train_on_windows(model: keras.Model, batches: Iterator[WindowBatch], stop: StopBetweenBatches) -> tuple[float, float]:
     """Take one step for each batch, at least one; return the means of the accuracy at the centres and of the loss.
 
     Raises KeyboardInterrupt between two batches after Ctrl-C.
