@@ -32,6 +32,7 @@ FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
 # that stands alone is not sure, because both networks take many signs that stand alone for digits.
 MIN_SURE_CONFIDENCE, MIN_SECOND_OPINION = 0.95, 0.3
 MIN_MARK_PROBABILITY = 0.5  # of a mark that is read, and of other ink that is reported
+MAX_MARK_SHARE = 0.3  # of a mark's probability in its sum with the digit's, where the digit is surely none: a 1 may be a slash
 MIN_CERTAIN_POLARITY, MIN_POLARITY_GAIN = 0.6, 0.1  # mean probability of the digits, and by how much the other's must be higher
 LINE_REACH = 0.6  # of a line's median height, above its top and below its foot, within which a mark belongs to it
 
@@ -73,6 +74,9 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
     marks = [_mark(symbol, row, detections.lines[row], image) for symbol, row in clear if _is_mark(symbol)]
     other_ink = [_position(symbol, row, image) for symbol, row in clear if symbol.label == OTHER_INK]
     uncertain_marks = [_position(symbol, row, image) for symbol, row in unclear if _is_mark(symbol)]
+    uncertain_marks += [
+        _position(digit, row, image) for row, line in enumerate(detections.lines) for digit in line if _may_be_a_mark(digit)
+    ]
     return FoundText(
         digits=_digits(detections, image, classifier),
         marks=tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0]))),
@@ -139,10 +143,7 @@ def _judge(
     by_classifier = classifier.classify(crops).probabilities
     combined = combine(by_finder, by_classifier)
     second_opinions = by_classifier[np.arange(len(combined)), combined.argmax(axis=1)]
-    marks = np.stack([detection.probabilities[NUM_CLASSES:OTHER_INK] for detection in detections])
-    is_no_mark = by_finder.max(axis=1) >= marks.max(axis=1)  # a slash as high as a digit is taken for a 1, but not surely
-    sure = (combined.max(axis=1) >= MIN_SURE_CONFIDENCE) & (second_opinions >= MIN_SECOND_OPINION) & is_no_mark
-    return crops, combined, sure
+    return crops, combined, (combined.max(axis=1) >= MIN_SURE_CONFIDENCE) & (second_opinions >= MIN_SECOND_OPINION)
 
 
 def _mark(detection: Detection, row: int, line: Sequence[Detection], image: LoadedImage) -> Mark:
@@ -164,6 +165,12 @@ def _box(detection: Detection, image: LoadedImage) -> Box:
     end = np.clip(np.rint(corner + np.array([detection.width, detection.height]) * image.scale), start + 1, full_size)
     x, y, width, height = np.concatenate([start, end - start]).astype(int).tolist()
     return x, y, width, height
+
+
+def _may_be_a_mark(digit: Detection) -> bool:
+    """Return whether a detection that is read as a digit may also be a mark."""
+    mark = digit.probabilities[NUM_CLASSES:OTHER_INK].max()
+    return bool(mark > MAX_MARK_SHARE * (mark + digit.probabilities[:NUM_CLASSES].max()))
 
 
 def _is_mark(detection: Detection) -> bool:
