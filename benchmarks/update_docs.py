@@ -40,7 +40,7 @@ READ_FROM_IMAGES = (
     "speed",
     "page",
 )  # results that depend on the number reader, too
-NUMBERS = ("people", "table_rows", "cheques")  # kinds of whole_numbers.py
+NUMBERS = ("numbers", "people", "table_rows", "cheques")  # kinds of whole_numbers.py
 OTHER_SCRIPTS = ("Greek", "Cyrillic", "Hebrew", "Arabic", "Devanagari", "Thai", "Hangul", "kana", "Chinese")
 CLASSIC_NETWORKS = {
     "keras-example": "Keras' own MNIST example",
@@ -324,8 +324,9 @@ def own_images(results: Results) -> str:
             "all": ("part", "all"),
         }
         for name, (title, group) in groups.items():
-            present, left_out = (result[title][kind][group] for kind in ("present", "left_out"))
-            rows.append((name, count(present, 1), count(left_out, 1), percent(present["unsure"], 1)))
+            present, left_out = result[title]["present"][group], result[title].get("left_out", {}).get(group)  # with --present none
+            left_out_count = count(left_out, 1) if left_out else NOT_MEASURED
+            rows.append((name, count(present, 1), left_out_count, percent(present["unsure"], 1)))
     header = ("read exactly", "this model", "writers left out", '"not sure"')
     return table(header, rows, "python benchmarks/own_digits.py FOLDER")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digits.model.classifier import Classification
-from digits.model.heat_map import CLASS_COUNT, COLON, MINUS, OTHER_INK, POINT
+from digits.model.heat_map import CLASS_COUNT, COLON, MINUS, OTHER_INK, POINT, SLASH
 from digits.reading.detection import Detection
 from digits.reading.image import LoadedImage
 from digits.reading.number_finder import Detections
@@ -124,6 +124,14 @@ def test_a_digit_that_the_finder_takes_for_another_one_almost_as_likely_is_not_s
     numbers = numbers_of([[*line_of("4"), hesitant]])
     assert text(numbers) == "42" and [digit.sure for digit in numbers.digits] == [True, False]
     assert numbers.min_probability == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("slash", "count"), [(0.1, 0), (0.5, 1)])
+def test_a_1_that_may_be_a_slash_is_an_uncertain_mark(slash, count):
+    one = detection(1, 46, 40, probability=0.8)
+    one.probabilities[SLASH] = slash
+    numbers = numbers_of([[*line_of("4"), one]])
+    assert text(numbers) == "41" and len(numbers.uncertain_marks) == count
 
 
 def test_a_digit_that_stands_alone_is_not_sure():
