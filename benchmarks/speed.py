@@ -133,7 +133,7 @@ def step_times(paths):
             (candidates, "find_ink", "find ink"),
             (candidates, "find_segments", "segment and crop"),
             (candidates, "digit_crop", "segment and crop"),
-            (images.classifier, "_network", "network"),
+            (images.classifier, "classify", "network"),
         ):
             patches.enter_context(mock.patch.object(owner, name, timed(step, getattr(owner, name))))
         cv2.setNumThreads(1)

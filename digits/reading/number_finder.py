@@ -34,9 +34,10 @@ from digits.reading.context import check_by_context
 from digits.reading.detection import Detection, suppress_non_maxima, vote
 from digits.reading.text_lines import HEIGHT_RANGE, drop_unlikely_lines, text_lines
 
+# "bc76d47e" on a line: last measured with the number reader before the shipped one, whose .tflite has this SHA-256.
 DEFAULT_NUMBER_READER = MODELS_DIR / f"{NUMBER_READER_NAME}.tflite"
 
-MAX_PYRAMID_PIXELS = 150_000  # of all levels together: about 80 ms on one core; 300,000 find no more (an earlier network)
+MAX_PYRAMID_PIXELS = 150_000  # of all levels together: about 80 ms on one core; 300,000 find no more (bc76d47e)
 PYRAMID_STEP = 1.5  # from one level to the next: the network knows heights of more than an octave
 MIN_SIDE = 8  # pixels of the shorter side of an image at the network's scale: two places of the heat map
 # Pixels: near the geometric mean of the heights that the network knows, 25; set by hand together with VIEW_HEIGHTS, as their
@@ -47,14 +48,14 @@ CANONICAL_HEIGHT = 26.0
 WEIGHT_LOSS_WITHIN, WEIGHT_LOSS_BEYOND = 0.1, 0.6
 MARK_WEIGHT = 0.5  # of a mark there: its own height does not say which scale shows it best
 # Pixels of a line's digits in its three views: around the middle, a sixth apart. Two more views, stretched across, read 162 of
-# the cheques in own_numbers instead of 166 (an earlier network).
+# the 220 cheques in own_numbers instead of 166 (bc76d47e).
 VIEW_HEIGHTS = (22.0, 26.0, 31.0)
 TALL_PERCENTILE = 85  # of the heights in a line: of a digit that is not a small zero
 MIN_COARSE_PROBABILITY = 0.25  # of a symbol in the coarse search; a line needs several, so few patterns pass
 MIN_VIEW_PROBABILITY = 0.12  # of a symbol in one view; MIN_DETECTION_PROBABILITY decides on the mean of three
 MIN_DETECTION_PROBABILITY = 0.3  # of what is detected in the end
 # Of what is detected faintly, which an expectation may call for: 0.04 and 0.1 read 175 of the cheques in own_numbers by their
-# number of digits, 0.3 reads 172 (an earlier network).
+# number of digits, 0.3 reads 172, of 220 (bc76d47e).
 MIN_FAINT_PROBABILITY = 0.1
 MAX_LINES = 30  # text lines that are seen again: as many as a page has
 SIDE_MARGIN, TOP_MARGIN = 2.5, 0.8  # times its height, by which a line's crop is wider and higher: what the search missed
@@ -205,8 +206,8 @@ def peaks(heat_maps: np.ndarray, boxes: np.ndarray, min_probability: float) -> l
 
 def pyramid_scales(height: int, width: int) -> list[float]:
     """Return the scales at which an image of this size is searched, the finest first."""
-    # An image is never enlarged: at twice its size, 221 of the 283 numbers are read instead of 224, in more time (an earlier
-    # network).
+    # An image is never enlarged: at twice its size, 221 of the 283 numbers are read instead of 224, in more time (a
+    # checkpoint of the shipped network's training).
     scales = [min(1.0, math.sqrt(MAX_PYRAMID_PIXELS * (1 - PYRAMID_STEP**-2) / (height * width)))]
     while scales[-1] / PYRAMID_STEP * height >= MIN_DIGIT_HEIGHT and scales[-1] / PYRAMID_STEP * width >= MIN_SIDE:
         scales.append(scales[-1] / PYRAMID_STEP)

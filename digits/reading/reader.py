@@ -19,12 +19,12 @@ from digits.reading.numbers import FoundText, TextPosition, candidates_in, read_
 from digits.reading.results import Digit, Reading, text_of
 
 # Fraction of the image's width from which one sure digit is all that the image shows. In own_numbers, a digit that was found
-# alone in a number is at most 0.29 wide (an earlier network).
+# alone in one of the 283 numbers is at most 0.29 wide (number reader bc76d47e).
 MIN_SINGLE_WIDTH = 0.3
 # Of each digit, by the number finder alone, so that a number takes the place of one sure digit. In own_numbers, the 5 numbers
 # that are one sure digit by ink have at least 0.51. Of 494 single digits (381 of own_digits, 113 of own_numbers), one is taken for
-# two, at 0.47; the number reader is not asked about it, because it fills the image (MIN_SINGLE_WIDTH). Measured with an earlier
-# network.
+# two, at 0.47; the number reader is not asked about it, because it fills the image (MIN_SINGLE_WIDTH). Measured with
+# number reader bc76d47e.
 MIN_NUMBER_PROBABILITY = 0.4
 # A digit that both ways of reading give alike is sure from these confidences on: the combined one of both networks as the number
 # reader found it, and that of its ink, for one of several digits and for one that stands alone. Set by hand on own_numbers, as
@@ -82,15 +82,14 @@ class Reader:
         except UserError as error:
             return Reading(name, "error", message=str(error))
         by_ink = read_by_ink(loaded, self.classifier)
-        numbers = FoundText(by_ink.digits)
-        best = numbers
+        numbers, best = None, FoundText(by_ink.digits)
         if self.number_finder is not None and _asks_number_reader(by_ink, loaded, expectation):
             numbers = read_numbers(loaded, self.number_finder, self.classifier)
             best = choose(by_ink, numbers)
         unconstrained = _reading(name, loaded, best)
         if expectation is None or not best.digits or expectation.fits(unconstrained.text):
             return unconstrained
-        return self._read_again(unconstrained, loaded, numbers, expectation)
+        return self._read_again(unconstrained, loaded, numbers or best, expectation)
 
     def _read_again(self, unconstrained: Reading, image: LoadedImage, numbers: FoundText, expectation: Expectation) -> Reading:
         """Return the likeliest Reading of an image that fits, not sure where none does or where it is far less likely.
@@ -113,7 +112,7 @@ class Reader:
 def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     """Return the better one of two readings of an image, by the first of these conditions that holds.
 
-    the number reader finds no digit                       by ink, several digits not surely
+    the number reader finds no digit                       by ink; several digits not surely, because it should have seen them
     one sure digit by ink, and no certain number           by ink
     both read the same digits                              by ink, sure also where both confirm each other; with the marks
     no ink, and some digit below 0.5                       nothing
