@@ -4,7 +4,7 @@
     python train_model.py --preset best      an hour or more: the preset of the shipped model
     python train_model.py --epochs 2         a first attempt
     python train_model.py --resume           go on with an interrupted training, to the same weights
-    python train_model.py --fine-tune custom_digits   learn your handwriting from your own images: two minutes
+    python train_model.py --fine-tune custom_digits   learn your handwriting from your own images: a few minutes
     python train_model.py --quantize         also save it with 8-bit numbers, a quarter of the size
     python train_model.py --eye              train the number reader, which finds digits and marks in images: an hour or more
     python train_model.py --eye --resume     train it further, for as long again
