@@ -18,7 +18,6 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
-from pathlib import Path
 
 import uvicorn
 
@@ -38,10 +37,12 @@ NETWORK_NOTE = """Everybody on this network can open the page, see what is in cu
 Browsers allow a live camera only for https and localhost: on a phone, take a photograph instead."""
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags' values."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
+    parser.add_argument(
+        "--model", type=command_line.path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file"
+    )
     parser.add_argument(
         "--host", metavar="ADDRESS", default=HOST, help=f"the address to serve at (default: {HOST}, this machine alone)"
     )
@@ -96,7 +97,7 @@ def network_address(host: str, port: int) -> str:
 @command_line.exit_codes
 def main(argv: Sequence[str] | None = None) -> int:
     """Listen, print where, serve until Ctrl-C."""
-    arguments = parse_arguments(argv)
+    arguments = parse(argv)
     readers = ReaderPool(arguments.model)
     with listen(arguments.host, arguments.port) as listening:
         host, port = listening.getsockname()[:2]

@@ -69,15 +69,17 @@ class Answers:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the values of the flags."""
     parser = command_line.parser(__doc__)
+    parser.add_argument("images", nargs="*", help=f"images, folders or patterns (default: {IMAGE_PATH})")
     parser.add_argument(
-        "images", nargs="*", default=[str(IMAGE_PATH)], help=f"images, folders or patterns (default: {IMAGE_PATH})"
+        "--model", type=command_line.path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file"
     )
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
-    parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figure (default: outputs)")
+    parser.add_argument("--output-dir", type=command_line.path, metavar="FOLDER", help="folder for the figure (default: outputs)")
     for flag in ("--json", "--csv"):
         what = f"write the answers as {flag[2:].upper()}; - for standard output"
         parser.add_argument(flag, type=command_line.output_file, metavar="FILE", help=what)
-    parser.add_argument("--save-crops", type=Path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files")
+    parser.add_argument(
+        "--save-crops", type=command_line.path, metavar="FOLDER", help="write what the network saw, as 28x28 PNG files"
+    )
     parser.add_argument(
         "--label", metavar="TEXT", help="keep a copy under custom_digits/; TEXT is what it shows: 42, 12/05/2024; --label=-7,50"
     )
@@ -87,6 +89,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.json and arguments.json == arguments.csv:
         parser.error(f"--json and --csv are both {arguments.json}: give each a file of its own")
+    if arguments.label is not None and not arguments.images:
+        parser.error(
+            f"--label says what an image shows, and no image is given: predict_custom.py me.jpg --label {arguments.label}"
+        )
+    arguments.images = arguments.images or [str(IMAGE_PATH)]
     return arguments
 
 

@@ -44,7 +44,7 @@ from digits.data import dataset
 from digits.data.array_files import ARRAYS
 from digits.data.dataset import Dataset, Split, Splits
 from digits.data.mnist import MnistNotFound
-from digits.model import store
+from digits.model import lookup, store
 from digits.model.card import EpochRecord, ModelCard
 from digits.model.classifier import Classifier
 from digits.training import saving
@@ -77,6 +77,73 @@ NUMBER_READER_EPOCHS = 20
 OVERVIEW_IMAGES = 1000  # training images of which dataset_overview.png shows some as an epoch does
 # Of MNIST's test images; a run that reads fewer says so. Below each preset's worst seed: 99.48, 99.63 and 99.39 % (seeds.json).
 FLOORS = {"default": 0.993, "best": 0.995, "tiny": 0.99}
+
+# Which flags the other modes refuse, and why.
+SAVED_SETTINGS = "it takes the settings of the saved model"
+OWN_SETTINGS = "the settings of the number reader stand in digits/training/number_reader.py"
+REFUSED_FLAGS = {
+    "--eye": {
+        "--fine-tune": "only the digit network can be fine-tuned",
+        "--quantize": "only the digit network has an 8-bit version",
+        "--preset": OWN_SETTINGS,
+        "--batch-size": OWN_SETTINGS,
+        "--output-dir": "it draws no figures",
+    },
+    "--fine-tune": {
+        "--quantize": "give one after the other",
+        "--resume": "a fine-tuning takes minutes and is not resumed; the same command without it starts anew",
+        **dict.fromkeys(("--preset", "--epochs", "--batch-size", "--seed"), SAVED_SETTINGS),
+    },
+    "--quantize": {
+        "--resume": "there is nothing to go on with; the same command without it starts anew",
+        **dict.fromkeys(("--preset", "--epochs", "--batch-size", "--seed"), SAVED_SETTINGS),
+    },
+}
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the values of the flags."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument(
+        "--preset", choices=PRESETS, help=f"a set of settings; best learns for an hour or more (default: {PRESET})"
+    )
+    parser.add_argument(
+        "--data", type=command_line.path, metavar="PATH", help="an .npz, or a folder of IDX files like MNIST's (default: MNIST)"
+    )
+    parser.add_argument("--epochs", type=command_line.positive_integer, metavar="N", help="passes over the training images")
+    parser.add_argument(
+        "--batch-size", type=command_line.positive_integer, metavar="N", help="images a step; fewer take less memory"
+    )
+    parser.add_argument(
+        "--seed", type=command_line.seed, metavar="N", help=f"the same seed gives the same model (default: {SEED})"
+    )
+    parser.add_argument("--model", type=command_line.h5_path, metavar="FILE", help="the .h5 to write")
+    parser.add_argument(
+        "--output-dir", type=command_line.path, metavar="FOLDER", help="folder for a training's figures (default: outputs)"
+    )
+    resume_help = "go on with an interrupted training, with the same other flags; with --eye, else with the network in place"
+    parser.add_argument("--resume", action="store_true", help=resume_help)
+    fine_tune_help = "teach the saved model your handwriting: a labelled folder such as custom_digits, or an .npz"
+    parser.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=fine_tune_help)
+    parser.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
+    eye_help = f"train the number reader, {NUMBER_READER_NAME}, which finds digits and marks in images, not the digit network"
+    parser.add_argument("--eye", action="store_true", help=eye_help)
+    arguments = parser.parse_args(argv)
+    refuse_flags_of_other_modes(parser, arguments)
+    name = NUMBER_READER_NAME if arguments.eye else MODEL_NAME
+    arguments.model = arguments.model or MODELS_DIR / f"{name}.h5"
+    arguments.preset = arguments.preset or PRESET
+    arguments.output_dir = arguments.output_dir or OUTPUTS_DIR
+    return arguments
+
+
+def refuse_flags_of_other_modes(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End with a message where a flag is given that the mode does not know."""
+    for mode, reasons in REFUSED_FLAGS.items():
+        for flag, reason in reasons.items():
+            values = [getattr(arguments, name[2:].replace("-", "_")) for name in (mode, flag)]
+            if not any(value is None or value is False for value in values):  # a seed of 0 was given
+                parser.error(f"leave {flag} away with {mode}: {reason}")
 
 
 def settings_from(arguments: argparse.Namespace) -> TrainingSettings:
@@ -195,56 +262,6 @@ def draw_result(model_path: Path, card: ModelCard, settings: TrainingSettings, s
     save(one_of_each_digit(title, predictions), output_dir / "sample_predictions.png")
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the values of the flags."""
-    parser = command_line.parser(__doc__)
-    parser.add_argument(
-        "--preset", choices=PRESETS, help=f"a set of settings; best learns for an hour or more (default: {PRESET})"
-    )
-    parser.add_argument(
-        "--data", type=Path, metavar="PATH", help="an .npz, or a folder of IDX files like MNIST's (default: MNIST)"
-    )
-    parser.add_argument("--epochs", type=command_line.positive_integer, metavar="N", help="passes over the training images")
-    parser.add_argument(
-        "--batch-size", type=command_line.positive_integer, metavar="N", help="images a step; fewer take less memory"
-    )
-    parser.add_argument(
-        "--seed", type=command_line.seed, metavar="N", help=f"the same seed gives the same model (default: {SEED})"
-    )
-    parser.add_argument("--model", type=command_line.h5_path, metavar="FILE", help="the .h5 to write")
-    parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for a training's figures (default: outputs)")
-    mode = parser.add_mutually_exclusive_group()
-    resume_help = "go on with an interrupted training, with the same other flags; with --eye, else with the network in place"
-    mode.add_argument("--resume", action="store_true", help=resume_help)
-    fine_tune_help = "teach the saved model your handwriting: a labelled folder such as custom_digits, or an .npz"
-    mode.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=fine_tune_help)
-    mode.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
-    eye_help = f"train the number reader, {NUMBER_READER_NAME}, which finds digits and marks in images, not the digit network"
-    parser.add_argument("--eye", action="store_true", help=eye_help)
-    arguments = parser.parse_args(argv)
-    refuse_flags_of_other_modes(parser, arguments)
-    name = NUMBER_READER_NAME if arguments.eye else MODEL_NAME
-    arguments.model = arguments.model or MODELS_DIR / f"{name}.h5"
-    arguments.preset = arguments.preset or PRESET
-    arguments.output_dir = arguments.output_dir or OUTPUTS_DIR
-    return arguments
-
-
-def refuse_flags_of_other_modes(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """End with a message where a flag is given that the mode would ignore."""
-    if arguments.eye:
-        others: tuple[str, ...] = ("fine_tune", "quantize", "preset", "batch_size", "output_dir")
-        mode, reason = "--eye", "the number reader has settings of its own, and no figures"
-    elif arguments.fine_tune or arguments.quantize:
-        mode, reason = "--fine-tune and --quantize", "they take the settings of the saved model"
-        others = ("preset", "epochs", "batch_size", "seed")
-    else:
-        return
-    given = [f"--{name.replace('_', '-')}" for name in others if getattr(arguments, name) not in (None, False)]
-    if given:
-        parser.error(f"leave {', '.join(given)} away with {mode}: {reason}")
-
-
 def train_digit_network(arguments: argparse.Namespace) -> int:
     """Load the data, train, save and score, print, draw. Returns an exit code."""
     settings = settings_from(arguments)
@@ -253,6 +270,7 @@ def train_digit_network(arguments: argparse.Namespace) -> int:
         settings = dataclasses.replace(settings, epochs=BUNDLED_EPOCHS)
     with store.lock(model_path):
         earlier_card = store.recover_and_load_card(model_path)
+        lookup.check_kind(model_path, earlier_card, lookup.DIGIT_NETWORK, print_training.OTHER_KIND_IN_PLACE)
         splits = dataset.split(data, settings.validation_split, settings.seed)
         print_data(data, splits)
         print("\nsettings")

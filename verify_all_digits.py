@@ -25,7 +25,7 @@ most_confident_errors in outputs/; with --images custom_digits_report, confusion
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,14 +64,14 @@ class ScoredDataset(NamedTuple):
     def draw(self, output_dir: Path) -> None:
         """Draw the five figures about single digits."""
         from digits.evaluation.figures import scores  # here: Matplotlib takes a second, and --json - draws nothing
-        from digits.evaluation.figures.style import save
+        from digits.evaluation.figures.style import Prediction, save
 
         name, labels = self.data.name, self.data.y_test
         correct = self.probabilities.argmax(axis=1) == labels
         errors = np.flatnonzero(~correct)
         errors = errors[np.argsort(-self.probabilities[errors].max(axis=1), kind="stable")]
 
-        def predictions(indices):
+        def predictions(indices: Iterable[int]) -> list[Prediction]:
             return scores.predictions_at(self.data.x_test, labels, self.probabilities, indices)
 
         rows = [predictions(row) for row in scores.example_indices(labels, correct, np.random.default_rng(SEED))]
@@ -112,6 +112,29 @@ class ScoredFolder(NamedTuple):
         save(scores.confusion(f"{name}, single digits", self.report.confusion), output_dir / "confusion_matrix_custom.png")
         errors = readings.errors_with_crops(f"{name}: images not read as labelled", self.labels, self.readings)
         save(errors, output_dir / "custom_errors.png")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags' values."""
+    parser = command_line.parser(__doc__)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--data",
+        type=command_line.path,
+        metavar="PATH",
+        help="an .npz with x_test and y_test, or a folder of IDX files, MNIST's format (default: MNIST)",
+    )
+    source.add_argument("--images", type=command_line.path, metavar="FOLDER", help="a labelled folder of your own images")
+    parser.add_argument(
+        "--model", type=command_line.path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file"
+    )
+    parser.add_argument(
+        "--output-dir", type=command_line.path, metavar="FOLDER", help="folder for the figures (default: outputs)"
+    )
+    parser.add_argument(
+        "--json", type=command_line.output_file, metavar="FILE", help="write the report as JSON; - for standard output"
+    )
+    return parser.parse_args(argv)
 
 
 def score_dataset(classifier: Classifier, data: Dataset) -> ScoredDataset:
@@ -158,25 +181,6 @@ def score(arguments: argparse.Namespace, draws: bool) -> list[ScoredDataset | Sc
         print(f"{problem}\n\nInstead: the sample images, and the small digits inside scikit-learn.", file=sys.stderr)
         samples = score_folder(Reader(classifier.model_path, classifier.card), CUSTOM_DIGITS_DIR, draws)
         return [samples, score_dataset(classifier, dataset.bundled_digits())]
-
-
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the flags' values."""
-    parser = command_line.parser(__doc__)
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument(
-        "--data",
-        type=Path,
-        metavar="PATH",
-        help="an .npz with x_test and y_test, or a folder of IDX files, MNIST's format (default: MNIST)",
-    )
-    source.add_argument("--images", type=Path, metavar="FOLDER", help="a labelled folder of your own images")
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE", help="a .tflite, .h5 or .keras file")
-    parser.add_argument("--output-dir", type=Path, metavar="FOLDER", help="folder for the figures (default: outputs)")
-    parser.add_argument(
-        "--json", type=command_line.output_file, metavar="FILE", help="write the report as JSON; - for standard output"
-    )
-    return parser.parse_args(argv)
 
 
 @command_line.exit_codes

@@ -34,7 +34,7 @@ from digits.common.config import PROJECT
 from digits.common.errors import UserError
 from digits.data import dataset
 from digits.data.labels import matches
-from digits.model import network
+from digits.model import keras_files, network
 from digits.model.card import ModelCard
 from digits.model.network import keras
 from digits.reading.reader import Reader
@@ -119,7 +119,7 @@ def train(splits, settings, folder):
     loop.fit(model, splits.training, splits.validation, settings, checkpoint, resume=False)
     model.optimizer.finalize_variable_values(model.trainable_variables)  # the average, where one was kept
     saving.calibrate(model, splits.validation)
-    network.save(model, folder / "m.h5", folder / "m.tflite")
+    keras_files.save(model, folder / "m.h5", folder / "m.tflite")
     threshold, _ = saving.score_validation(folder / "m.tflite", splits.validation, settings.seed)
     return Reader(folder / "m.tflite", ModelCard(threshold=threshold))
 

@@ -151,9 +151,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         read.append((sample, reading))
         if sample.ink is not None:
             straight.append(mnist_format(sample.ink))
-            prepared += [reading.digits[0].score] if len(reading.digits) == 1 else []
-    digits = classifier.classify(data.x_test).scores
-    letters = {"prepared": np.array(prepared), "straight": classifier.classify(np.stack(straight)).scores}
+            prepared += [reading.digits[0].log_odds] if len(reading.digits) == 1 else []
+    digits = classifier.classify(data.x_test).log_odds
+    letters = {"prepared": np.array(prepared), "straight": classifier.classify(np.stack(straight)).log_odds}
 
     kinds, rows = {}, [("kind", "images", "unsure", "empty", "rejected")]
     for kind in [*dict.fromkeys(sample.kind for sample, _ in read), "all"]:

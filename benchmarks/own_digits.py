@@ -44,7 +44,7 @@ CONSTANTS = {
     "ink": ("BIWEIGHT_REACH", "FAINTEST_INK", "NOISE_FACTOR"),
     "segmentation": ("SPECK", "LOWEST_DIGIT", "AT_BORDER", "CUT_FROM"),
     "preprocessing": ("MIN_STROKE_WIDTH", "MAX_STROKE_WIDTH"),
-    "segmentation_graph": ("MAX_SCORE",),
+    "segmentation_graph": ("MAX_LOG_ODDS",),
 }
 FACTORS = (0.75, 1.33)
 PROCESSES = 2  # each holds a reader

@@ -1,4 +1,4 @@
-"""Arrays and data files that several tests of the data package make."""
+"""Arrays and data files that several tests make."""
 
 import gzip
 import struct
@@ -14,6 +14,13 @@ def small_arrays(train=6, test=4):
     counts = {"train": train, "test": test}
     images = {f"x_{part}": generator.integers(0, 256, (n, 28, 28)).astype(np.uint8) for part, n in counts.items()}
     return images | {f"y_{part}": (np.arange(n) % 10).astype(np.uint8) for part, n in counts.items()}
+
+
+def images_and_blank():
+    """Return 20 images of noise on black, white on black as MNIST's are, and a blank one: (21, 28, 28) uint8."""
+    images = np.zeros((21, 28, 28), np.uint8)
+    images[:20, 4:24, 4:24] = np.random.default_rng(1).integers(0, 256, (20, 20, 20))
+    return images
 
 
 def idx_bytes(array):

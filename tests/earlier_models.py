@@ -9,11 +9,11 @@ def turn_into_earlier_set(model_path: Path) -> dict:
 
     Its network takes (N, 28, 28), 0 to 255, and divides by 255; its answers are still to be calibrated by the card's temperature.
     """
-    from digits.model import network, store  # here: conftest.py puts the project on the path
+    from digits.model import keras_files, network, store  # here: conftest.py puts the project on the path
     from digits.model.network import keras, layers
 
     card = json.loads(model_path.with_suffix(".json").read_text())
-    model = network.load(model_path)
+    model = keras_files.load(model_path)
     network.apply_temperature(model, 1 / card["temperature"])
     learned = model.layers[[layer.name for layer in model.layers].index("white_on_black") + 1 :]
     inputs = keras.Input((28, 28), name="pictures")
@@ -21,7 +21,7 @@ def turn_into_earlier_set(model_path: Path) -> dict:
     for layer in learned:
         x = layer(x)
     earlier = keras.Model(inputs, x, name="digit_recognition")
-    network.save(earlier, model_path, model_path.with_suffix(".tflite"))
+    keras_files.save(earlier, model_path, model_path.with_suffix(".tflite"))
     del card["temperature_applied"]
     card |= {
         "parameters": earlier.count_params(),

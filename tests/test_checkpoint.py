@@ -36,7 +36,7 @@ def values_of(model):
     return [variable.numpy() for variable in model.variables + model.optimizer.variables]
 
 
-def test_what_was_saved_is_restored(model, tmp_path):
+def test_a_checkpoint_restores_the_weights_and_the_history(model, tmp_path):
     checkpoint = checkpoint_at(tmp_path)
     checkpoint.save(model, [RECORD])
     saved = values_of(model)

@@ -62,7 +62,7 @@ def test_the_threshold_and_temperature_of_the_card_decide_what_is_sure(shipped):
     strict = Classifier(SHIPPED_MODEL, dataclasses.replace(shipped.card, threshold=99.0))
     assert shipped.classify(images).sure.any() and not strict.classify(images).sure.any()
     hot = Classifier(SHIPPED_MODEL, dataclasses.replace(shipped.card, temperature=3.0, temperature_applied=None))
-    assert hot.classify(images).scores.max() < shipped.classify(images).scores.max() / 2
+    assert hot.classify(images).log_odds.max() < shipped.classify(images).log_odds.max() / 2
 
 
 def test_a_temperature_that_the_network_has_already_is_not_applied_again(shipped):
@@ -108,7 +108,8 @@ def test_a_model_without_a_card_is_sure_of_every_answer_and_says_that_it_is_not_
 
 
 def test_a_tutorials_model_without_a_card_is_refused_because_it_takes_another_scale(tmp_path):
-    from digits.model.network import export, keras, layers
+    from digits.model.keras_files import export
+    from digits.model.network import keras, layers
 
     model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
     model.save(tmp_path / "m.h5")
@@ -226,7 +227,8 @@ def test_an_h5_without_keras_names_the_requirements(monkeypatch):
     import digits.model
 
     monkeypatch.setitem(sys.modules, "keras", None)  # as if it were not installed
-    monkeypatch.delitem(sys.modules, "digits.model.network", raising=False)
-    monkeypatch.delattr(digits.model, "network", raising=False)
+    for module in ("network", "keras_files"):
+        monkeypatch.delitem(sys.modules, f"digits.model.{module}", raising=False)
+        monkeypatch.delattr(digits.model, module, raising=False)
     with pytest.raises(UserError, match=r"Keras is not installed[^$]*pip install -r requirements.txt[^$]*\.tflite"):
         Classifier(SHIPPED_MODEL.with_suffix(".h5"))

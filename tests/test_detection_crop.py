@@ -100,7 +100,7 @@ def test_thin_images_and_odd_boxes_do_no_harm(size, box):
     assert crop_of(noise, detection(*box)).shape == (28, 28)
 
 
-def test_the_image_is_not_changed():
+def test_cutting_a_crop_leaves_the_image_as_it_was():
     grey = seven(page(), 100, 60, 30, 48)
     before = grey.copy()
     crop_of(grey, detection(100, 60, 30, 48))

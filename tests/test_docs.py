@@ -20,6 +20,11 @@ from digits.common.formatting import count_and_rate, percent
 from digits.common.score import Score
 from digits.model.card import ModelCard, TrainingPart, load_card
 
+sys.path.insert(0, str(PROJECT / "benchmarks"))
+import docs_tables  # noqa: E402
+import shown_results  # noqa: E402
+import update_docs  # noqa: E402
+
 PAGES = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md", "custom_digits/README.md")]
 PAGES += sorted((PROJECT / "docs").glob("*.md"))
 TEXTS = {path.relative_to(PROJECT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
@@ -114,9 +119,10 @@ def test_the_benchmarks_page_names_every_script():
 
 
 def test_the_model_card_lists_the_layers_of_the_shipped_network():
-    from digits.model import network
+    from digits.model import keras_files, network
 
-    rows = [tuple(map(str, row)) for row in network.layer_table(network.load(PROJECT / "models" / "digit_recognition_model.h5"))]
+    model = keras_files.load(PROJECT / "models" / "digit_recognition_model.h5")
+    rows = [tuple(map(str, row)) for row in network.layer_table(model)]
     listed = re.findall(r"^\| (\w+) \| (\(.*\)|) *\| ([\d,]+) \|$", TEXTS["docs/model_card.md"], flags=re.MULTILINE)
     assert listed == rows
 
@@ -124,14 +130,7 @@ def test_the_model_card_lists_the_layers_of_the_shipped_network():
 # ---- measured numbers ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def update_docs():
-    """The module benchmarks/update_docs.py."""
-    sys.path.insert(0, str(PROJECT / "benchmarks"))
-    return importlib.import_module("update_docs")
-
-
-def test_the_measured_numbers_are_those_of_the_results(update_docs, capsys):
+def test_the_measured_numbers_are_those_of_the_results(capsys):
     assert update_docs.main(["--check"]) == 0, f"{capsys.readouterr().out}\nTo update: python benchmarks/update_docs.py"
 
 
@@ -143,12 +142,12 @@ def test_no_measured_number_stands_outside_its_markers(page):
     assert [match[0] for match in MEASURED.finditer(text)] == []
 
 
-def test_every_marker_is_closed_and_has_a_function(update_docs):
+def test_every_marker_is_closed_and_has_a_function():
     for page in update_docs.PAGES:
         text = page.read_text(encoding="utf-8")
         names = re.findall(r"<!-- measured: (\w+) -->", text)
         assert [match[2] for match in update_docs.BLOCK.finditer(text)] == names, page
-        assert set(names) <= set(update_docs.BLOCKS), page
+        assert set(names) <= set(docs_tables.BLOCKS), page
 
 
 def test_the_lines_in_the_docstrings_of_training_and_verifying_are_those_of_the_shipped_model():
@@ -194,39 +193,39 @@ def test_the_constants_that_were_set_with_peoples_images_are_those_in_the_code()
 
 
 @pytest.fixture
-def results(update_docs, tmp_path, monkeypatch):
+def results(tmp_path, monkeypatch):
     """A copy of the results, and a function that changes one of them and returns the Results that are then shown."""
-    folder = Path(shutil.copytree(update_docs.RESULTS, tmp_path / "results"))
-    monkeypatch.setattr(update_docs, "RESULTS", folder)
+    folder = Path(shutil.copytree(shown_results.RESULTS, tmp_path / "results"))
+    monkeypatch.setattr(shown_results, "RESULTS", folder)
 
     def change(name, edit):
         content = json.loads((folder / f"{name}.json").read_bytes())
         edit(content)
         (folder / f"{name}.json").write_text(json.dumps(content))
-        return update_docs.Results()
+        return shown_results.Results()
 
     return change
 
 
-def test_a_result_of_another_model_is_left_out_and_named(update_docs, results):
+def test_a_result_of_another_model_is_left_out_and_named(results):
     shown = results("robustness", lambda content: content.update(model_sha256="0" * 64))
-    assert "Not measured" in update_docs.robustness(shown)
+    assert "Not measured" in docs_tables.robustness(shown)
     assert "robustness.json was measured with another model" in shown.missing
 
 
-def test_a_column_without_a_value_is_left_out(update_docs):
+def test_a_column_without_a_value_is_left_out():
     rows = [("a", "1", "–", ""), ("b", "–", "–", "")]
-    shown = update_docs.table(("row", "one", "none", "empty"), rows, "")
+    shown = docs_tables.table(("row", "one", "none", "empty"), rows, "")
     assert shown.split() == "| row | one | | --- | ---: | | a | 1 | | b | – |".split()
 
 
-def test_a_sentence_whose_number_is_not_measured_is_left_out_whole(update_docs, results):
+def test_a_sentence_whose_number_is_not_measured_is_left_out_whole(results):
     def forget(content):
         content.update(model_sha256="0" * 64)
 
     for name, blocks in (("own_digits", ("misread",)), ("whole_numbers", ("claim",)), ("not_digits", ("ranking",))):
         shown = results(name, forget)
-        assert [update_docs.BLOCKS[block](shown) for block in blocks] == [""]
+        assert [docs_tables.BLOCKS[block](shown) for block in blocks] == [""]
     for page in update_docs.PAGES:  # so a sentence begins and ends within its markers
         text = page.read_text(encoding="utf-8")
         for before, after in re.findall(
@@ -235,39 +234,39 @@ def test_a_sentence_whose_number_is_not_measured_is_left_out_whole(update_docs, 
             assert (before, after) == ("", ""), page
 
 
-def test_the_origin_of_a_number_reader_of_several_parts_is_told(update_docs, monkeypatch):
+def test_the_origin_of_a_number_reader_of_several_parts_is_told(monkeypatch):
     first = TrainingPart(steps=900, seconds=1.0, made_by="a research version")
     card = ModelCard(steps=1900, settings={"SEED": 3}, earlier_parts=(first,), validation=Score(10, 9, 0.9))
-    monkeypatch.setattr(update_docs, "load_card", lambda path: card)
-    assert update_docs.number_reader(None) == (
+    monkeypatch.setattr(docs_tables, "load_card", lambda path: card)
+    assert docs_tables.number_reader(None) == (
         "Part 1: 900 steps, by a research version. "
         "Part 2: 1,000 steps, seed 3, by `python train_model.py --eye --resume`. "
         "Composed windows, digits: 9 / 10 (90.0 %) have the right class."
     )
 
 
-def test_a_training_with_other_settings_is_left_out_and_named(update_docs, results):
+def test_a_training_with_other_settings_is_left_out_and_named(results):
     shown = results("seeds", lambda content: content["best"]["42"]["settings"].update(EPOCHS=1))
     assert len(shown.of_seeds("best")) == 4
     assert "seeds.json, best, seed 42, was trained with other settings" in shown.missing
 
 
-def test_a_training_with_another_recipe_is_left_out(update_docs, results):
+def test_a_training_with_another_recipe_is_left_out(results):
     shown = results("seeds", lambda content: content["tiny"]["43"].update(recipe_sha256="0" * 64))
     assert len(shown.of_seeds("tiny")) == 4
 
 
-def test_a_classic_network_with_another_recipe_is_left_out(update_docs, results):
+def test_a_classic_network_with_another_recipe_is_left_out(results):
     shown = results("classic_networks", lambda content: content["runs"]["keras-example"][0]["settings"].update(epochs=12))
     assert len(shown.of_classic("keras-example")) == 1  # the other run has it, too
 
 
-def test_a_number_that_changes_is_found_and_written(update_docs, results, tmp_path, monkeypatch, capsys):
+def test_a_number_that_changes_is_found_and_written(results, tmp_path, monkeypatch, capsys):
     page = tmp_path / "page.md"
     page.write_text("before <!-- measured: ranking -->0.5<!-- end --> after", encoding="utf-8")
     monkeypatch.setattr(update_docs, "PAGES", (page,))
     monkeypatch.setattr(update_docs, "PROJECT_FOLDER", tmp_path)
-    monkeypatch.setitem(update_docs.BLOCKS, "ranking", lambda results: "0.9985")
+    monkeypatch.setitem(docs_tables.BLOCKS, "ranking", lambda results: "0.9985")
     assert update_docs.main(["--check"]) == 1
     assert "0.5" in page.read_text(encoding="utf-8")
     assert update_docs.main([]) == 0

@@ -38,7 +38,7 @@ def texts_of(figure):
 # ---- scores ---------------------------------------------------------------------------------------------------------
 
 
-def test_images_keep_their_answers():
+def test_figures_show_each_image_with_its_own_answer():
     labels = np.arange(10)
     answers = np.array([0, 7, 2, 3, 4, 5, 6, 7, 8, 9])
     predictions = scores.predictions_at(images_of(10), labels, probabilities_of(answers), range(10))

@@ -97,7 +97,7 @@ def test_a_system_call_that_fails_leaves_the_earlier_file_and_nothing_else(funct
 def test_a_folder_that_can_not_be_made_is_the_users_error(tmp_path):
     # The parent is a file: nobody can write below it, not even root, whom permissions do not bind.
     (tmp_path / "file").write_text("kept")
-    with pytest.raises(UserError, match="scores.json can't be written") as refused:
+    with pytest.raises(UserError, match="scores.json can't be written: a part of this path is a file") as refused:
         write_json(tmp_path / "file" / "scores.json", {})
     assert "Expected a folder that can be written to" in str(refused.value)
     assert (tmp_path / "file").read_text() == "kept"

@@ -133,12 +133,12 @@ def bring_back(result):
 def assert_calibrated(model_path, small_data):
     """Check that a temperature was fitted and is in the weights: the answers of the .h5 need no other one."""
     from digits.data import dataset
-    from digits.model import network
+    from digits.model import keras_files, network
     from digits.model.calibration import MIN_TEMPERATURE, fit_temperature
 
     card = json.loads(model_path.with_suffix(".json").read_text())
     validation = dataset.split(dataset.load(small_data), card["settings"]["VALIDATION_SPLIT"], card["seed"]).validation
-    model = network.load(model_path)
+    model = keras_files.load(model_path)
     assert card["temperature_applied"] is True
     if card["temperature"] > MIN_TEMPERATURE * 1.001:  # else a still lower one would be the best
         assert fit_temperature(network.predict(model, validation.images), validation.labels) == pytest.approx(1, rel=1e-6)
@@ -316,11 +316,11 @@ CARD = json.loads(SHIPPED_MODEL.with_suffix(".json").read_text())
     + [{"history": "long"}, {"history": [{"seconds": "x"}]}, {"sha256": {SHIPPED_MODEL.name: CARD["sha256"][SHIPPED_MODEL.name]}}],
 )  # fmt: skip
 def test_a_card_that_does_not_say_how_the_model_learned_is_refused(changed, model_copy):
-    from digits.training import saving
+    from digits.training import earlier_training
 
     model_copy.with_suffix(".json").write_text(json.dumps(CARD | changed))
     with pytest.raises(UserError, match="no card beside it that says how it learned|can't be used"):
-        saving.load_training_card(model_copy.with_suffix(".h5"))
+        earlier_training.load_training_card(model_copy.with_suffix(".h5"))
 
 
 @pytest.mark.slow

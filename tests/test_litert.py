@@ -24,8 +24,15 @@ def test_an_image_has_the_same_answer_alone_and_in_batches_of_any_size():
 
 @pytest.mark.parametrize(("input_shape", "output_shape"), [((28, 28), (11,)), ((32, 32), (10,)), ((-1, -1, 1), (-1, -1, 20))])
 def test_a_network_of_another_form_is_refused(input_shape, output_shape):
-    with pytest.raises(ValueError, match="its input and output are"):
+    with pytest.raises(ValueError, match=r"its inputs and outputs are \(28, 28, 1\), \(10\), float32"):
         LiteRTNetwork(SHIPPED_MODEL, input_shape, output_shape)
+
+
+@pytest.mark.parametrize("content", [b"", b"# Handwritten digits", "h5"])
+def test_another_file_is_refused_as_no_tflite(content, tmp_path):
+    (tmp_path / "text.tflite").write_bytes(SHIPPED_MODEL.with_suffix(".h5").read_bytes() if content == "h5" else content)
+    with pytest.raises(ValueError, match="it is not a .tflite file"):
+        LiteRTNetwork(tmp_path / "text.tflite", (28, 28, 1), (10,))
 
 
 def test_loading_writes_nothing_to_standard_error(capfd):

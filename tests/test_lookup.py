@@ -10,7 +10,7 @@ from model_sets import FILES, NAME, half_install, install, version_in, version_o
 from digits.common.errors import UserError
 from digits.model import lookup, store
 from digits.model.card import MAX_CARD_BYTES, ModelCard
-from digits.model.lookup import find_model
+from digits.model.lookup import DIGIT_NETWORK, NUMBER_READER, find_model
 
 
 @pytest.fixture
@@ -180,6 +180,36 @@ def test_a_missing_model_is_refused_with_the_command_that_makes_one(model):
         find_model(model)
 
 
-def test_a_folder_is_refused_as_a_model(tmp_path):
-    with pytest.raises(UserError, match="It is a folder"):
-        find_model(tmp_path)
+@pytest.mark.parametrize("path", ["", ".", "/", "a folder"])
+def test_a_folder_or_an_empty_path_is_refused_as_a_model(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a folder").mkdir()
+    with pytest.raises(UserError, match="No model at .+: it is a folder.\nExpected a digit network"):
+        find_model(path)
+
+
+def test_a_folder_or_an_empty_file_in_the_place_of_a_model_is_not_blamed_on_its_card(model):
+    install(model, "old")
+    model.write_text("")
+    with pytest.raises(UserError, match="No model at .+: the file is empty.\nExpected a digit network"):
+        find_model(model)
+    model.unlink()
+    model.mkdir()
+    with pytest.raises(UserError, match="No model at .+: it is a folder.\nExpected .+ remove the folder"):
+        find_model(model)
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted", "message"),
+    [
+        ({"classes": ["0", "1"]}, DIGIT_NETWORK, "is a number reader, not a digit network.\nExpected .+digit_recognition_model"),
+        ({"labels": [0, 1]}, NUMBER_READER, "is a digit network, not a number reader.\nExpected .+number_reader.tflite"),
+    ],
+)
+def test_a_model_of_the_other_kind_is_refused_by_its_card(model, entry, wanted, message):
+    install(model, "old")
+    change_card(model, **entry)
+    with pytest.raises(UserError, match=message):
+        find_model(model, wanted)
+    other = NUMBER_READER if wanted == DIGIT_NETWORK else DIGIT_NETWORK
+    assert find_model(model, other)[0] == model

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("error")  # 0 / 0 is an answer here (Non
 # ---- scores -------------------------------------------------------------------------------------------------------
 
 
-def test_answers_are_counted():
+def test_a_score_counts_the_answers_and_those_that_are_right():
     assert metrics.score_answers(np.array([True, False, True, True])) == Score(4, 3, 0.75)
 
 

@@ -29,7 +29,9 @@ def test_the_probabilities_of_the_kinds_add_up_to_one():
     assert sum(outliers.OUTLIER_PROBABILITIES.values()) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("kind", [outliers.sign, outliers.scribble, outliers.two_digits], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [outliers.letter_or_sign, outliers.scribble, outliers.two_digits], ids=lambda kind: kind.__name__
+)
 def test_written_outliers_have_mnists_format(kind, digits):
     generator = rng()
     for _ in range(50):
@@ -42,8 +44,8 @@ def test_written_outliers_have_mnists_format(kind, digits):
 
 
 def test_no_sign_is_a_letter_that_looks_like_a_digit():
-    assert len(outliers.PEN_STROKES) == len(outliers.SIGNS) > 30
-    names = {line.split()[0] for line in outliers.SIGNS}
+    assert len(outliers.PEN_STROKES) == len(outliers.LETTERS_AND_SIGNS) > 30
+    names = {line.split()[0] for line in outliers.LETTERS_AND_SIGNS}
     assert set("ACEFHKMNPRTUVWX") <= names
     assert not names & set("OIlSZBGqDQJb"), "a digit may look like these"
 

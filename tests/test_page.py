@@ -323,7 +323,7 @@ def test_a_correction_may_hold_marks_and_other_text_is_not_sent(open_page, page_
     shutil.rmtree(kept)
 
 
-def test_only_what_is_shown_can_be_kept(open_page, page_server):
+def test_an_image_is_kept_only_while_its_answer_is_shown(open_page, page_server):
     before, page, held = sorted(page_server.folder.rglob("*")), open_page(), []
     page.route("**/read*", lambda route: held.append(route))  # the answer is late
     draw(page, SEVEN_STROKES)
@@ -357,7 +357,7 @@ def test_only_what_is_shown_can_be_kept(open_page, page_server):
 # ---- how it looks ----------------------------------------------------------------------------------------------
 
 
-def test_dark_mode_is_dark(open_page):
+def test_the_page_has_a_dark_background_in_dark_mode_and_a_light_one_otherwise(open_page):
     page, brightness = open_page(), {}
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

@@ -80,7 +80,7 @@ def test_answers_come_in_the_order_given_and_are_the_same_as_one_by_one(reader, 
     assert {reading.status for reading in readings} >= {"ok", "error"}
 
 
-def test_what_is_expected_holds_for_every_image(reader, monkeypatch):
+def test_expect_is_applied_to_every_image(reader, monkeypatch):
     monkeypatch.setattr(parallel, "CORES", 2)
     readings = list(read_all(reader, [str(SAMPLES[0])] * MIN_PARALLEL_IMAGES, 0, "#.##"))
     assert {(reading.status, reading.message) for reading in readings} == {("unsure", "does not fit #.##")}

@@ -1,6 +1,7 @@
 """An image of any kind goes in, its text comes out: the Python API of the package."""
 
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -75,10 +76,23 @@ def test_an_array_of_another_dtype_or_shape_is_an_error_that_says_what_was_expec
     assert "expected uint8, 0 to 255, and (height, width) or (height, width, 3)" in reading.message
 
 
-@pytest.mark.parametrize("source", [None, 42, PROJECT, "absent\0.png"])
-def test_what_is_no_image_is_an_error_and_raises_nothing(shipped, source):
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (None, "it is of the type NoneType; expected one image: a path, a binary file, a Pillow image or an array"),
+        (42, "it is of the type int; expected one image"),
+        ([FORTY_TWO], "it is of the type list; expected one image"),
+        ("", "its path is empty"),
+        (PROJECT, "it is a folder"),
+        ("absent\0.png", "null byte"),
+        (io.StringIO("text"), 'expected open(path, "rb")'),
+        (FORTY_TWO.read_bytes(), "expected the content of an image as io.BytesIO(content)"),
+    ],
+    ids=["None", "int", "list", "empty", "folder", "null byte", "text file", "content"],
+)
+def test_what_is_no_image_is_an_error_that_says_what_was_expected(shipped, source, message):
     reading = shipped.read(source)
-    assert reading.status == "error" and reading.message
+    assert reading.status == "error" and message in reading.message
 
 
 @pytest.mark.parametrize(
@@ -229,6 +243,8 @@ def test_where_the_included_number_reader_is_missing_numbers_are_read_by_their_i
 def test_a_number_reader_that_was_named_and_is_missing_is_an_error(tmp_path):
     with pytest.raises(UserError, match="No model at .*mine.tflite"):
         Reader(number_reader=tmp_path / "mine.tflite")
+    with pytest.raises(UserError, match="No model at .: it is a folder.\nExpected a number reader"):
+        Reader(number_reader="")
 
 
 def test_without_a_number_reader_numbers_are_read_by_their_ink(caplog):

@@ -22,7 +22,7 @@ def mark(character, after, row=0, x=0):
 
 def test_a_digit_is_the_most_probable_one():
     seven = digit(7, confidence=0.87654)
-    assert (seven.digit, seven.confidence, seven.score) == (7, 0.8765, 5.123)
+    assert (seven.digit, seven.confidence, seven.log_odds) == (7, 0.8765, 5.123)
     assert seven.top3 == [(7, 0.8765), (8, 0.1235), (0, 0.0)]
 
 

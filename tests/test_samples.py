@@ -67,6 +67,6 @@ def reader():
 
 
 @pytest.mark.parametrize("sample", NUMBERS, ids=lambda sample: sample.label)
-def test_the_numbers_are_read(sample: Sample, reader):
+def test_the_samples_of_numbers_are_read_as_labelled(sample: Sample, reader):
     reading = reader.read(PROJECT / "custom_digits" / sample.file)
     assert (reading.text, reading.status) == (sample.label, "ok")

@@ -20,6 +20,7 @@ import predict_custom
 from train_model import FLOORS
 
 SAMPLES = PROJECT / "custom_digits"
+NUMBER_READER = SHIPPED_MODEL.with_name("number_reader.tflite")
 SEVEN = SAMPLES / "7" / "barred_ballpen_photo.jpg"
 
 
@@ -245,7 +246,7 @@ def test_saved_crops_are_what_the_network_saw(call_script, tmp_path):
     assert probabilities.max(axis=1) == pytest.approx([digit["confidence"] for digit in entry["digits"]], abs=1e-4)
 
 
-def test_what_is_expected_holds_for_every_image(call_script):
+def test_expect_is_applied_to_every_image(call_script):
     images = SAMPLES / "2026" / "notebook.png", SAMPLES / "42" / "phone.jpg", SAMPLES / "12.50" / "price_tag.jpg"
 
     def answers(expect):
@@ -292,7 +293,7 @@ def test_an_image_whose_label_is_no_folder_name_is_kept_and_scored(run_script, c
     assert labels[str(path)] == "12/05/2024" and len(labels) > 20, "the samples have their labels, too"
 
 
-def test_what_can_not_be_kept_under_its_label(run_script, tmp_path):
+def test_an_image_that_can_not_be_kept_under_its_label_is_refused_and_nothing_written(run_script, tmp_path):
     project = copy_of_the_project(tmp_path)
     before = sorted((project / "custom_digits").rglob("*"))
 
@@ -365,9 +366,6 @@ def test_help_is_the_docstring(script, run_script):
         ("train_model.py", "--seed", "-1"),
         ("train_model.py", "--preset", "huge"),
         ("train_model.py", "--model", "model.onnx"),
-        ("train_model.py", "--quantize", "--fine-tune", "custom_digits"),
-        ("train_model.py", "--quantize", "--resume"),
-        ("train_model.py", "--fine-tune", "custom_digits", "--epochs", "3"),
         ("verify_all_digits.py", "--nonsense"),
         ("verify_all_digits.py", "--data", "a", "--images", "b"),
         ("predict_custom.py", "--json", "-", "--csv", "-"),
@@ -384,6 +382,61 @@ def test_wrong_flags_are_exit_code_2_with_a_reason(command, call_script):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("train_model.py", "--eye", "--quantize"), "away with --eye: only the digit network has an 8-bit version"),
+        (("train_model.py", "--eye", "--fine-tune", "custom_digits"), "only the digit network can be fine-tuned"),
+        (("train_model.py", "--eye", "--preset", "best"), "the settings of the number reader stand in"),
+        (("train_model.py", "--eye", "--output-dir", "o"), "it draws no figures"),
+        (("train_model.py", "--resume", "--fine-tune", "custom_digits"), "leave --resume away with --fine-tune"),
+        (("train_model.py", "--quantize", "--resume"), "leave --resume away with --quantize"),
+        (("train_model.py", "--quantize", "--fine-tune", "custom_digits"), "give one after the other"),
+        (("train_model.py", "--fine-tune", "custom_digits", "--epochs", "3"), "it takes the settings of the saved model"),
+        (("train_model.py", "--quantize", "--seed", "0"), "it takes the settings of the saved model"),
+        (("predict_custom.py", "--label", "7"), "no image is given: predict_custom.py me.jpg --label 7"),
+        (("predict_custom.py", "--model", ""), "expected a path, not ''"),
+        (("verify_all_digits.py", "--images", ""), "expected a path, not ''"),
+        (("verify_all_digits.py", "--data", ""), "expected a path, not ''"),
+        (("train_model.py", "--output-dir", ""), "expected a path, not ''"),
+        (("draw_digits.py", "--model", ""), "expected a path, not ''"),
+    ],
+)
+def test_a_wrong_flag_is_refused_with_its_own_reason(command, reason, call_script):
+    result = call_script(*command)
+    assert result.returncode == 2
+    assert reason in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("predict_custom.py", SEVEN),
+        ("verify_all_digits.py",),
+        ("draw_digits.py",),
+        ("train_model.py", "--quantize"),
+        ("train_model.py", "--fine-tune", SAMPLES),
+    ],
+    ids=["predict", "verify", "draw", "quantize", "fine-tune"],
+)
+def test_the_number_reader_is_refused_where_a_digit_network_is_expected(command, call_script):
+    suffixes = [".h5"] if command[0] == "train_model.py" else [".h5", ".tflite"]
+    for suffix in suffixes:
+        path = NUMBER_READER.with_suffix(suffix)
+        refused(
+            call_script(*command, "--model", path), f"{path} is a number reader, not a digit network", "digit_recognition_model"
+        )
+
+
+def test_the_number_reader_is_not_replaced_by_a_digit_network(call_script, small_data, tmp_path):
+    for suffix in (".h5", ".tflite", ".json"):
+        shutil.copy(NUMBER_READER.with_suffix(suffix), tmp_path)
+    model = tmp_path / NUMBER_READER.with_suffix(".h5").name
+    before = model.read_bytes()
+    refused(call_script("train_model.py", "--data", small_data, "--model", model), "is a number reader", "another name")
+    assert model.read_bytes() == before
+
+
 def refused(result, *words):
     """Check that a script ended with exit code 2 and a message that holds the words and no traceback."""
     assert result.returncode == 2, result.stdout + result.stderr
@@ -394,24 +447,24 @@ def refused(result, *words):
 
 
 @pytest.mark.parametrize("script", ["verify_all_digits.py", "predict_custom.py"])
-def test_no_model(script, call_script, tmp_path):
+def test_a_missing_model_is_exit_code_2_with_the_command_that_makes_one(script, call_script, tmp_path):
     refused(call_script(script, "--model", tmp_path / "absent.tflite"), "absent.tflite", "python train_model.py")
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".h5"])
-def test_a_model_that_does_not_match_its_card(suffix, call_script, model_copy):
+def test_a_model_that_does_not_match_its_card_is_exit_code_2(suffix, call_script, model_copy):
     path = model_copy.with_suffix(suffix)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     refused(call_script("predict_custom.py", "--model", path), "does not match its card")
 
 
 @pytest.mark.parametrize("name", ["junk.tflite", "junk.h5", "junk.onnx"])
-def test_a_junk_model(name, call_script, tmp_path):
+def test_a_file_that_is_not_a_model_is_exit_code_2_with_its_name(name, call_script, tmp_path):
     (tmp_path / name).write_bytes(b"junk")
     refused(call_script("predict_custom.py", "--model", tmp_path / name), name)
 
 
-def test_a_foreign_model(call_script, tmp_path):
+def test_a_model_of_another_shape_is_exit_code_2_with_that_shape(call_script, tmp_path):
     import keras
 
     foreign = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(3)])
@@ -419,13 +472,13 @@ def test_a_foreign_model(call_script, tmp_path):
     refused(call_script("predict_custom.py", "--model", tmp_path / "foreign.keras"), "something else", "(None, 3)")
 
 
-def test_a_folder_where_a_model_is_expected(call_script, tmp_path):
-    refused(call_script("predict_custom.py", "--model", tmp_path), "It is a folder")
+def test_a_folder_given_as_a_model_is_exit_code_2(call_script, tmp_path):
+    refused(call_script("predict_custom.py", "--model", tmp_path), "it is a folder")
 
 
 @pytest.mark.parametrize("data", ["absent", "empty", "text", "steering.npz"])
 @pytest.mark.parametrize("script", ["train_model.py", "verify_all_digits.py"])
-def test_unusable_data(script, data, call_script, tmp_path):
+def test_unusable_data_is_exit_code_2_with_its_path(script, data, call_script, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("no data")
     np.savez(tmp_path / "steering.npz", **{"\x1b[2J": np.zeros(1)})  # its name would clear the screen
@@ -434,7 +487,7 @@ def test_unusable_data(script, data, call_script, tmp_path):
     assert "\x1b" not in result.stderr
 
 
-def test_a_missing_or_empty_folder_of_images(call_script, tmp_path):
+def test_a_missing_or_empty_folder_of_images_is_exit_code_2(call_script, tmp_path):
     refused(call_script("verify_all_digits.py", "--images", tmp_path / "absent"), "absent")
     refused(call_script("verify_all_digits.py", "--images", tmp_path), "no labelled image")
     refused(call_script("predict_custom.py", tmp_path), "no image")
@@ -456,7 +509,7 @@ def test_bad_images_are_entries_not_crashes(call_script, tmp_path):
     assert all(entry["message"] for entry in entries[:3])
 
 
-def test_an_output_folder_that_can_not_be_written(call_script, small_data, mnist_folder, tmp_path):
+def test_an_output_folder_that_can_not_be_written_is_exit_code_2(call_script, small_data, mnist_folder, tmp_path):
     (tmp_path / "file").write_text("in the way")
     inside = tmp_path / "file" / "outputs"
     refused(call_script("predict_custom.py", "--output-dir", inside), "can't be written")

@@ -6,7 +6,7 @@ import numpy as np
 from digits.model.calibration import log_odds
 from digits.reading.candidates import Candidate
 from digits.reading.segmentation import find_segments
-from digits.reading.segmentation_graph import CUT_ONE_COST, MAX_SCORE, best_path, candidate_costs, cut_ones
+from digits.reading.segmentation_graph import CUT_ONE_COST, MAX_LOG_ODDS, best_path, candidate_costs, cut_ones
 
 CROP = np.zeros((28, 28), np.uint8)
 
@@ -51,6 +51,6 @@ def test_a_part_that_looks_like_a_one_costs_more_and_is_named():
     probabilities[[0, 1], 1] = probabilities[[2, 3], 7] = 0.91
     candidates = [whole, part, whole, part]
     assert cut_ones(candidates, probabilities).tolist() == [False, True, False, False]
-    certain = np.full(4, MAX_SCORE + 1, np.float32)
+    certain = np.full(4, MAX_LOG_ODDS + 1, np.float32)
     assert candidate_costs(candidates, probabilities, certain).tolist() == [0.5, 0.5 + CUT_ONE_COST, 0.5, 0.5]
-    assert candidate_costs(candidates[:1], probabilities[:1], np.float32([3])).tolist() == [0.5 + MAX_SCORE - 3]
+    assert candidate_costs(candidates[:1], probabilities[:1], np.float32([3])).tolist() == [0.5 + MAX_LOG_ODDS - 3]

@@ -104,7 +104,7 @@ def test_read_says_of_a_damaged_image_that_it_is_an_error(ask):
     assert answer["digits"] == [] and answer["text"] == "" and "preview" not in answer
 
 
-def test_read_takes_what_is_expected(ask):
+def test_read_applies_the_pattern_in_expect(ask):
     for expect, status, message in (("", "ok", ""), ("1", "ok", ""), (quote("#.#"), "unsure", "does not fit #.#")):
         answer = json.loads(ask("POST", f"/read?expect={expect}", SEVEN.read_bytes())[2])
         assert (answer["status"], answer["text"], answer["message"]) == (status, "7", message)
@@ -362,7 +362,7 @@ def test_on_a_network_the_script_says_who_can_use_the_page(call_script, monkeypa
     assert "phone: http://" in network.stdout and "Everybody on this network" in network.stderr
 
 
-def test_answers_leave_at_once():
+def test_the_server_sends_small_answers_without_delay():
     # asyncio sets this only for sockets that it opens itself; without it, every answer takes 40 ms longer.
     with draw_digits.listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
         accepted, _ = listening.accept()

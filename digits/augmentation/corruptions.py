@@ -97,7 +97,7 @@ def blots(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     noise = np.stack([cv2.GaussianBlur(field, (0, 0), 1.3) for field in rng.standard_normal(images.shape, np.float32)])
     noise /= noise.std(axis=(1, 2), keepdims=True)
     threshold = _uniform(rng, BLOT_THRESHOLD, len(images))
-    ink, water = (np.clip(2 * (sign * noise - threshold), 0, 1) for sign in (1, -1))
+    ink, water = (np.clip(2 * (side * noise - threshold), 0, 1) for side in (1, -1))
     return _grey_levels(np.maximum(images * (1 - water), 255 * ink))
 
 

@@ -30,9 +30,9 @@ MAX_ATTEMPTS = 1000  # random images to find a digit to rotate: where one in 100
 _T = np.linspace(0, 1, 8, endpoint=False)
 CATMULL_ROM = np.array([-_T + 2 * _T**2 - _T**3, 2 - 5 * _T**2 + 3 * _T**3, _T + 4 * _T**2 - 3 * _T**3, _T**3 - _T**2]) / 2
 
-# Letters and signs as pen strokes: points "x,y" in percent of the height, y downwards; " / " separates strokes. A stroke with
-# "~" is a smooth curve through its points, the others are straight from point to point.
-SIGNS = """
+# Letters, signs and shapes as pen strokes: points "x,y" in percent of the height, y downwards; " / " separates strokes. A stroke
+# with "~" is a smooth curve through its points, the others are straight from point to point.
+LETTERS_AND_SIGNS = """
 A 0,100 35,0 70,100 / 14,62 56,62
 A 5,100 5,40 / ~5,40 12,8 35,0 58,8 65,40 / 65,40 65,100 / 5,58 65,58
 C ~62,15 40,0 12,18 0,50 12,84 40,100 64,84
@@ -87,7 +87,7 @@ roof 0,30 50,0 100,30 / 20,44 80,44 / 50,44 50,100 / 14,72 86,72
 
 
 def _parse(line: str) -> list[tuple[np.ndarray, bool]]:
-    """Return the strokes of one line of SIGNS: [(points (n, 2) float in heights, whether the stroke is smooth)]."""
+    """Return the strokes of one line of LETTERS_AND_SIGNS: [(points (n, 2) float in heights, whether the stroke is smooth)]."""
     strokes = []
     for stroke in line.split(maxsplit=1)[1].split("/"):
         smooth = "~" in stroke
@@ -96,7 +96,7 @@ def _parse(line: str) -> list[tuple[np.ndarray, bool]]:
     return strokes
 
 
-PEN_STROKES = [_parse(line) for line in SIGNS]
+PEN_STROKES = [_parse(line) for line in LETTERS_AND_SIGNS]
 
 
 def draw(count: int, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -115,8 +115,8 @@ def draw(count: int, images: np.ndarray, labels: np.ndarray, rng: np.random.Gene
 # ---- the kinds: each takes images, labels and rng as draw does, and returns one image, (28, 28) uint8 ---------------
 
 
-def sign(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a letter, a sign or a shape of SIGNS, its points jittered as in handwriting."""
+def letter_or_sign(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return one of LETTERS_AND_SIGNS, its points jittered as in handwriting."""
     strokes = PEN_STROKES[rng.integers(len(PEN_STROKES))]
     width = rng.uniform(0.75, 1.3)
     slant = rng.normal(0, SLANT_STD)
@@ -197,7 +197,7 @@ def texture(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) ->
 
 # The probability of each kind; their sum is 1. The dictionary stands here because it names the functions above.
 OUTLIER_PROBABILITIES: dict[Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray], float] = {
-    sign: 0.38,
+    letter_or_sign: 0.38,
     invented_character: 0.14,
     scribble: 0.10,
     rotated_digit: 0.13,

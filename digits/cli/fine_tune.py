@@ -16,7 +16,7 @@ from digits.data.dataset import Dataset, Split, Splits
 from digits.model import lookup, store
 from digits.model.card import ModelCard
 from digits.reading.reader import Reader
-from digits.training import own_images, row_guard, saving
+from digits.training import earlier_training, own_images, row_guard, saving
 from digits.training.settings import TrainingSettings
 
 if TYPE_CHECKING:  # these take seconds
@@ -74,8 +74,8 @@ def fine_tune(model_path: Path, images_path: Path, data_path: Path | None) -> in
 
 def prepare(model_path: Path, images_path: Path, data_path: Path | None) -> Prepared:
     """Load the card, the data and the person's images; print how many there are. The arguments are as in fine_tune."""
-    card, settings = saving.load_training_card(model_path)
-    data, splits = saving.load_training_data(card, settings, data_path)
+    card, settings = earlier_training.load_training_card(model_path)
+    data, splits = earlier_training.load_training_data(card, settings, data_path)
     reader = Reader(model_path.with_suffix(".tflite"))
     images = own_images.load(images_path, reader)
     for reason, count in images.left_out.items():
@@ -96,10 +96,10 @@ def learn(model_path: Path, prepared: Prepared) -> tuple["keras.Model", "Outcome
         print(f"reading {row_guard.ROW_COUNT:,} rows of digits, to see later whether numbers are still read", flush=True)
         rows = row_guard.find_rows(validation, reader.number_finder, reader.classifier)
 
-    from digits.model import network  # here: Keras takes seconds, and mistakes are reported without it
+    from digits.model import keras_files  # here: Keras takes seconds, and mistakes are reported without it
     from digits.training import fine_tuning
 
-    model = network.load(model_path, prepared.settings.seed)
+    model = keras_files.load(model_path, prepared.settings.seed)
     outcome = fine_tuning.fine_tune(
         model, prepared.splits, prepared.learned, prepared.held_out, prepared.settings, rows, print_round
     )

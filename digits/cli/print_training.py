@@ -10,6 +10,8 @@ from digits.cli import command_line
 if TYPE_CHECKING:
     from digits.training.checkpoint import Checkpoint  # it imports Keras, and --help is answered without it
 
+OTHER_KIND_IN_PLACE = "Expected another name after --model: the file there would be replaced by a network of another kind."
+
 
 def epoch_line(number: int, epochs: int, measured: str, seconds: float, seconds_left: float) -> str:
     """Return "epoch  3 / 12   MEASURED     21 s   about 3.2 minutes to go"; the last epoch's line has no time to go."""

@@ -14,7 +14,7 @@ from digits.evaluation import metrics
 from digits.model import lookup, store
 from digits.model.card import ModelCard
 from digits.model.classifier import Classifier
-from digits.training import saving
+from digits.training import earlier_training, saving
 
 CALIBRATION_IMAGES = 1000  # training images by which the ranges of the network's numbers are measured; 100 to 500 are usual
 
@@ -26,18 +26,18 @@ def quantize(model_path: Path, data_path: Path | None) -> int:
     """
     lookup.find_model(model_path)
     with store.lock(model_path):
-        card, settings = saving.load_training_card(model_path)
-        data, splits = saving.load_training_data(card, settings, data_path)
+        card, settings = earlier_training.load_training_card(model_path)
+        data, splits = earlier_training.load_training_data(card, settings, data_path)
 
         os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one that converts; nothing is trained here
-        from digits.model import network
+        from digits.model import keras_files
 
         float_path = model_path.with_suffix(".tflite")
         small_path = model_path.with_name(f"{model_path.stem}{store.QUANTIZED_ENDING}.tflite")
         with store.staged(small_path) as staging:
             staged_path = staging / small_path.name
-            model = network.load(model_path)
-            network.save_quantized(model, staged_path, splits.training.images[:CALIBRATION_IMAGES])
+            model = keras_files.load(model_path)
+            keras_files.save_quantized(model, staged_path, splits.training.images[:CALIBRATION_IMAGES])
             of_float, of_int8 = (score_splits(path, card, splits) for path in (float_path, staged_path))
             print(f"\ndata: {data.name}")
             rows: list[tuple[str, ...]] = [("", "validation", "test", "size")]

@@ -9,7 +9,7 @@ from digits.cli.bring_back import command_to_bring_back
 from digits.common.errors import UserError
 from digits.common.formatting import count_and_rate
 from digits.data import dataset
-from digits.model import store
+from digits.model import lookup, store
 from digits.model.card import EpochRecord, ModelCard
 from digits.training import composing
 
@@ -26,10 +26,7 @@ def train_number_reader(model_path: Path, data_path: Path | None, epochs: int, s
     training, validation = composing.split(data)
     with store.lock(model_path):
         card_in_place = store.recover_and_load_card(model_path)
-        if card_in_place and card_in_place.labels:
-            raise UserError(
-                f"{model_path} is a digit network.\nExpected a number reader or a new name, because it would be replaced."
-            )
+        lookup.check_kind(model_path, card_in_place, lookup.NUMBER_READER, print_training.OTHER_KIND_IN_PLACE)
 
         os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one that writes a .tflite
         from digits.model import number_network

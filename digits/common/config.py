@@ -11,7 +11,7 @@ CUSTOM_DIGITS_DIR = PROJECT / "custom_digits"
 
 MODEL_NAME = "digit_recognition_model"
 BUNDLED_MODEL_NAME = "bundled_digits_model"  # learned without MNIST; never stands in for the model above
-NUMBER_READER_NAME = "number_reader"  # finds the digits and marks of numbers, for whichever digit model judges them
+NUMBER_READER_NAME = "number_reader"  # finds the digits and marks of numbers, for whichever digit network judges them
 
 IMAGE_SIZE = 28  # pixels: MNIST's frame
 DIGIT_SIZE = 20  # pixels: the box inside the frame into which MNIST fits a digit (LeCun et al. 1998)

@@ -121,6 +121,8 @@ class JsonListWriter:
 def write_error(path: str | os.PathLike[str], error: OSError) -> UserError:
     """Return the UserError that says that the path can't be written, and why."""
     reason = error.strerror or str(error)
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        reason = "a part of this path is a file, not a folder"
     wrapped = re.search("error message = '(.*?)'", reason)  # HDF5 puts the system's message into a paragraph of its own
     return UserError(
         f"{os.fspath(path)} can't be written: {wrapped[1] if wrapped else reason}.\n"

@@ -42,12 +42,12 @@ class Network(NamedTuple):
 class Classification(NamedTuple):
     """What the network says of N crops.
 
-    probabilities: (N, 10) float32, calibrated. scores: (N,) float32, the log-odds of the most probable digit. sure: (N,) bool,
-    whether the score reaches the card's threshold.
+    probabilities: (N, 10) float32, calibrated. log_odds: (N,) float32, of the most probable digit. sure: (N,) bool, whether they
+    reach the card's threshold.
     """
 
     probabilities: np.ndarray
-    scores: np.ndarray
+    log_odds: np.ndarray
     sure: np.ndarray
 
 
@@ -64,19 +64,18 @@ class Classifier:
     def __init__(self, model_path: str | os.PathLike = DEFAULT_MODEL, card: ModelCard | None = None) -> None:
         self.model_path, card_beside = find_model(model_path)
         self.card = card or card_beside or ModelCard()
-        if card is None and card_beside is None:
-            logger.warning("%s has no card beside it: no answer of it is called not sure.", self.model_path.name)
         temperature = self.card.temperature
         self.temperature = 1.0 if temperature is None or self.card.temperature_applied else temperature
         self.threshold = -np.inf if self.card.threshold is None else self.card.threshold
         self._network = _load_network(self.model_path)
         if card is None and card_beside is None:
             _check_input_and_output(self._network, self.model_path)
+            logger.warning("%s has no card beside it: no answer of it is called not sure.", self.model_path.name)
 
     def classify(self, crops: np.ndarray) -> Classification:
         """Return the Classification of the crops, (N, 28, 28) uint8, white on black.
 
-        The probabilities are calibrated by temperature scaling (Guo et al. 2017). A higher score means more surely a digit,
+        The probabilities are calibrated by temperature scaling (Guo et al. 2017). Higher log-odds mean more surely a digit,
         because the network has learned to find all ten equally likely where there is none (outlier exposure, Hendrycks et al.
         2019). Raises UserError where a damaged model answers with what is no probability.
         """
@@ -90,8 +89,8 @@ class Classifier:
                     f"Expected {NUM_CLASSES} numbers for each digit. A fresh copy helps, or train anew: {TRAIN_COMMAND}"
                 )
         probabilities = calibrate(np.concatenate(outputs), self.temperature)
-        scores = log_odds(probabilities)
-        return Classification(probabilities, scores, scores >= self.threshold)
+        crop_log_odds = log_odds(probabilities)
+        return Classification(probabilities, crop_log_odds, crop_log_odds >= self.threshold)
 
 
 def _load_network(path: Path) -> Network:
@@ -99,9 +98,9 @@ def _load_network(path: Path) -> Network:
     if path.suffix == ".tflite":
         return _load_litert(path)
     if path.suffix in (".h5", ".keras"):
-        from digits.model import network  # here: Keras takes seconds to import, and the .tflite does without
+        from digits.model import keras_files, network  # here: Keras takes seconds to import, and the .tflite does without
 
-        model = network.load(path)
+        model = keras_files.load(path)
         divides = any(isinstance(layer, network.layers.Rescaling) for layer in model.layers)
         return Network(lambda crops: network.predict(model, crops), divides)
     raise UserError(f"{path} has an ending of no known model.\nExpected a model named .tflite, .h5 or .keras.")

@@ -7,6 +7,8 @@ import numpy as np
 
 from digits.common.stderr import silent_stderr
 
+FILE_IDENTIFIER = b"TFL3"  # bytes 4 to 7 of every .tflite file (the schema of TensorFlow Lite)
+
 
 class LiteRTNetwork:
     """A network with one float32 input and one float32 output, ready to be called with batches of any size.
@@ -21,13 +23,18 @@ class LiteRTNetwork:
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter  # here: it takes a tenth of a second, and Keras does without it
 
+        content = path.read_bytes()
+        if content[4:8] != FILE_IDENTIFIER:
+            raise ValueError("it is not a .tflite file")
         with silent_stderr():
-            self._interpreter = Interpreter(model_content=path.read_bytes(), num_threads=num_threads)
+            self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
             self._interpreter.allocate_tensors()
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         forms = [(detail["shape_signature"].tolist()[1:], detail["dtype"]) for detail in (*inputs, *outputs)]
         if forms != [(list(input_shape), np.float32), (list(output_shape), np.float32)]:
-            raise ValueError(f"its input and output are {forms}")
+            described = [f"({', '.join('any' if side < 0 else str(side) for side in shape)})" for shape, _ in forms]
+            types = {np.dtype(dtype).name for _, dtype in forms}
+            raise ValueError(f"its inputs and outputs are {', '.join(described)}, {' and '.join(sorted(types))}")
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._shape: tuple[int, ...] | None = None
 

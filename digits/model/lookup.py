@@ -4,8 +4,9 @@ import logging
 import os
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-from digits.common.config import BUNDLED_MODEL_NAME, TRAIN_COMMAND
+from digits.common.config import BUNDLED_MODEL_NAME, MODEL_NAME, NUMBER_READER_NAME, TRAIN_COMMAND, TRAIN_NUMBER_READER_COMMAND
 from digits.common.errors import UserError
 from digits.model import store
 from digits.model.card import ModelCard, load_card, load_checksums
@@ -16,27 +17,57 @@ logger = logging.getLogger(__name__)
 INSTALL_SECONDS = 0.5  # in which a training has moved three files for sure: three renames take milliseconds
 
 
-def find_model(model_path: str | os.PathLike, train_command: str = TRAIN_COMMAND) -> tuple[Path, ModelCard | None]:
+class ModelKind(NamedTuple):
+    """One of the two kinds of model. example: the path of the shipped one. train_command: what makes one."""
+
+    name: str
+    example: str
+    train_command: str
+
+
+DIGIT_NETWORK = ModelKind("digit network", f"models/{MODEL_NAME}.tflite", TRAIN_COMMAND)
+NUMBER_READER = ModelKind("number reader", f"models/{NUMBER_READER_NAME}.tflite", TRAIN_NUMBER_READER_COMMAND)
+
+
+def find_model(model_path: str | os.PathLike, kind: ModelKind = DIGIT_NETWORK) -> tuple[Path, ModelCard | None]:
     """Return (path of the file to read, its card) of a model that is to be used.
 
     A new set that a kill left half installed is installed first; where that fails, the answer is the set before it. Either
-    is logged. A file without a card is the user's own and has None. train_command: what makes such a model, for the messages.
-    Raises UserError where there is no model, or one that does not match its card.
+    is logged. A file without a card is the user's own and has None. Raises UserError where there is no model, one that does not
+    match its card, or one of the other kind.
     """
     path = Path(model_path)
+    if not path.name:  # "", "." and "/"
+        raise _no_model(path, kind)
     store.recover(path)
     if not _matches_card(path):
         time.sleep(INSTALL_SECONDS)
         if not _matches_card(path):
-            path = _half_installed(path, train_command)
-    if not path.is_file():
-        raise _no_model(path, train_command)
+            path = _half_installed(path, kind)
+    if not _has_content(path):
+        raise _no_model(path, kind)
     card = load_card(card_path(path)) if card_path(path).exists() else None
+    check_kind(path, card, kind, f"Expected a {kind.name}, such as {kind.example}: it is taken where no other one is named.")
     if card and card.quantized_from and _quantization_source(path) not in (card.quantized_from, None):
         logger.warning(
             "%s was made from another model than the one beside it. To make it anew: %s --quantize", path, TRAIN_COMMAND
         )
     return path, card
+
+
+def check_kind(path: Path, card: ModelCard | None, kind: ModelKind, expected: str) -> None:
+    """Raise UserError where the card says that the model at the path is of the other kind. expected: the rest of the message."""
+    found = kind
+    if card and card.classes:
+        found = NUMBER_READER
+    elif card and card.labels:
+        found = DIGIT_NETWORK
+    if found != kind:
+        raise UserError(f"{path} is a {found.name}, not a {kind.name}.\n{expected}")
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _matches_card(path: Path) -> bool:
@@ -49,29 +80,36 @@ def _matches_card(path: Path) -> bool:
     return path.suffix not in store.NETWORK_SUFFIXES or store.has_checksum(path, checksums.get(path.name))
 
 
-def _half_installed(path: Path, train_command: str) -> Path:
+def _half_installed(path: Path, kind: ModelKind) -> Path:
     """Return the file of the set before a new one that is half installed. Raises UserError where it is not that."""
     previous = previous_folder(path) / path.name
     has_previous = store.is_complete(previous.parent, path.stem)
     if has_previous and store.staging_folder(path).exists():
         logger.warning("%s is half saved: using the earlier one, %s.", path, previous)
         return previous
+    if not _has_content(path):
+        raise _no_model(path, kind)
     earlier = f", take the earlier set in {previous.parent}" if has_previous else ""
     raise UserError(
         f"{path} does not match its card {card_path(path).name}: one of them was changed or replaced.\n"
         f"Expected the file that the card was written for. Bring the shipped model back (git checkout models){earlier},\n"
-        f"train anew ({train_command}), or remove the card to read the file without it."
+        f"train anew ({kind.train_command}), or remove the card to read the file without it."
     )
 
 
-def _no_model(path: Path, train_command: str) -> UserError:
-    found = " It is a folder." if path.is_dir() else ""
-    bundled = path.with_name(f"{BUNDLED_MODEL_NAME}.tflite")
-    has_weaker = train_command == TRAIN_COMMAND and bundled.exists()
+def _no_model(path: Path, kind: ModelKind) -> UserError:
+    found, remedy = "", "The shipped one comes back with: git checkout models"
+    if path.is_dir():
+        found = ": it is a folder"
+        remedy = f"Give the path of the file, or remove the folder where it is in the way.\n{remedy}"
+    elif path.is_file():
+        found = ": the file is empty"
+    bundled = path.parent / f"{BUNDLED_MODEL_NAME}.tflite"
+    has_weaker = kind == DIGIT_NETWORK and bundled.exists()
     instead = f"\nUntil then there is a weaker one: --model {bundled}" if has_weaker else ""
     return UserError(
-        f"No model at {path}.{found}\nExpected a .tflite, .h5 or .keras file. "
-        f"The shipped one comes back with: git checkout models\nTo make one: {train_command}{instead}"
+        f"No model at {path}{found}.\nExpected a {kind.name}, such as {kind.example}. {remedy}\n"
+        f"To make one: {kind.train_command}{instead}"
     )
 
 

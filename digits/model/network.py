@@ -1,24 +1,15 @@
-"""The convolutional network: build, save, load. The only module that knows Keras' file formats.
+"""The convolutional network: its layers, and its answers.
 
 Importing this imports Keras, which takes seconds; reading images with a .tflite works without it.
 """
 
-import io
-import math
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from digits.common.config import CORES, DIGIT_SIZE, IMAGE_SIZE, NUM_CLASSES, PROJECT
+from digits.common.config import CORES, DIGIT_SIZE, IMAGE_SIZE, NUM_CLASSES
 from digits.common.errors import UserError
-from digits.common.files import SAFE_ZIP_COMPRESSIONS
 from digits.common.stderr import silent_stderr
 
 # TensorFlow does not use oneDNN's convolutions on processors without AVX-512, although they are faster there, too.
@@ -57,9 +48,6 @@ SCALE_EPSILON = 0.001
 # images the corners, their mean, are at most 0.84 on the grey paper of corruptions.background, and at least 0.96 inverted.
 BRIGHT_CORNERS = (0.85, 0.95)
 PREDICT_BATCH_SIZE = 500  # images in one call of the network: 0.4 MB, which fits a processor's cache
-
-H5_OVERHEAD_BYTES = 200_000  # in an .h5 beside the weights; three times the 60,000 that were measured
-MAX_UNPACKED_BYTES = 10**9  # of a model's file: 250 million weights, a thousand times those of the preset "best"
 
 
 def build(conv1_filters: int, conv2_filters: int, dense_units: int, dropout_rate: float, seed: int) -> keras.Model:
@@ -155,122 +143,6 @@ def layer_table(model: keras.Model) -> list[tuple[str, Any, str]]:
     return [*rows, ("all", "", f"{model.count_params():,}")]
 
 
-def save(model: keras.Model, h5_path: Path, tflite_path: Path, **converter_options: Any) -> None:
-    """Write the network as .h5 and, with the same weights, as .tflite.
-
-    Raises OSError where a file can't be written, UserError where the network can't be converted, as where TensorFlow is
-    missing. The optimizer is left out, because saving it changes the model's compiled configuration (Keras 3.15.1). Only
-    TensorFlow writes .tflite files: where Keras runs on another backend, such as JAX, another process converts the .h5.
-    converter_options: as in export; only where Keras runs on TensorFlow.
-    """
-    _check_free_space(h5_path, 4 * model.count_params() + H5_OVERHEAD_BYTES)
-    model.save(h5_path, include_optimizer=False)
-    if keras.backend.backend() == "tensorflow":
-        export(model, tflite_path, **converter_options)
-        return
-    code = "import sys; from digits.model import network; network.export(network.load(sys.argv[1]), sys.argv[2])"
-    result = subprocess.run(
-        [sys.executable, "-c", code, h5_path.resolve(), tflite_path.resolve()],
-        cwd=PROJECT,  # so that the code above finds the package
-        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if result.returncode != 0:
-        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(
-            f"The .tflite could not be written: TensorFlow does not start ({reason}).\n"
-            "Expected it beside Keras: pip install tensorflow. The earlier model is in place; a training is kept, and the\n"
-            "same command with --resume goes on here or where TensorFlow is. A fine-tuning starts anew there."
-        )
-
-
-def export(model: keras.Model, tflite_path: str | os.PathLike, **converter_options: Any) -> None:
-    """Write the network as .tflite. Keras has to run on TensorFlow. converter_options: of TensorFlow's converter, by name.
-
-    Raises OSError where the file can't be written, UserError where the network can't be converted.
-    """
-    try:
-        with silent_stderr():
-            model.export(tflite_path, format="litert", verbose=False, **converter_options)
-    except OSError:
-        raise
-    except Exception as error:  # TensorFlow's errors have no common type; a likely one is a full disk for its temporary files
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"The .tflite could not be made: {reason}\n"
-            f"Expected room for TensorFlow's own files in {tempfile.gettempdir()}. The earlier model is in place; a training is\n"
-            "kept, and the same command with --resume goes on. A fine-tuning starts anew."
-        ) from error
-
-
-def save_quantized(model: keras.Model, tflite_path: str | os.PathLike, examples: np.ndarray) -> None:
-    """Write the network as a .tflite that calculates with 8-bit integers, a quarter of the size.
-
-    Weights and the layers' outputs are rounded to 256 levels, over the ranges that they take for the examples, (N, 28, 28)
-    uint8 (post-training integer quantization, Jacob et al. 2018). Input and output stay float32, as in the other .tflite, but
-    the input is 0 to 255 alone: 256 levels between these hold no image of 0 to 1. Keras has to run on TensorFlow. Raises OSError
-    and UserError, as export does.
-    """
-    import tensorflow  # here: only this needs more of it than Keras itself calls
-
-    fixed = _with_fixed_scale(model)
-
-    def representative_dataset() -> Iterator[list[np.ndarray]]:
-        for example in examples:
-            yield [example.reshape(1, *fixed.input_shape[1:]).astype(np.float32)]
-
-    optimizations = [tensorflow.lite.Optimize.DEFAULT]
-    export(fixed, tflite_path, optimizations=optimizations, representative_dataset=representative_dataset)
-
-
-def _with_fixed_scale(model: keras.Model) -> keras.Model:
-    """Return the network with an input of 0 to 255 alone. It shares the layers that learned with the model."""
-    if isinstance(model.get_layer(SCALING_LAYER), layers.Rescaling):  # an earlier model
-        return model
-    names = [layer.name for layer in model.layers]
-    inputs = keras.Input(model.input_shape[1:], name=model.layers[0].name)
-    x = layers.Rescaling(1 / 255, name=SCALING_LAYER)(inputs)
-    for layer in model.layers[names.index(WHITE_ON_BLACK_LAYER) + 1 :]:
-        x = layer(x)
-    return keras.Model(inputs, x, name=model.name)
-
-
-def load(path: str | os.PathLike, seed: int | None = None) -> keras.Model:
-    """Return the network in an .h5 or .keras file. Raises UserError for anything else, and where it can't run here.
-
-    seed: of the dropout, for fine-tuning: the file does not hold it, and each loading would draw another. No code in the file
-    is run: Keras' safe_mode stays on, and the compiled configuration is not read.
-    """
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
-    try:
-        _check_unpacked_size(path)
-        with silent_stderr():
-            model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises errors of many kinds for a file that is not a model
-        raise UserError(
-            f"{path} is not a model that Keras can read ({type(error).__name__}).\n"
-            "Expected a .h5 or .keras file as train_model.py writes it."
-        ) from error
-    shapes = (model.input_shape, model.output_shape) if hasattr(model, "input_shape") else None
-    image_shape = (None, IMAGE_SIZE, IMAGE_SIZE)  # that of earlier models, of a fixed scale
-    if shapes not in [(input_shape, (None, NUM_CLASSES)) for input_shape in ((*image_shape, 1), image_shape)]:
-        raise UserError(
-            f"{path} is a model for something else: its input and output are {shapes}.\n"
-            f"Expected {(*image_shape, 1)} and {(None, NUM_CLASSES)}."
-        )
-    try:
-        with silent_stderr():  # TensorFlow, where memory is short, writes a page about it
-            predict(model, np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.float32))
-    except Exception as error:  # a layer that can't run here, or whose output is larger than the memory
-        raise UserError(
-            f"{path} is a model that can't answer here ({type(error).__name__}).\n"
-            "Expected a network that runs in this computer's memory, such as train_model.py writes."
-        ) from error
-    return model
-
-
 def predict(model: keras.Model, crops: np.ndarray) -> np.ndarray:
     """Return the probabilities, (N, 10) float32, of the crops, (N, 28, 28), 0 to 255, of any type.
 
@@ -288,46 +160,13 @@ def apply_temperature(model: keras.Model, temperature: float) -> None:
     layer.set_weights([weights / temperature for weights in layer.get_weights()])
 
 
-def _check_free_space(path: Path, size: int) -> None:
-    """Write this number of bytes to the path and remove them again. Raises OSError where they don't fit.
-
-    On a full disk HDF5 can't write its buffers, and ends the process with a segmentation fault (1.14, h5py 3.14).
-    """
-    try:
-        with open(path, "wb") as file:
-            file.write(bytes(size))
-            os.fsync(file.fileno())
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _check_unpacked_size(path: str | os.PathLike) -> None:
-    """Raise ValueError where the file unpacks to more than MAX_UNPACKED_BYTES. Keras itself allows each array 4 GiB."""
-    if not zipfile.is_zipfile(path):
-        size = _h5_array_bytes(path)
-    else:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if any(member.compress_type not in SAFE_ZIP_COMPRESSIONS for member in members):
-                raise ValueError("its archive is compressed as Keras never does")
-            size = sum(member.file_size for member in members)
-            if size <= MAX_UNPACKED_BYTES:
-                weights = [member for member in members if member.filename.endswith(".h5")]
-                size += sum(_h5_array_bytes(io.BytesIO(archive.read(member))) for member in weights)
-    if size > MAX_UNPACKED_BYTES:
-        raise ValueError(f"it unpacks to {size / 1e9:,.1f} GB")
-
-
-def _h5_array_bytes(file: str | os.PathLike | BinaryIO) -> int:
-    """Return the size that the arrays in an HDF5 file declare, in bytes. Links are not followed."""
-    import h5py  # here: it comes with Keras, and the rest of this module does not need it
-
-    sizes = []
-
-    def add(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            sizes.append(math.prod(item.shape or ()) * item.dtype.itemsize)
-
-    with h5py.File(file) as opened:
-        opened.visititems(add)
-    return sum(sizes)
+def with_fixed_scale(model: keras.Model) -> keras.Model:
+    """Return the network with an input of 0 to 255 alone. It shares the layers that learned with the model."""
+    if isinstance(model.get_layer(SCALING_LAYER), layers.Rescaling):  # an earlier model
+        return model
+    names = [layer.name for layer in model.layers]
+    inputs = keras.Input(model.input_shape[1:], name=model.layers[0].name)
+    x = layers.Rescaling(1 / 255, name=SCALING_LAYER)(inputs)
+    for layer in model.layers[names.index(WHITE_ON_BLACK_LAYER) + 1 :]:
+        x = layer(x)
+    return keras.Model(inputs, x, name=model.name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from digits.common.config import TRAIN_NUMBER_READER_COMMAND
 from digits.common.errors import UserError
-from digits.model import network
+from digits.model import keras_files
 from digits.model.heat_map import BOX_VALUES, CLASS_COUNT, HAS_BOX, LOSS_WEIGHT, MIN_CENTRE, OUTPUT_COUNT
 from digits.model.network import keras, layers  # from there, because it starts TensorFlow quietly and with its settings
 
@@ -102,7 +102,7 @@ def centre_accuracy(target: Any, answer: Any) -> Any:
 
 
 def save(model: keras.Model, h5_path: Path, tflite_path: Path) -> None:
-    """Write the network as .h5 and, with weights rounded to float16, as .tflite. Raises OSError and UserError, as network.save.
+    """Write the network as .h5 and, with weights rounded to float16, as .tflite. Raises OSError and UserError.
 
     Keras has to run on TensorFlow. The .tflite takes images of any size: its input has to be resized first.
     """
@@ -112,7 +112,7 @@ def save(model: keras.Model, h5_path: Path, tflite_path: Path) -> None:
         "optimizations": [tensorflow.lite.Optimize.DEFAULT],
         "target_spec": {"supported_types": [tensorflow.float16]},
     }
-    network.save(model, h5_path, tflite_path, **optimizations)
+    keras_files.save(model, h5_path, tflite_path, **optimizations)
 
 
 def load(path: str | os.PathLike, seed: int) -> keras.Model:

@@ -10,8 +10,8 @@ import numpy as np
 
 from digits.common.config import NUM_CLASSES
 from digits.model.heat_map import OTHER_INK, SLASH
+from digits.reading.contrast import contrast_of
 from digits.reading.detection import Detection, boxes_of, shared_areas
-from digits.reading.text_lines import contrast_of
 
 MIN_SLASH_HEIGHT = 1.5  # times the digits' median height; a lower slash may be a 1
 MIN_ONE_TO_SLASH, MIN_ONE_TO_OTHER = 0.5, 0.3  # probability of a 1, as a fraction of the other class's, from which it is one

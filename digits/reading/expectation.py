@@ -39,7 +39,8 @@ class Expectation:
         if not set(text) <= {ANY_DIGIT, *CHARACTERS} or ANY_DIGIT not in text or len(text) > MAX_TEXT_LENGTH:
             raise UserError(
                 f"{text!r} is no number of digits (1 to {MAX_TEXT_LENGTH}) and no pattern.\n"
-                f"Expected such as 5, or '##.##' with a # for each digit; digits and {' '.join(MARKS)} stand for themselves."
+                f"Expected a number such as 5, or a pattern such as '##.##', with at least one #, which stands for a digit;\n"
+                f"other digits and {' '.join(MARKS)} stand for themselves."
             )
         return cls(text)
 
@@ -135,8 +136,8 @@ def _digit(candidate: PatternCandidate, place: str) -> Digit:
     allowed = [_may_be(str(digit), place) for digit in range(NUM_CLASSES)]
     probabilities = np.where(allowed, np.maximum(candidate.probabilities[:NUM_CLASSES], PROBABILITY_FLOOR), 0).astype(np.float32)
     probabilities /= probabilities.sum()
-    score = float(log_odds(probabilities[None])[0])
-    return Digit.from_probabilities(probabilities, score, candidate.sure, candidate.box, candidate.row, candidate.crop)
+    digit_log_odds = float(log_odds(probabilities[None])[0])
+    return Digit.from_probabilities(probabilities, digit_log_odds, candidate.sure, candidate.box, candidate.row, candidate.crop)
 
 
 def _may_be(character: str, place: str) -> bool:

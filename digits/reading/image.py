@@ -1,17 +1,18 @@
-"""A file -> upright RGB pixels, whatever the format, the depth, the colours and the transparency."""
+"""An image -> upright RGB pixels, whatever the depth, the colours and the transparency."""
 
+import io
 import os
 import stat
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digits.common.errors import UserError
+from digits.reading.decoding import MAX_PIXELS, checked_size, decode
 
 WORKING_SIDE = 800  # pixels of the longer side, to which larger images are reduced; room for 40 digits of 20 pixels, as MNIST's
 THUMBNAIL_SIDE = 300  # pixels of the longer side: figures show it about 3 inches wide, with about 100 dots an inch
@@ -19,28 +20,8 @@ MIDDLE_GREY = 128  # half of 255: darker ink without paper is laid on white, lig
 # Mean alpha, 0 to 1, above which an image has paper of its own and is transparent only at its rim. Set by hand; of 157 images
 # with an alpha channel, people's and samples, the nearest have 0.973 and 0.991.
 MIN_OPAQUE_ALPHA = 0.98
-
-# Formats that people's images have, and none for which Pillow starts another program, as for PostScript. The reader of JPEG
-# opens MPO too.
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "ICO", "TGA", "JPEG2000", "PCX")
-START_OF_SCAN = b"\xff\xda"  # JPEG's marker (ISO/IEC 10918-1, table B.1)
-JPEG2000_STYLE = b"\xff\x52"  # JPEG 2000's marker before the style of coding (ISO/IEC 15444-1, table A.15)
-HALVINGS_OFFSET = 9  # bytes from there to the number of smaller versions inside, each half as large (the same table)
-SIDEWAYS_ORIENTATIONS = (5, 6, 7, 8)  # EXIF's numbers for turns that exchange width and height
-
-# Limits against files that want much time or memory: 2 seconds an image of up to 12 megapixels, and 1,000 MiB a process.
-# benchmarks/results/hostile_pictures.json holds what was measured.
-MAX_PIXELS = 100_000_000  # 300 MB as RGB; more are refused by the file's header, before anything is decoded
-MAX_PIXELS_BY_FORMAT = {"WEBP": MAX_PIXELS // 2, "HEIF": MAX_PIXELS // 2}  # their decoders take 12 to 16 bytes a pixel
 BAND_PIXELS = MAX_PIXELS // 25  # pixels that are brought to RGB at a time: copies of them are small beside the image
-MAX_READS = 300_000  # calls of a file's read(); the smallest parts of a file take 3 microseconds each, together a second
-MAX_TEXT_PIXELS = 500_000  # of a PPM file written as text; each takes 2.5 microseconds, together more than a second
-MAX_JPEG_SCANS = 100  # as libtiff allows; each takes up to 13 milliseconds at 12 megapixels, however empty it is
-MAX_JPEG2000_PIXELS = 6_000_000  # that are decoded; a million takes 0.3 s, together nearly two seconds
-
-# Pillow's own settings, which hold for the whole process.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice as many, also in images inside of a file, as in icons
-warnings.filterwarnings("ignore", module="PIL")  # of large images, and of damaged EXIF data, 65,000 times for one file
+SIDEWAYS_ORIENTATIONS = (5, 6, 7, 8)  # EXIF's numbers for turns that exchange width and height
 
 ImageSource = str | bytes | os.PathLike | BinaryIO | Image.Image | np.ndarray  # what can be read
 
@@ -76,14 +57,23 @@ def load_image(source: ImageSource) -> LoadedImage:
         if isinstance(source, np.ndarray):
             source = _from_array(source)
         if isinstance(source, Image.Image):
-            return _upright(source, _checked_size(source))
+            return _upright(source, checked_size(source))
+        if isinstance(source, io.TextIOBase):
+            raise UserError('the file was opened as text; expected open(path, "rb")')
         if hasattr(source, "read"):
-            return _load_file(source)
+            return _upright(*decode(source, WORKING_SIDE))
+        if not isinstance(source, (str, bytes, os.PathLike)):
+            found = f"it is of the type {type(source).__name__}"
+            raise UserError(f"{found}; expected one image: a path, a binary file, a Pillow image or an array")
+        if not os.fspath(source):
+            raise UserError("its path is empty")
+        if isinstance(source, bytes) and b"\0" in source:  # of no path, but of most images
+            raise UserError("bytes are taken for a path; expected the content of an image as io.BytesIO(content)")
         if not Path(os.fsdecode(source)).is_file():
             mode = os.stat(source).st_mode  # raises what is wrong with the path; a pipe or a device might never end
             raise UserError("it is a folder, not an image" if stat.S_ISDIR(mode) else "it is not an ordinary file")
         with open(source, "rb") as file:
-            return _load_file(file)
+            return _upright(*decode(file, WORKING_SIDE))
     except FileNotFoundError:
         raise UserError("there is no such file") from None
     except PermissionError:
@@ -111,99 +101,6 @@ def _from_array(array: np.ndarray) -> Image.Image:
     if array.size == 0:
         raise UserError("it has no pixels")
     return Image.fromarray(np.ascontiguousarray(array))
-
-
-def _load_file(file: Any) -> LoadedImage:
-    """Return the image in a binary file. Raises UserError, or what Pillow raises."""
-    image = _open(file)
-    full_size = _checked_size(image)
-    _decode(image)
-    return _upright(image, full_size)
-
-
-class _LimitedFile:
-    """A file object that can be read MAX_READS times. One read more raises UserError.
-
-    Pillow takes the smallest parts of a file, such as comments, chunks and runs of one colour, one by one in Python, and
-    a small file may hold millions of them.
-    """
-
-    def __init__(self, file: Any) -> None:
-        self.file = file
-        self.reads_left = MAX_READS
-
-    def read(self, *size: int) -> bytes:
-        self.reads_left -= 1
-        if self.reads_left < 0:
-            raise UserError("it is made of too many small parts; a copy saved as PNG or JPEG may be read")
-        return self.file.read(*size)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.file, name)
-
-
-def _open(file: Any) -> Image.Image:
-    """Return the Pillow image in a binary file, not yet decoded. Raises UserError, or what Pillow raises."""
-    file = _LimitedFile(file)
-    try:
-        return Image.open(file, formats=FORMATS)
-    except UnidentifiedImageError:
-        file.seek(0)
-        start = file.read(12)
-        file.seek(0)
-        if start[4:8] != b"ftyp":  # HEIC photographs have it there
-            raise
-    try:
-        import pillow_heif  # here: importing it takes a tenth of a second, and few images need it
-    except ImportError:
-        raise UserError("HEIC photographs need one more package: pip install pillow-heif") from None
-    pillow_heif.register_heif_opener()
-    return Image.open(file, formats=("HEIF",))
-
-
-def _checked_size(image: Image.Image) -> tuple[int, int]:
-    """Return (width, height) of a Pillow image that need not be decoded yet. Raises UserError where it is too large."""
-    width, height = image.size
-    if width * height == 0:
-        raise UserError("it has no pixels")
-    max_pixels = MAX_PIXELS_BY_FORMAT.get(image.format or "", MAX_PIXELS)
-    if width * height > max_pixels:
-        raise UserError(f"it has {width} x {height} pixels; at most {max_pixels // 10**6} million are read")
-    return width, height
-
-
-def _decode(image: Any) -> None:
-    """Decode a Pillow image from its file, a large JPEG or JPEG 2000 in a smaller version, no smaller than WORKING_SIDE.
-
-    Raises UserError where that would take too long.
-    """
-    width, height = image.size
-    if image.format in ("JPEG", "MPO") and _content(image).count(START_OF_SCAN) > MAX_JPEG_SCANS:
-        raise UserError(f"it is a JPEG of more than {MAX_JPEG_SCANS} scans, which take too long")
-    if image.format == "PPM" and image.tile[0][0] == "ppm_plain" and width * height > MAX_TEXT_PIXELS:
-        raise UserError(
-            f"pixels written as text are read up to {MAX_TEXT_PIXELS:,}, and it has {width} x {height}; save it as PNG"
-        )
-    if image.format == "JPEG2000":
-        codestream = _content(image)
-        halvings = codestream[codestream.find(JPEG2000_STYLE) + HALVINGS_OFFSET]
-        halvings = min(halvings, max(int(np.log2(max(width, height) / WORKING_SIDE)), 0))
-        if width * height >> 2 * halvings > MAX_JPEG2000_PIXELS:
-            raise UserError(f"it has {width} x {height} pixels and no smaller version of them inside; save it as PNG or JPEG")
-        image.reduce = halvings
-        # Pillow rounds the reduced size to the nearest, the decoder rounds it up; a multiple comes out the same.
-        image._size = tuple(-(-side >> halvings) << halvings for side in image.size)
-    image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # reduces a JPEG; other formats ignore it
-    image.load()
-
-
-def _content(image: Any) -> bytes:
-    """Return all bytes of the file behind a Pillow image that is not decoded yet."""
-    position = image.fp.tell()
-    image.fp.seek(0)
-    content = image.fp.read()
-    image.fp.seek(position)
-    return content
 
 
 def _upright(image: Image.Image, full_size: tuple[int, int]) -> LoadedImage:

@@ -83,7 +83,7 @@ def _ink_on_paper(pixels):
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     paper = _paper_brightness(grey)
     for with_surfaces in (True, False):  # where no ink is left, what seemed a surface is a digit cut out tightly
-        both = [_stands_out(grey, paper, sign, with_surfaces) for sign in (-1, 1)]
+        both = [_stands_out(grey, paper, polarity, with_surfaces) for polarity in (-1, 1)]
         # The third power: few strong pixels count for more than many weak ones.
         strength, noise = max(both, key=lambda found: np.vdot(found[0], found[0] * found[0]))
         strong = strength[strength > np.maximum(FAINTEST_INK, NOISE_FACTOR * noise)]
@@ -98,14 +98,14 @@ def _ink_on_paper(pixels):
     return (np.clip((strength - none) / (full - none), 0, 1) * 255).astype(np.uint8)
 
 
-def _stands_out(grey, paper, sign, with_surfaces):
+def _stands_out(grey, paper, polarity, with_surfaces):
     """Return (strength, noise): how far each pixel is beyond its paper, and the paper's grain, in grey levels.
 
-    grey, paper: (height, width) float32, brightnesses. sign: -1 for dark ink, 1 for light ink. with_surfaces: what is no ink
+    grey, paper: (height, width) float32, brightnesses. polarity: -1 for dark ink, 1 for light ink. with_surfaces: what is no ink
     but another surface, such as a desk, counts as paper of its own. Both results are (height, width) float32, as they would
     be in the image's usual light, for the same ink differs less from the same paper where less light falls on both.
     """
-    beyond = sign * (grey - paper)
+    beyond = polarity * (grey - paper)
     # Ink differs from the paper to one side, and another surface perhaps to the other: the smaller spread is the grain's.
     noise = max(min(_spread(beyond), _spread(beyond[beyond <= 0])), LEAST_GRAIN)
     threshold = max(FAINTEST_INK, NOISE_FACTOR * noise)
@@ -116,7 +116,7 @@ def _stands_out(grey, paper, sign, with_surfaces):
     if covered.any():
         texture = _spread((grey - cv2.blur(grey, [max(grey.shape) // TEXTURE_SIDE + 1] * 2))[covered])
         strength[covered & (strength < NOISE_FACTOR * texture)] = 0
-    light = np.maximum(paper + sign * surface, 0) + DARKEST_LIGHT
+    light = np.maximum(paper + polarity * surface, 0) + DARKEST_LIGHT
     in_usual_light = np.median(_some(light)) / light
     return strength * in_usual_light, noise * in_usual_light
 

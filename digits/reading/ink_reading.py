@@ -15,7 +15,7 @@ from digits.reading.results import Digit
 from digits.reading.segmentation_graph import MAX_CLEAR_COST, best_path, candidate_costs, cut_ones
 
 MAX_TURNED_DIGITS = MAX_TEXT_LENGTH  # an image with more is a page of text, not a number on its side
-MIN_SCORE_GAIN = 2.0  # by which the mean log-odds must be higher when turned: odds e^2 = 7 times as high
+MIN_LOG_ODDS_GAIN = 2.0  # by which the mean log-odds must be higher when turned: odds e^2 = 7 times as high
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ def read_by_ink(image: LoadedImage, classifier: Classifier) -> InkReading:
     """Return the digits in the image as it lies, or turned by quarter turns, if it lies on its side.
 
     The image counts as turned if some digit is not sure as it lies, and if after a turn there are two or more digits, all of
-    them are sure, and their mean score is higher by MIN_SCORE_GAIN. One digit alone does not tell which side is up: a 7 on its
+    them are sure, and their mean log-odds are higher by MIN_LOG_ODDS_GAIN. One digit alone does not tell which side is up: a 7 on its
     side may be a 2. Nor do ones and zeros: a dash on its side is a 1.
     """
     as_it_lies = _find_digits(image, 0, classifier)
     if not 2 <= len(as_it_lies) <= MAX_TURNED_DIGITS or _are_sure(as_it_lies):
         return InkReading(as_it_lies)
     turned = [_find_digits(image, quarter_turns, classifier) for quarter_turns in (1, 2, 3)]
-    best = max((digits for digits in turned if len(digits) >= 2), key=_mean_score, default=as_it_lies)
-    is_clear = _are_sure(best) and _mean_score(best) > _mean_score(as_it_lies) + MIN_SCORE_GAIN
+    best = max((digits for digits in turned if len(digits) >= 2), key=_mean_log_odds, default=as_it_lies)
+    is_clear = _are_sure(best) and _mean_log_odds(best) > _mean_log_odds(as_it_lies) + MIN_LOG_ODDS_GAIN
     if is_clear and any(digit.digit > 1 for digit in best):
         return InkReading(best, turned=True)
     return InkReading(as_it_lies)
@@ -57,13 +57,13 @@ def _find_digits(image: LoadedImage, quarter_turns: int, classifier: Classifier)
     for candidates in find_candidates(image, quarter_turns):
         crops = np.array([candidate.crop for candidate in candidates], np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
         answers = classifier.classify(crops)
-        costs = candidate_costs(candidates, answers.probabilities, answers.scores)
+        costs = candidate_costs(candidates, answers.probabilities, answers.log_odds)
         if (costs <= MAX_CLEAR_COST).all():
             break
     sure = answers.sure & ~cut_ones(candidates, answers.probabilities)
     return tuple(
         Digit.from_probabilities(
-            answers.probabilities[i], answers.scores[i], sure[i], candidates[i].box, candidates[i].row, candidates[i].crop
+            answers.probabilities[i], answers.log_odds[i], sure[i], candidates[i].box, candidates[i].row, candidates[i].crop
         )
         for i in best_path(candidates, costs)
     )
@@ -73,6 +73,6 @@ def _are_sure(digits: tuple[Digit, ...]) -> bool:
     return all(digit.sure for digit in digits)
 
 
-def _mean_score(digits: tuple[Digit, ...]) -> float:
-    """Return the mean score of at least one digit."""
-    return sum(digit.score for digit in digits) / len(digits)
+def _mean_log_odds(digits: tuple[Digit, ...]) -> float:
+    """Return the mean log-odds of at least one digit."""
+    return sum(digit.log_odds for digit in digits) / len(digits)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.common.config import MODELS_DIR, NUMBER_READER_NAME, TRAIN_NUMBER_READER_COMMAND
+from digits.common.config import MODELS_DIR, NUMBER_READER_NAME
 from digits.common.errors import UserError
 from digits.model.heat_map import (
     BOX_UNIT,
@@ -29,7 +29,7 @@ from digits.model.heat_map import (
     normalise,
 )
 from digits.model.litert import LiteRTNetwork
-from digits.model.lookup import find_model
+from digits.model.lookup import NUMBER_READER, find_model
 from digits.reading.context import check_by_context
 from digits.reading.detection import Detection, suppress_non_maxima, vote
 from digits.reading.text_lines import HEIGHT_RANGE, drop_unlikely_lines, text_lines
@@ -86,7 +86,7 @@ class NumberFinder:
     """
 
     def __init__(self, model_path: str | os.PathLike = DEFAULT_NUMBER_READER) -> None:
-        self.model_path, self.card = find_model(model_path, TRAIN_NUMBER_READER_COMMAND)
+        self.model_path, self.card = find_model(model_path, NUMBER_READER)
         try:
             self._network = LiteRTNetwork(self.model_path, (-1, -1, 1), (-1, -1, OUTPUT_COUNT), num_threads=1)
         except (ValueError, RuntimeError, OSError) as error:

@@ -15,13 +15,13 @@ from digits.common.config import MARKS, NUM_CLASSES
 from digits.model.calibration import PROBABILITY_FLOOR, log_odds
 from digits.model.classifier import Classifier
 from digits.model.heat_map import OTHER_INK
+from digits.reading.contrast import dark_on_light
 from digits.reading.detection import Detection
 from digits.reading.detection_crop import crop_of
 from digits.reading.expectation import PatternCandidate
 from digits.reading.image import LoadedImage
 from digits.reading.number_finder import Detections, NumberFinder
 from digits.reading.results import Box, Digit, Mark
-from digits.reading.text_lines import dark_on_light
 
 # Weights of the logarithms of both networks' probabilities in the combined one: a product of experts (Hinton 2002). The
 # classifier weighs less, because it does not know the letterforms of the number reader. Fitted by the log loss of the digits of
@@ -124,9 +124,9 @@ def _digits(detections: Detections, image: LoadedImage, classifier: Classifier) 
     crops, combined, sure = _judge(detections.grey, [digit for digit, _ in placed], classifier)
     if len(placed) == 1:
         sure[:] = False
-    scores = log_odds(combined)
+    digit_log_odds = log_odds(combined)
     return tuple(
-        Digit.from_probabilities(combined[i], scores[i], sure[i], _box(digit, image), row, crops[i])
+        Digit.from_probabilities(combined[i], digit_log_odds[i], sure[i], _box(digit, image), row, crops[i])
         for i, (digit, row) in enumerate(placed)
     )
 

@@ -16,9 +16,9 @@ class Digit:
 
     digit: 0 to 9.
     confidence: its probability, 0 to 1.
-    score: its log-odds; see Classifier.classify.
+    log_odds: of its probability; see Classifier.classify. In JSON the key is score.
     sure: whether it is clearly this digit. How that is decided depends on how it was read:
-        by its ink: its score is at least the threshold of the digit network's card, and it is not a 1 cut off wider ink;
+        by its ink: its log-odds are at least the threshold of the digit network's card, and it is not a 1 cut off wider ink;
         by the number reader: the combined probability of both networks is at least MIN_SURE_CONFIDENCE, that of the classifier
         alone at least MIN_SECOND_OPINION (numbers.py), more than one digit was found, or an expectation was given, and the ink does
         not fall into more pieces than were found;
@@ -31,7 +31,7 @@ class Digit:
 
     digit: int
     confidence: float
-    score: float
+    log_odds: float
     sure: bool
     box: Box
     row: int
@@ -40,11 +40,13 @@ class Digit:
 
     @classmethod
     def from_probabilities(
-        cls, probabilities: np.ndarray, score: float, sure: bool, box: Box, row: int, crop: np.ndarray
+        cls, probabilities: np.ndarray, log_odds: float, sure: bool, box: Box, row: int, crop: np.ndarray
     ) -> "Digit":
         """Return the digit that is most probable. The arguments are as the fields."""
         best = int(probabilities.argmax())
-        return cls(best, round(float(probabilities[best]), 4), round(float(score), 3), bool(sure), box, row, crop, probabilities)
+        return cls(
+            best, round(float(probabilities[best]), 4), round(float(log_odds), 3), bool(sure), box, row, crop, probabilities
+        )
 
     @property
     def top3(self) -> list[tuple[int, float]]:
@@ -57,7 +59,7 @@ class Digit:
         return {
             "digit": self.digit,
             "confidence": self.confidence,
-            "score": self.score,
+            "score": self.log_odds,
             "box": list(self.box),
             "top3": [list(pair) for pair in self.top3],
         }

@@ -51,7 +51,7 @@ SCRAP = 0.35  # of the height: smaller than this, what a cut takes off a stroke'
 WIDEST_PART = 1.8  # width by height: a wider part is not offered. chosen
 WIDEST_DIGIT = 1.3  # width by height of two pieces that are offered as one digit, at most. chosen
 
-# What a segment's shape costs, in units of log-odds. Set together with MAX_SCORE and CUT_ONE_COST in segmentation_graph.py on
+# What a segment's shape costs, in units of log-odds. Set together with MAX_LOG_ODDS and CUT_ONE_COST in segmentation_graph.py on
 # MNIST's training digits, 1,200 single ones and 600 pairs pushed together until they touch. Of the single ones 5 come apart, 4
 # without any cutting; of the pairs 65 % are read, 68 % with the numbers that are best for pairs alone.
 WIDE_FROM, WIDE = 0.7, 10.0  # width by height from which a digit is wide, and the cost of each further height of width

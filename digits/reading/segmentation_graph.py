@@ -10,20 +10,20 @@ import numpy as np
 from digits.reading.candidates import Candidate
 
 # The first two were set together with the costs of shape in segmentation.py, which says how.
-MAX_SCORE = 8.0  # log-odds of a typical digit; a higher score costs nothing less
+MAX_LOG_ODDS = 8.0  # of a typical digit; higher ones cost nothing less
 CUT_ONE_COST = 3.0  # log-odds; a stroke cut off any digit looks like a 1
 # The cost, in log-odds, up to which whole ink is a digit without a look at its parts. At 4, none of 500 pairs of MNIST's
 # validation digits that touch, and none of 1,200 single ones, is read otherwise than with that look.
 MAX_CLEAR_COST = 4.0
 
 
-def candidate_costs(candidates: Sequence[Candidate], probabilities: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def candidate_costs(candidates: Sequence[Candidate], probabilities: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
     """Return what speaks against each candidate's being a digit, (N,) float64, 0 or more, in units of log-odds.
 
-    candidates: N of them. probabilities: (N, 10) float32 and scores: (N,) float32, as Classifier.classify gives them.
+    candidates: N of them. probabilities: (N, 10) float32 and log_odds: (N,) float32, as Classifier.classify gives them.
     """
     shape_costs = np.array([candidate.cost for candidate in candidates])
-    return shape_costs + np.maximum(MAX_SCORE - scores, 0) + CUT_ONE_COST * cut_ones(candidates, probabilities)
+    return shape_costs + np.maximum(MAX_LOG_ODDS - log_odds, 0) + CUT_ONE_COST * cut_ones(candidates, probabilities)
 
 
 def cut_ones(candidates: Sequence[Candidate], probabilities: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ import math
 import statistics
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
+from digits.reading.contrast import contrast_of
 from digits.reading.detection import Detection
 
 # A digit joins a line if the line, followed to its place, passes within this fraction of the larger height of its centre, and
@@ -22,10 +22,6 @@ HEIGHT_RANGE = 0.45, 2.2
 # A line beside the main one is writing if it has at least this fraction of its contrast, a height within HEIGHT_RANGE of its
 # height, and at least this mean probability: patterns and noise are fainter, smaller and less certain.
 MIN_CONTRAST, MIN_MEAN_PROBABILITY = 0.35, 0.45
-INK_PERCENTILE, PAPER_PERCENTILE = 5, 90  # of the grey levels in a box: the ink of a thin digit covers a tenth of its box
-MAX_SAMPLES_PER_SIDE = 40  # pixels of a box whose percentiles are taken: more give the same to a grey level or two
-POLARITY_SIDE = 200  # pixels of the longer side, at which the polarity is found: its sign needs no more
-MAX_POLARITY_DEVIATION = 3  # standard deviations: beyond, a brightness counts as this, so that a few pixels don't decide
 
 
 def text_lines(digits: Sequence[Detection]) -> list[list[Detection]]:
@@ -85,31 +81,3 @@ def drop_unlikely_lines(grey: np.ndarray, lines: Sequence[list[Detection]]) -> l
             and np.mean([digit.probability for digit in line]) > MIN_MEAN_PROBABILITY
         )
     ]
-
-
-def contrast_of(grey: np.ndarray, detection: Detection) -> float:
-    """Return the contrast of the ink in a detection's box, in grey levels: how far its ink is below its paper."""
-    top, left = max(int(detection.top), 0), max(int(detection.left), 0)
-    box = grey[
-        top : max(int(detection.top + detection.height) + 1, top + 2),
-        left : max(int(detection.left + detection.width) + 1, left + 2),
-    ]
-    if box.size == 0:
-        return 0.0
-    step = 1 + max(box.shape) // MAX_SAMPLES_PER_SIDE
-    ink, paper = np.percentile(box[::step, ::step], (INK_PERCENTILE, PAPER_PERCENTILE))
-    return float(paper - ink)
-
-
-def dark_on_light(grey: np.ndarray) -> np.ndarray:
-    """Return the image, (height, width) uint8, or its negative where its ink is lighter than its paper.
-
-    Ink is sparse, so it is the longer tail of the brightnesses: their third moment about the median tells its side.
-    """
-    reduction = min(1.0, POLARITY_SIDE / max(grey.shape))
-    height, width = (max(1, round(side * reduction)) for side in grey.shape)
-    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
-    centred = small - np.median(small)
-    deviations = centred / (centred.std() + 1)  # 1 grey level more, so that blank paper is not divided by 0
-    skewness = float(np.mean(np.clip(deviations, -MAX_POLARITY_DEVIATION, MAX_POLARITY_DEVIATION) ** 3))
-    return 255 - grey if skewness > 0 else grey

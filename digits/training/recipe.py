@@ -85,7 +85,7 @@ def training_recipe() -> dict[str, Any]:
         "not_digits.KINDS": _by_name(
             outliers.OUTLIER_PROBABILITIES,
             {
-                "sign": outliers.sign,
+                "sign": outliers.letter_or_sign,
                 "invented": outliers.invented_character,
                 "scribble": outliers.scribble,
                 "turned_digit": outliers.rotated_digit,

@@ -1,4 +1,4 @@
-"""What is saved with a trained network: its scores, its card and its files; and how a saved model is loaded to learn more."""
+"""A trained network is calibrated, scored and saved, with its card."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digits.common.config import NUM_CLASSES, TRAIN_COMMAND
-from digits.common.errors import UserError
+from digits.common.config import NUM_CLASSES
 from digits.common.score import Score
-from digits.data import dataset
 from digits.data.dataset import Dataset, Split, Splits
 from digits.evaluation import metrics
-from digits.model import lookup, store
+from digits.model import store
 from digits.model.calibration import fit_temperature, fit_threshold
 from digits.model.card import EpochRecord, ModelCard
 from digits.model.classifier import Classifier
@@ -23,7 +21,7 @@ from digits.training.settings import TrainingSettings
 if TYPE_CHECKING:
     import keras  # it takes seconds, and wrong flags and paths are answered without it
 
-# Share of drawn outliers that may pass as digits. With 1 % of them, 2 % of people's digits are "not sure"
+# Fraction of the drawn outliers that may pass as digits. With 1 % of them, 2 % of people's digits are "not sure"
 # (benchmarks/results/own_digits.json).
 TARGET_FALSE_ACCEPT_RATE = 0.01
 
@@ -43,13 +41,13 @@ def save(
     The temperature is fitted, and applied to the model in place. The test images are scored once, here, when everything is
     decided.
     """
-    from digits.model import network  # here: Keras takes seconds to import
+    from digits.model import keras_files  # here: Keras takes seconds to import
     from digits.training.recipe import training_recipe
 
     with store.staged(model_path) as staging:
         tflite_path = staging / f"{model_path.stem}.tflite"
         temperature = calibrate(model, splits.validation)
-        network.save(model, staging / model_path.name, tflite_path)
+        keras_files.save(model, staging / model_path.name, tflite_path)
         threshold, validation = score_validation(tflite_path, splits.validation, settings.seed)
         card = ModelCard(
             data=data.name,
@@ -113,40 +111,3 @@ def score_test(tflite_path: Path, test: Split, card: ModelCard) -> Score:
     """
     probabilities, _, sure = Classifier(tflite_path, card).classify(test.images)
     return metrics.score_predictions(test.labels, probabilities, sure)
-
-
-# ---- a saved model is loaded to learn more --------------------------------------------------------------------------
-
-
-def load_training_card(model_path: Path) -> tuple[ModelCard, TrainingSettings]:
-    """Return the card of the model in place and the settings of its training. The caller holds the lock.
-
-    Raises UserError where a file is missing, the files don't match the card, or the card does not say how the model learned.
-    """
-    card = store.recover_and_load_card(model_path)
-    if card is None:
-        for path in (model_path, model_path.with_suffix(".tflite")):
-            lookup.find_model(path)  # raises what is wrong with it
-    needed = ("settings", "pictures", "temperature", "threshold", "data", "history")
-    try:
-        if card is None or model_path.name not in (card.sha256 or {}) or any(getattr(card, entry) is None for entry in needed):
-            raise UserError("an entry is missing")
-        return card, TrainingSettings.from_json(card.settings)
-    except UserError as error:
-        raise UserError(
-            f"{model_path} has no card beside it that says how it learned.\n"
-            f"Expected a model as train_model.py saves it: .h5, .tflite and .json. To make one: {TRAIN_COMMAND}"
-        ) from error
-
-
-def load_training_data(card: ModelCard, settings: TrainingSettings, data_path: Path | None) -> tuple[Dataset, Splits]:
-    """Return the data that a model learned from, and its splits as they were then. Raises UserError where it is other data."""
-    data = dataset.load(data_path)
-    splits = dataset.split(data, settings.validation_split, settings.seed)
-    counts = {part: len(split.labels) for part, split in splits._asdict().items()}
-    if data.is_mnist != (card.data == "MNIST") or counts != card.pictures:
-        raise UserError(
-            f"The model learned from {card.data}, {card.pictures}; this is {data.name}, {counts}.\n"
-            "Expected the same data: the part that was not learned shows what is forgotten. Name it with --data PATH."
-        )
-    return data, splits
