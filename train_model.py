@@ -8,10 +8,11 @@
     python train_model.py --quantize         also save it with 8-bit numbers, a quarter of the size
     python train_model.py --eye              train the number reader, which finds digits and marks in images: an hour or more
     python train_model.py --eye --resume     train it further, for as long again
+    python train_model.py --line-reader      train the line reader, which reads each number a second time: an hour or more
 
 It writes models/digit_recognition_model.h5, the same as .tflite for fast starts and phones, and .json (the model's
 card), and draws dataset_overview, training_history and sample_predictions in outputs/. With --eye it writes
-models/number_reader.h5, .tflite and .json and draws nothing. The last lines, of the run that
+models/number_reader.h5, .tflite and .json and draws nothing, with --line-reader models/line_reader.h5, .tflite and .json. The last lines, of the run that
 made the shipped model (--preset best --seed 46, on one of two x86 cores, no GPU, another training on the other):
 
     saved
@@ -35,10 +36,19 @@ from typing import Any
 
 import numpy as np
 
-from digits.cli import command_line, fine_tune, print_training, quantize, train_number_reader
+from digits.cli import command_line, fine_tune, print_training, quantize
 from digits.cli.bring_back import command_to_bring_back
+from digits.cli.train_reader_network import train_reader_network
 from digits.common import formatting
-from digits.common.config import BUNDLED_MODEL_NAME, MODEL_NAME, MODELS_DIR, NUM_CLASSES, NUMBER_READER_NAME, OUTPUTS_DIR
+from digits.common.config import (
+    BUNDLED_MODEL_NAME,
+    LINE_READER_NAME,
+    MODEL_NAME,
+    MODELS_DIR,
+    NUM_CLASSES,
+    NUMBER_READER_NAME,
+    OUTPUTS_DIR,
+)
 from digits.common.errors import UserError
 from digits.data import dataset
 from digits.data.array_files import ARRAYS
@@ -47,6 +57,7 @@ from digits.data.mnist import MnistNotFound
 from digits.model import lookup, store
 from digits.model.card import EpochRecord, ModelCard
 from digits.model.classifier import Classifier
+from digits.model.lookup import LINE_READER, NUMBER_READER
 from digits.training import saving
 from digits.training.settings import TrainingSettings
 
@@ -71,24 +82,26 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"EPOCHS": 28, "CONV1_FILTERS": 10, "CONV2_FILTERS": 20},  # below 20,000 parameters
 }
 BUNDLED_EPOCHS = 60  # the 1,400 bundled digits are a fortieth of MNIST, so they take less time even when seen five times as often
-# Of --eye, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try. The other settings of the number
-# reader stand in digits/training/number_reader.py.
-NUMBER_READER_EPOCHS = 20
+# Of --eye and --line-reader, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try. The other settings
+# stand in digits/training/composed_training.py.
+NUMBER_READER_EPOCHS, LINE_READER_EPOCHS = 20, 13
 OVERVIEW_IMAGES = 1000  # training images of which dataset_overview.png shows some as an epoch does
 # Of MNIST's test images; a run that reads fewer says so. Below each preset's worst seed: 99.48, 99.63 and 99.39 % (seeds.json).
 FLOORS = {"default": 0.993, "best": 0.995, "tiny": 0.99}
 
 # Which flags the other modes refuse, and why.
 SAVED_SETTINGS = "it takes the settings of the saved model"
-OWN_SETTINGS = "the settings of the number reader stand in digits/training/number_reader.py"
+OWN_SETTINGS = "its settings stand in digits/training/composed_training.py"
+OF_READERS = {
+    "--fine-tune": "only the digit network can be fine-tuned",
+    "--quantize": "only the digit network has an 8-bit version",
+    "--preset": OWN_SETTINGS,
+    "--batch-size": OWN_SETTINGS,
+    "--output-dir": "it draws no figures",
+}
 REFUSED_FLAGS = {
-    "--eye": {
-        "--fine-tune": "only the digit network can be fine-tuned",
-        "--quantize": "only the digit network has an 8-bit version",
-        "--preset": OWN_SETTINGS,
-        "--batch-size": OWN_SETTINGS,
-        "--output-dir": "it draws no figures",
-    },
+    "--eye": {"--line-reader": "give one after the other", **OF_READERS},
+    "--line-reader": OF_READERS,
     "--fine-tune": {
         "--quantize": "give one after the other",
         "--resume": "a fine-tuning takes minutes and is not resumed; the same command without it starts anew",
@@ -121,16 +134,20 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output-dir", type=command_line.path, metavar="FOLDER", help="folder for a training's figures (default: outputs)"
     )
-    resume_help = "go on with an interrupted training, with the same other flags; with --eye, else with the network in place"
+    resume_help = "go on with an interrupted training, with the same other flags; with --eye and --line-reader, else with the network in place"
     parser.add_argument("--resume", action="store_true", help=resume_help)
     fine_tune_help = "teach the saved model your handwriting: a labelled folder such as custom_digits, or an .npz"
     parser.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=fine_tune_help)
     parser.add_argument("--quantize", action="store_true", help="save an 8-bit copy of the saved model")
     eye_help = f"train the number reader, {NUMBER_READER_NAME}, which finds digits and marks in images, not the digit network"
     parser.add_argument("--eye", action="store_true", help=eye_help)
+    line_reader_help = (
+        f"train the line reader, {LINE_READER_NAME}, which reads the lines that the number reader finds a second time"
+    )
+    parser.add_argument("--line-reader", action="store_true", help=line_reader_help)
     arguments = parser.parse_args(argv)
     refuse_flags_of_other_modes(parser, arguments)
-    name = NUMBER_READER_NAME if arguments.eye else MODEL_NAME
+    name = NUMBER_READER_NAME if arguments.eye else LINE_READER_NAME if arguments.line_reader else MODEL_NAME
     arguments.model = arguments.model or MODELS_DIR / f"{name}.h5"
     arguments.preset = arguments.preset or PRESET
     arguments.output_dir = arguments.output_dir or OUTPUTS_DIR
@@ -299,9 +316,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fine_tune.fine_tune(arguments.model, arguments.fine_tune, arguments.data)
     if arguments.quantize:
         return quantize.quantize(arguments.model, arguments.data)
-    if arguments.eye:
-        epochs, seed = arguments.epochs or NUMBER_READER_EPOCHS, SEED if arguments.seed is None else arguments.seed
-        return train_number_reader.train_number_reader(arguments.model, arguments.data, epochs, seed, arguments.resume)
+    if arguments.eye or arguments.line_reader:
+        kind, epochs = (NUMBER_READER, NUMBER_READER_EPOCHS) if arguments.eye else (LINE_READER, LINE_READER_EPOCHS)
+        seed = SEED if arguments.seed is None else arguments.seed
+        return train_reader_network(kind, arguments.model, arguments.data, arguments.epochs or epochs, seed, arguments.resume)
     return train_digit_network(arguments)
 
 

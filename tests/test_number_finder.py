@@ -154,8 +154,8 @@ def test_where_a_half_installed_set_is_damaged_the_previous_one_is_used(tmp_path
 
 
 def test_an_answer_that_is_not_finite_is_an_error(finder, monkeypatch):
-    network = finder._network
-    monkeypatch.setattr(finder, "_network", lambda batch: np.full_like(network(batch), np.nan))
+    run = finder._network._network
+    monkeypatch.setattr(finder._network, "_network", lambda batch: np.full_like(run(batch), np.nan))
     with pytest.raises(UserError, match="is not a number reader that can be used: its answer is not finite"):
         finder.find(np.full((50, 50), 255, np.uint8))
 

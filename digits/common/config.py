@@ -12,6 +12,7 @@ CUSTOM_DIGITS_DIR = PROJECT / "custom_digits"
 MODEL_NAME = "digit_recognition_model"
 BUNDLED_MODEL_NAME = "bundled_digits_model"  # learned without MNIST; never stands in for the model above
 NUMBER_READER_NAME = "number_reader"  # finds the digits and marks of numbers, for whichever digit network judges them
+LINE_READER_NAME = "line_reader"  # reads the text lines that the number reader finds a second time
 
 IMAGE_SIZE = 28  # pixels: MNIST's frame
 DIGIT_SIZE = 20  # pixels: the box inside the frame into which MNIST fits a digit (LeCun et al. 1998)
@@ -25,3 +26,4 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 MAX_ACCURACY_DROP = 0.001
 TRAIN_COMMAND = "python train_model.py"
 TRAIN_NUMBER_READER_COMMAND = f"{TRAIN_COMMAND} --eye"
+TRAIN_LINE_READER_COMMAND = f"{TRAIN_COMMAND} --line-reader"

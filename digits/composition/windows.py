@@ -79,7 +79,7 @@ def show(written: WrittenPage, sources: Sources, rng: np.random.Generator) -> tu
     """Return a window, (64, 256) float32 as normalise returns it, 0 beyond an image's borders; and what is visible in it."""
     images = [borders for borders in written.single_digits if borders[1] < WINDOW_WIDTH or rng.random() < LAST_IMAGE_PROBABILITY]
     if not written.single_digits:
-        images = [_random_borders(written, rng)]
+        images = [random_borders(written, rng)]
     window = np.zeros((WINDOW_HEIGHT, WINDOW_WIDTH), np.float32)
     inverted = rng.random() < INVERTED_PROBABILITY
     visible = []
@@ -90,7 +90,7 @@ def show(written: WrittenPage, sources: Sources, rng: np.random.Generator) -> tu
         on_page = (left + PAGE_MARGIN, right + PAGE_MARGIN, top + PAGE_MARGIN, bottom + PAGE_MARGIN)
         image = scan(written.page, on_page) if written.clean else photograph(written.page, on_page, sources.papers, rng)
         window[top:bottom, left:right] = normalise(255 - image if inverted else image)
-        visible += _visible(written, (left, right, top, bottom))
+        visible += visible_in(written, (left, right, top, bottom))
     return window, visible
 
 
@@ -117,7 +117,7 @@ def centre_place(symbol: Symbol, rows: int, columns: int) -> tuple[int, int]:
     return int(np.clip(round(y), 0, rows - 1)), int(np.clip(round(x), 0, columns - 1))
 
 
-def _random_borders(written: WrittenPage, rng: np.random.Generator) -> Borders:
+def random_borders(written: WrittenPage, rng: np.random.Generator) -> Borders:
     """Return the borders of the image of a page: those of the window, or some that are closer to the writing."""
     left, right, top, bottom = 0, WINDOW_WIDTH, 0, WINDOW_HEIGHT
     height, base = written.height, written.base
@@ -138,7 +138,7 @@ def _random_borders(written: WrittenPage, rng: np.random.Generator) -> Borders:
     return left, max(right, left + MIN_CLOSE_WIDTH), top, bottom
 
 
-def _visible(written: WrittenPage, borders: Borders) -> list[Symbol]:
+def visible_in(written: WrittenPage, borders: Borders) -> list[Symbol]:
     """Return what is visible of a page within the borders of an image, in pixels of the window."""
     x0, x1, y0, y1 = borders
     off_scale = written.height == 0

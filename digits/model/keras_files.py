@@ -21,6 +21,7 @@ from digits.common.errors import UserError
 from digits.common.files import SAFE_ZIP_COMPRESSIONS
 from digits.common.stderr import silent_stderr
 from digits.model import network
+from digits.model.lookup import ModelKind
 from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
 
 H5_OVERHEAD_BYTES = 200_000  # in an .h5 beside the weights; three times the 60,000 that were measured
@@ -76,6 +77,20 @@ def export(model: keras.Model, tflite_path: str | os.PathLike, **converter_optio
         ) from error
 
 
+def save_as_float16(model: keras.Model, h5_path: Path, tflite_path: Path) -> None:
+    """Write the network as .h5 and, with weights rounded to float16, as .tflite. Raises OSError and UserError, as save.
+
+    Keras has to run on TensorFlow. Where the network takes inputs of any size, the input of the .tflite has to be resized first.
+    """
+    import tensorflow  # here: only this needs more of it than Keras itself calls
+
+    optimizations = {
+        "optimizations": [tensorflow.lite.Optimize.DEFAULT],
+        "target_spec": {"supported_types": [tensorflow.float16]},
+    }
+    save(model, h5_path, tflite_path, **optimizations)
+
+
 def save_quantized(model: keras.Model, tflite_path: str | os.PathLike, examples: np.ndarray) -> None:
     """Write the network as a .tflite that calculates with 8-bit integers, a quarter of the size.
 
@@ -129,6 +144,21 @@ def load(path: str | os.PathLike, seed: int | None = None) -> keras.Model:
             "Expected a network that runs in this computer's memory, such as train_model.py writes."
         ) from error
     return model
+
+
+def load_weights(model: keras.Model, path: str | os.PathLike, kind: ModelKind) -> None:
+    """Give the network the weights in an .h5 file that save wrote for one of this kind. Raises UserError for anything else.
+
+    Only weights are read from the file, no code and no layers.
+    """
+    try:
+        model.load_weights(path)
+    except Exception as error:  # Keras raises errors of many kinds for a file that is not a model
+        raise UserError(
+            f"{path} is not a {kind.name}'s network ({type(error).__name__}).\n"
+            f"Expected the .h5 of a {kind.name}. The shipped one comes back with: git checkout models\n"
+            f"To make one: {kind.train_command}"
+        ) from error
 
 
 def _check_free_space(path: Path, size: int) -> None:

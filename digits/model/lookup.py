@@ -6,7 +6,15 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from digits.common.config import BUNDLED_MODEL_NAME, MODEL_NAME, NUMBER_READER_NAME, TRAIN_COMMAND, TRAIN_NUMBER_READER_COMMAND
+from digits.common.config import (
+    BUNDLED_MODEL_NAME,
+    LINE_READER_NAME,
+    MODEL_NAME,
+    NUMBER_READER_NAME,
+    TRAIN_COMMAND,
+    TRAIN_LINE_READER_COMMAND,
+    TRAIN_NUMBER_READER_COMMAND,
+)
 from digits.common.errors import UserError
 from digits.model import store
 from digits.model.card import ModelCard, load_card, load_checksums
@@ -18,7 +26,7 @@ INSTALL_SECONDS = 0.5  # in which a training has moved three files for sure: thr
 
 
 class ModelKind(NamedTuple):
-    """One of the two kinds of model. example: the path of the shipped one. train_command: what makes one."""
+    """One of the kinds of model. example: the path of the shipped one. train_command: what makes one."""
 
     name: str
     example: str
@@ -27,6 +35,8 @@ class ModelKind(NamedTuple):
 
 DIGIT_NETWORK = ModelKind("digit network", f"models/{MODEL_NAME}.tflite", TRAIN_COMMAND)
 NUMBER_READER = ModelKind("number reader", f"models/{NUMBER_READER_NAME}.tflite", TRAIN_NUMBER_READER_COMMAND)
+LINE_READER = ModelKind("line reader", f"models/{LINE_READER_NAME}.tflite", TRAIN_LINE_READER_COMMAND)
+NO_SYMBOL_NAME = "no symbol"  # the last of a line reader's classes, which no other kind has
 
 
 def find_model(model_path: str | os.PathLike, kind: ModelKind = DIGIT_NETWORK) -> tuple[Path, ModelCard | None]:
@@ -34,7 +44,7 @@ def find_model(model_path: str | os.PathLike, kind: ModelKind = DIGIT_NETWORK) -
 
     A new set that a kill left half installed is installed first; where that fails, the answer is the set before it. Either
     is logged. A file without a card is the user's own and has None. Raises UserError where there is no model, one that does not
-    match its card, or one of the other kind.
+    match its card, or one of another kind.
     """
     path = Path(model_path)
     if not path.name:  # "", "." and "/"
@@ -56,10 +66,10 @@ def find_model(model_path: str | os.PathLike, kind: ModelKind = DIGIT_NETWORK) -
 
 
 def check_kind(path: Path, card: ModelCard | None, kind: ModelKind, expected: str) -> None:
-    """Raise UserError where the card says that the model at the path is of the other kind. expected: the rest of the message."""
+    """Raise UserError where the card says that the model at the path is of another kind. expected: the rest of the message."""
     found = kind
     if card and card.classes:
-        found = NUMBER_READER
+        found = LINE_READER if NO_SYMBOL_NAME in card.classes else NUMBER_READER
     elif card and card.labels:
         found = DIGIT_NETWORK
     if found != kind:

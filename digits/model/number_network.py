@@ -3,13 +3,8 @@
 Keras' built-in layers alone, so any program that reads Keras' files reads it. Importing this imports Keras, which takes seconds.
 """
 
-import os
-from pathlib import Path
 from typing import Any
 
-from digits.common.config import TRAIN_NUMBER_READER_COMMAND
-from digits.common.errors import UserError
-from digits.model import keras_files
 from digits.model.heat_map import BOX_VALUES, CLASS_COUNT, HAS_BOX, LOSS_WEIGHT, MIN_CENTRE, OUTPUT_COUNT
 from digits.model.network import keras, layers  # from there, because it starts TensorFlow quietly and with its settings
 
@@ -32,34 +27,39 @@ def build(seed: int) -> keras.Model:
     """
     keras.utils.set_random_seed(seed)
     image = keras.Input((None, None, 1), name="image")
-    x = _convolution(image, 16, 5, "stem1", strides=2)
-    x = _convolution(x, 32, 3, "stem2", strides=2)
-    fine = _convolution(x, 48, 3, "fine")
-    coarse = _convolution(fine, 96, 3, "coarse1", strides=2)
-    coarse = _convolution(coarse, 96, 3, "coarse2")
-    coarse = layers.Add(name="coarse3_add")([coarse, _convolution(coarse, 96, 3, "coarse3", dilation=2)])
-    coarse = layers.Add(name="coarse4_add")([coarse, _convolution(coarse, 96, 3, "coarse4")])
+    x = convolution(image, 16, 5, "stem1", strides=2)
+    x = convolution(x, 32, 3, "stem2", strides=2)
+    fine = convolution(x, 48, 3, "fine")
+    coarse = convolution(fine, 96, 3, "coarse1", strides=2)
+    coarse = convolution(coarse, 96, 3, "coarse2")
+    coarse = layers.Add(name="coarse3_add")([coarse, convolution(coarse, 96, 3, "coarse3", dilation=2)])
+    coarse = layers.Add(name="coarse4_add")([coarse, convolution(coarse, 96, 3, "coarse4")])
     # Not UpSampling2D: where the sides are not known before, Keras 3.15.1 exports it with an operation that LiteRT lacks.
     coarse = layers.Conv2DTranspose(48, 2, strides=2, use_bias=False, name="enlarge")(coarse)
-    coarse = _normalised(coarse, "enlarge")
+    coarse = normalised(coarse, "enlarge")
     x = layers.Concatenate(name="merge")([fine, coarse])
-    x = _convolution(x, 64, 1, "merge1")
-    x = _convolution(x, 64, 3, "merge2")
+    x = convolution(x, 64, 1, "merge1")
+    x = convolution(x, 64, 3, "merge2")
     initial = keras.initializers.Constant(INITIAL_LOGIT)
     classes = layers.Conv2D(CLASS_COUNT, 1, bias_initializer=initial, name="classes")(x)
     boxes = layers.Conv2D(BOX_VALUES, 1, name="boxes")(x)
     return keras.Model(image, layers.Concatenate(name="heat_map")([classes, boxes]), name="number_reader")
 
 
-def _convolution(
-    x: keras.KerasTensor, filters: int, kernel_size: int, name: str, strides: int = 1, dilation: int = 1
+def convolution(
+    x: keras.KerasTensor,
+    filters: int,
+    kernel_size: int | tuple[int, int],
+    name: str,
+    strides: int | tuple[int, int] = 1,
+    dilation: int = 1,
 ) -> keras.KerasTensor:
     """Return the feature maps x convolved, normalised and rectified. filters: channels of the result."""
     x = layers.Conv2D(filters, kernel_size, strides=strides, padding="same", use_bias=False, dilation_rate=dilation, name=name)(x)
-    return _normalised(x, name)
+    return normalised(x, name)
 
 
-def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Return the feature maps x after batch normalisation and rectification. name: begins the names of the layers."""
     x = layers.BatchNormalization(name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
@@ -99,34 +99,3 @@ def centre_accuracy(target: Any, answer: Any) -> Any:
     centre = ops.cast(ops.max(heat, axis=-1) >= MIN_CENTRE, "float32")
     right = ops.cast(ops.argmax(heat, axis=-1) == ops.argmax(answer[..., :CLASS_COUNT], axis=-1), "float32")
     return ops.sum(centre * right) / ops.maximum(ops.sum(centre), 1)
-
-
-def save(model: keras.Model, h5_path: Path, tflite_path: Path) -> None:
-    """Write the network as .h5 and, with weights rounded to float16, as .tflite. Raises OSError and UserError.
-
-    Keras has to run on TensorFlow. The .tflite takes images of any size: its input has to be resized first.
-    """
-    import tensorflow  # here: only this needs more of it than Keras itself calls
-
-    optimizations = {
-        "optimizations": [tensorflow.lite.Optimize.DEFAULT],
-        "target_spec": {"supported_types": [tensorflow.float16]},
-    }
-    keras_files.save(model, h5_path, tflite_path, **optimizations)
-
-
-def load(path: str | os.PathLike, seed: int) -> keras.Model:
-    """Return the network with the weights in an .h5 file that save wrote. Raises UserError for anything else.
-
-    seed: as in build. Only weights are read from the file, no code and no layers.
-    """
-    model = build(seed)
-    try:
-        model.load_weights(path)
-    except Exception as error:  # Keras raises errors of many kinds for a file that is not a model
-        raise UserError(
-            f"{path} is not a number reader's network ({type(error).__name__}).\n"
-            "Expected the .h5 of a number reader. The shipped one comes back with: git checkout models\n"
-            f"To make one: {TRAIN_NUMBER_READER_COMMAND}"
-        ) from error
-    return model

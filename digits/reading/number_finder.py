@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 
 from digits.common.config import MODELS_DIR, NUMBER_READER_NAME
-from digits.common.errors import UserError
 from digits.model.heat_map import (
     BOX_UNIT,
     CLASS_COUNT,
@@ -28,8 +27,9 @@ from digits.model.heat_map import (
     STRIDE,
     normalise,
 )
-from digits.model.litert import LiteRTNetwork
-from digits.model.lookup import NUMBER_READER, find_model
+from digits.model.line_image import line_height
+from digits.model.lookup import NUMBER_READER
+from digits.model.reader_network import ReaderNetwork
 from digits.reading.context import check_by_context
 from digits.reading.detection import Detection, suppress_non_maxima, vote
 from digits.reading.text_lines import HEIGHT_RANGE, drop_unlikely_lines, text_lines
@@ -50,7 +50,6 @@ MARK_WEIGHT = 0.5  # of a mark there: its own height does not say which scale sh
 # Pixels of a line's digits in its three views: around the middle, a sixth apart. Two more views, stretched across, read 162 of
 # the 220 cheques in own_numbers instead of 166 (bc76d47e).
 VIEW_HEIGHTS = (22.0, 26.0, 31.0)
-TALL_PERCENTILE = 85  # of the heights in a line: of a digit that is not a small zero
 MIN_COARSE_PROBABILITY = 0.25  # of a symbol in the coarse search; a line needs several, so few patterns pass
 MIN_VIEW_PROBABILITY = 0.12  # of a symbol in one view; MIN_DETECTION_PROBABILITY decides on the mean of three
 MIN_DETECTION_PROBABILITY = 0.3  # of what is detected in the end
@@ -86,13 +85,9 @@ class NumberFinder:
     """
 
     def __init__(self, model_path: str | os.PathLike = DEFAULT_NUMBER_READER) -> None:
-        self.model_path, self.card = find_model(model_path, NUMBER_READER)
-        try:
-            self._network = LiteRTNetwork(self.model_path, (-1, -1, 1), (-1, -1, OUTPUT_COUNT), num_threads=1)
-        except (ValueError, RuntimeError, OSError) as error:
-            raise self._unusable(str(error).partition("\n")[0]) from error
-        if self.card is None:  # no checksum says that the file is whole, and some damage shows only in an answer
-            self._run(np.zeros((SIDE_STEP, SIDE_STEP), np.float32))
+        shapes = (-1, -1, 1), (-1, -1, OUTPUT_COUNT)
+        self._network = ReaderNetwork(model_path, NUMBER_READER, *shapes, blank_shape=(SIDE_STEP, SIDE_STEP))
+        self.model_path, self.card = self._network.model_path, self._network.card
 
     def find(self, grey: np.ndarray) -> Detections:
         """Return what is detected in an image, (height, width) uint8, dark ink on light paper."""
@@ -120,9 +115,7 @@ class NumberFinder:
 
     def _detect_in_line(self, grey: np.ndarray, line: Sequence[Detection]) -> list[Detection]:
         """Return what is detected in a text line, in views at each of the VIEW_HEIGHTS together."""
-        heights = [digit.height for digit in line]
-        # Between the median and the tall ones, because zeros are often written smaller.
-        height = math.sqrt(np.median(heights) * np.percentile(heights, TALL_PERCENTILE))
+        height = line_height([digit.height for digit in line])
         left = int(max(min(digit.left for digit in line) - SIDE_MARGIN * height, 0))
         right = int(max(digit.left + digit.width for digit in line) + SIDE_MARGIN * height) + 1
         top = int(max(min(digit.top for digit in line) - TOP_MARGIN * height, 0))
@@ -163,26 +156,11 @@ class NumberFinder:
     def _run(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (heat maps (h / 4, w / 4, 16), 0 to 1; boxes (h / 4, w / 4, 4)) of a normalised image, (h, w) float32.
 
-        Raises UserError where the network is damaged: it can't be run, or its answer has another shape or is not finite.
+        Raises UserError where the network is damaged.
         """
-        try:
-            answer = self._network(image[None, :, :, None])[0]
-        except (ValueError, RuntimeError) as error:
-            raise self._unusable(str(error).partition("\n")[0]) from error
-        expected = (image.shape[0] // STRIDE, image.shape[1] // STRIDE, OUTPUT_COUNT)
-        if answer.shape != expected:
-            raise self._unusable(f"its answer has the shape {answer.shape}, not {expected}")
-        if not np.isfinite(answer).all():
-            raise self._unusable("its answer is not finite")
+        answer = self._network(image, (image.shape[0] // STRIDE, image.shape[1] // STRIDE, OUTPUT_COUNT))
         heat_maps = 0.5 + 0.5 * np.tanh(0.5 * answer[..., :CLASS_COUNT])  # the sigmoid, which does not overflow this way
         return heat_maps, answer[..., CLASS_COUNT:]
-
-    def _unusable(self, reason: str) -> UserError:
-        """Return the error that says why the file can't be used."""
-        return UserError(
-            f"{self.model_path} is not a number reader that can be used: {reason}.\n"
-            "Expected the .tflite that train_model.py --eye writes. The shipped one comes back with: git checkout models"
-        )
 
 
 def peaks(heat_maps: np.ndarray, boxes: np.ndarray, min_probability: float) -> list[Detection]:

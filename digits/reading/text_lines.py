@@ -1,6 +1,6 @@
 """Detections -> text lines: which digits stand in one line, and which lines are writing.
 
-The constants were set by hand on own_numbers and measured together (benchmarks/results/whole_numbers.json, 777 images).
+The constants were set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
 """
 
 import math
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from digits.model.line_image import MAX_SLOPE
 from digits.reading.contrast import contrast_of
 from digits.reading.detection import Detection
 
 # A digit joins a line if the line, followed to its place, passes within this fraction of the larger height of its centre, and
 # if neither is higher than the other by more than this factor.
 MAX_OFFSET, MAX_HEIGHT_RATIO = 0.55, 2.6
-MAX_SLOPE = 0.35  # pixels down per pixel to the right, 19 degrees: a steeper line is turned first
 SLOPE_DIGITS = 8  # the last digits of a line, by which its slope is fitted; a line may bend
 # Of a line's height: between these factors of it lie the heights of its digits and of other lines that are writing.
 HEIGHT_RANGE = 0.45, 2.2

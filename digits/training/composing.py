@@ -1,12 +1,12 @@
-"""The stream of windows that the number reader learns from, composed by a process of its own while another one learns.
+"""The stream of batches that a network learns from, composed by a process of its own while another one learns.
 
 Everything random is drawn from the seed and the number of the epoch. So a training that is killed and resumed sees the same
-windows in the same order.
+batches in the same order.
 """
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,9 @@ import numpy as np
 from digits.common.config import NUM_CLASSES
 from digits.common.errors import UserError
 from digits.common.processes import worker_processes
-from digits.composition import windows
 from digits.composition.glyphs import GlyphPool
 from digits.composition.pages import Sources
 from digits.composition.papers import PaperPool
-from digits.composition.windows import WindowBatch
 from digits.data.dataset import Dataset, Split
 from digits.training.interrupt import StopBetweenBatches
 from digits.training.prefetch import in_order
@@ -26,6 +24,9 @@ from digits.training.prefetch import in_order
 PREFETCHED_BATCHES = 32  # batches, 40 MB: enough for the 10 to 15 s in which the sources of a new epoch are made
 HELD_BACK_FRACTION = 1 / 12  # of the digits, for validation: 5,000 of MNIST's 60,000; the shipped weights never learned these
 VALIDATION_SEED = 0  # every training holds the same digits back, and is validated on the same windows of them
+
+Batch = tuple[np.ndarray, np.ndarray]  # inputs and targets of a network, N of each
+Compose = Callable[[Sources, np.random.Generator, int], Iterator[Batch]]  # of sources, rng and batch size
 
 
 def split(data: Dataset) -> tuple[Split, Split]:
@@ -50,55 +51,64 @@ def split(data: Dataset) -> tuple[Split, Split]:
 
 
 @dataclass(frozen=True)
-class WindowStream:
-    """The windows of a training from one epoch on.
+class BatchStream:
+    """The batches of a training from one epoch on.
 
-    training: digits to compose windows of. seed: of the training. first_epoch: from 0. steps_per_epoch: batches in each epoch.
-    batch_size: windows in each batch.
+    compose: makes batches without end. training: digits to compose pages of. seed: of the training. first_epoch: from 0.
+    steps_per_epoch: batches in each epoch. batch_size: what a batch holds.
     """
 
+    compose: Compose
     training: Split
     seed: int
     first_epoch: int
     steps_per_epoch: int
     batch_size: int
 
-    def __iter__(self) -> Iterator[WindowBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         """Yield batches without end. Each epoch has new handwriting and new paper."""
         for epoch in itertools.count(self.first_epoch):
             rng = np.random.default_rng([self.seed, epoch])
             sources = Sources(GlyphPool(*self.training, rng), PaperPool(rng))
-            yield from itertools.islice(windows.batches(sources, rng, self.batch_size), self.steps_per_epoch)
+            yield from itertools.islice(self.compose(sources, rng, self.batch_size), self.steps_per_epoch)
 
 
-def validation_batches(validation: Split, count: int, batch_size: int) -> list[WindowBatch]:
-    """Return this many batches of windows, of digits and shapes of marks that are not learned; always the same ones."""
+def validation_batches(compose: Compose, validation: Split, count: int, batch_size: int) -> list[Batch]:
+    """Return this many batches, of digits and shapes of marks that are not learned; always the same ones."""
     rng = np.random.default_rng(VALIDATION_SEED)
     sources = Sources(GlyphPool(*validation, rng), PaperPool(rng), held_back=True)
-    return list(itertools.islice(windows.batches(sources, rng, batch_size), count))
+    return list(itertools.islice(compose(sources, rng, batch_size), count))
 
 
 @contextlib.contextmanager
-def compose_ahead(stream: WindowStream, stop: StopBetweenBatches) -> Iterator[Iterator[WindowBatch]]:
+def compose_ahead(stream: BatchStream, stop: StopBetweenBatches) -> Iterator[Iterator[Batch]]:
     """Yield an iterator over the stream's batches, which another process composes, up to PREFETCHED_BATCHES of them ahead.
 
     The iterator raises what composing a batch raises, and KeyboardInterrupt after Ctrl-C.
     """
     with worker_processes(1, _begin, stream) as process:
         batches = in_order(lambda: process.submit(_next_batch), PREFETCHED_BATCHES, stop)
-        yield ((inputs.astype(np.float32), targets.astype(np.float32)) for inputs, targets in batches)
+        yield ((_widened(inputs), _widened(targets)) for inputs, targets in batches)
 
 
-_batches: Iterator[WindowBatch]  # in the composing process: a pool's initializer has no other place for it
+_batches: Iterator[Batch]  # in the composing process: a pool's initializer has no other place for it
 
 
-def _begin(stream: WindowStream) -> None:
+def _begin(stream: BatchStream) -> None:
     """Prepare the composing process."""
     global _batches
     _batches = iter(stream)
 
 
-def _next_batch() -> WindowBatch:
-    """Return the next batch, in float16, half of what has to pass between the processes."""
+def _next_batch() -> Batch:
+    """Return the next batch, numbers with a fraction in float16, half of what has to pass between the processes."""
     inputs, targets = next(_batches)
-    return inputs.astype(np.float16), targets.astype(np.float16)
+    return _narrowed(inputs), _narrowed(targets)
+
+
+def _narrowed(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float16) if array.dtype == np.float32 else array
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype == np.float16 else array

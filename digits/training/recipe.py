@@ -28,8 +28,8 @@ from digits.composition import (
     text,
     windows,
 )
-from digits.model import heat_map, network, number_network
-from digits.training import batches, fine_tuning, optimizer, schedule
+from digits.model import heat_map, line_image, line_network, network, number_network
+from digits.training import batches, fine_tuning, line_rows, optimizer, schedule
 
 # All of digits.composition but rows, from which no network learns.
 COMPOSITION = (
@@ -122,24 +122,48 @@ def fine_tuning_recipe() -> dict[str, Any]:
 
 
 def number_reader_recipe() -> dict[str, Any]:
-    """Return the constants of a training of the number reader, beside its settings.
+    """Return the constants of a training of the number reader, beside its settings."""
+    return {
+        **_pages_recipe(),
+        "heat_map.STRIDE": heat_map.STRIDE,
+        "heat_map.BOX_UNIT": heat_map.BOX_UNIT,
+        "number_network.INITIAL_LOGIT": number_network.INITIAL_LOGIT,
+        "number_network.FOCAL_EXPONENT": number_network.FOCAL_EXPONENT,
+        "number_network.PENALTY_EXPONENT": number_network.PENALTY_EXPONENT,
+        "number_network.BOX_WEIGHT": number_network.BOX_WEIGHT,
+        "number_network.CLASS_WEIGHT": number_network.CLASS_WEIGHT,
+    }
+
+
+def line_reader_recipe() -> dict[str, Any]:
+    """Return the constants of a training of the line reader, beside its settings.
+
+    The entry "line_rows.CODE_CHECKSUM" stands for the code and the constants of the lines, as that of _pages_recipe for the pages.
+    """
+    return {
+        **_pages_recipe(),
+        "line_image.LINE_HEIGHT": line_image.LINE_HEIGHT,
+        "line_image.DIGIT_HEIGHT": line_image.DIGIT_HEIGHT,
+        "line_image.COLUMN_STRIDE": line_image.COLUMN_STRIDE,
+        "line_network.DROPOUT_RATE": line_network.DROPOUT_RATE,
+        "line_rows.ROW_WIDTH": line_rows.ROW_WIDTH,
+        "line_rows.MARGIN": line_rows.MARGIN,
+        "line_rows.CODE_CHECKSUM": _checksum_of_code((line_image, line_rows)),
+    }
+
+
+def _pages_recipe() -> dict[str, Any]:
+    """Return the constants of composed pages.
 
     Of the family of pages it names the tables that say most. The entry "composition.CODE_CHECKSUM" stands for all the others, and
     for the code that draws from them: most ranges have no name, so a list of values would miss some.
     """
     return {
         **_handwriting_recipe(),
-        "heat_map.STRIDE": heat_map.STRIDE,
-        "heat_map.BOX_UNIT": heat_map.BOX_UNIT,
         "heat_map.DIGIT_HEIGHT": (heat_map.MIN_DIGIT_HEIGHT, heat_map.MAX_DIGIT_HEIGHT),
         "heat_map.NEIGHBOURHOOD_SIZE": heat_map.NEIGHBOURHOOD_SIZE,
         "heat_map.MIN_STD": heat_map.MIN_STD,
         "heat_map.MAX_DEVIATION": heat_map.MAX_DEVIATION,
-        "number_network.INITIAL_LOGIT": number_network.INITIAL_LOGIT,
-        "number_network.FOCAL_EXPONENT": number_network.FOCAL_EXPONENT,
-        "number_network.PENALTY_EXPONENT": number_network.PENALTY_EXPONENT,
-        "number_network.BOX_WEIGHT": number_network.BOX_WEIGHT,
-        "number_network.CLASS_WEIGHT": number_network.CLASS_WEIGHT,
         "composition.WINDOW_SIZE": (page_kinds.WINDOW_HEIGHT, page_kinds.WINDOW_WIDTH),
         "composition.MARGIN": page_kinds.PAGE_MARGIN,
         "composition.MIN_VISIBLE_FRACTION": windows.MIN_VISIBLE_FRACTION,

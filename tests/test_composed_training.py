@@ -1,4 +1,4 @@
-"""train_model.py --eye: a part of a training ends with a whole set, from which the next part starts."""
+"""train_model.py --eye and --line-reader: a part of a training ends with a whole set, from which the next part starts."""
 
 import contextlib
 import functools
@@ -10,6 +10,7 @@ import pytest
 
 from digits.model import store
 from digits.model.card import load_card
+from digits.model.lookup import LINE_READER, NUMBER_READER
 from digits.reading.number_finder import DEFAULT_NUMBER_READER
 
 
@@ -24,10 +25,11 @@ from digits.reading.number_finder import DEFAULT_NUMBER_READER
     ],
     ids=lambda flags: flags[0],
 )
-def test_a_flag_that_the_number_reader_does_not_know_is_refused_by_its_name(flags, call_script):
-    result = call_script("train_model.py", "--eye", *flags)
+@pytest.mark.parametrize("mode", ["--eye", "--line-reader"])
+def test_a_flag_that_a_reader_does_not_know_is_refused_by_its_name(mode, flags, call_script):
+    result = call_script("train_model.py", mode, *flags)
     assert result.returncode == 2
-    assert f"leave {flags[0]} away with --eye" in result.stderr
+    assert f"leave {flags[0]} away with {mode}" in result.stderr
 
 
 def test_a_part_without_epochs_is_refused(call_script):
@@ -68,32 +70,32 @@ def test_the_shipped_card_is_that_of_a_number_reader():
 
 
 def test_settings_say_all_that_a_part_is_trained_with():
-    from digits.training import number_reader
+    from digits.training import composed_training
 
-    settings = number_reader.PartSettings(epochs=3, seed=7).to_json()
-    assert (settings.pop("EPOCHS"), settings.pop("SEED")) == (3, 7)
-    constants = {"BATCH_SIZE": "WINDOW_BATCH_SIZE", "LEARNING_RATE": "PART_LEARNING_RATE"}  # the others have the same names
-    assert settings == {name: getattr(number_reader, constants.get(name, name)) for name in settings}
+    settings = composed_training.PartSettings(epochs=3, seed=7, batch_size=5).to_json()
+    assert (settings.pop("EPOCHS"), settings.pop("SEED"), settings.pop("BATCH_SIZE")) == (3, 7, 5)
+    constants = {"LEARNING_RATE": "PART_LEARNING_RATE"}  # the others have the same names
+    assert settings == {name: getattr(composed_training, constants.get(name, name)) for name in settings}
     assert {"WEIGHT_DECAY", "CLIP_NORM", "FINAL_RATE_FRACTION", "MAX_WARM_UP_STEPS"} < set(settings)
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Parts of few steps, of windows of few glyphs and papers that this process composes."""
-    from digits.training import composing, number_reader
+    from digits.training import composed_training, composing
 
-    monkeypatch.setattr(number_reader, "STEPS_PER_EPOCH", 2)
-    monkeypatch.setattr(number_reader, "VALIDATION_BATCHES", 1)
-    monkeypatch.setattr(number_reader, "compose_ahead", lambda stream, stop: contextlib.nullcontext(iter(stream)))
+    monkeypatch.setattr(composed_training, "STEPS_PER_EPOCH", 2)
+    monkeypatch.setattr(composed_training, "VALIDATION_BATCHES", 1)
+    monkeypatch.setattr(composed_training, "compose_ahead", lambda stream, stop: contextlib.nullcontext(iter(stream)))
     monkeypatch.setattr(composing, "GlyphPool", functools.partial(composing.GlyphPool, size=50))
     monkeypatch.setattr(composing, "PaperPool", functools.partial(composing.PaperPool, size=5))
-    return number_reader
+    return composed_training
 
 
 @pytest.fixture
 def interrupt_at(quick, monkeypatch):
     """A function that lets a training be interrupted, as by Ctrl-C, in this epoch that it begins from now on, from 1."""
-    train_on_windows = quick.train_on_windows
+    train_on_batches = quick.train_on_batches
 
     def at(epoch):
         epochs = itertools.count(1)
@@ -101,17 +103,22 @@ def interrupt_at(quick, monkeypatch):
         def interrupted(*arguments):
             if next(epochs) == epoch:
                 raise KeyboardInterrupt
-            return train_on_windows(*arguments)
+            return train_on_batches(*arguments)
 
-        monkeypatch.setattr(quick, "train_on_windows", interrupted)
+        monkeypatch.setattr(quick, "train_on_batches", interrupted)
 
     return at
 
 
 @pytest.mark.slow
-def test_each_part_ends_with_a_whole_set_whose_card_tells_of_all_parts(small_data, call_script, tmp_path, interrupt_at):
-    path = tmp_path / "number_reader.h5"
-    command = ("train_model.py", "--eye", "--epochs", 2, "--data", small_data, "--model", path)
+@pytest.mark.parametrize(
+    ("flag", "shown"), [("--eye", "digits of composed windows"), ("--line-reader", "composed rows")], ids=["eye", "line reader"]
+)
+def test_each_part_ends_with_a_whole_set_whose_card_tells_of_all_parts(
+    flag, shown, small_data, call_script, tmp_path, interrupt_at
+):
+    path = tmp_path / "m.h5"
+    command = ("train_model.py", flag, "--epochs", 2, "--data", small_data, "--model", path)
 
     def train(*flags, code=0):
         result = call_script(*command, *flags)
@@ -126,7 +133,7 @@ def test_each_part_ends_with_a_whole_set_whose_card_tells_of_all_parts(small_dat
     interrupt_at(2)
     train("--resume", code=130)
     stdout, second = train("--resume")
-    assert "from the checkpoint" in stdout and stdout.count("epoch ") == 1 and "digits, network before:" in stdout
+    assert "from the checkpoint" in stdout and stdout.count("epoch ") == 1 and f"{shown}, network before:" in stdout
     assert (second.steps, len(second.history), second.trained_from) == (8, 4, first.sha256[path.name])
     assert second.history[:2] == first.history
     assert second.seconds == pytest.approx(sum(record.seconds for record in second.history), abs=0.2)
@@ -158,21 +165,25 @@ def test_a_part_whose_network_in_place_was_exchanged_is_not_resumed(small_data, 
 
 
 @pytest.mark.slow
-def test_an_interrupted_part_goes_on_to_the_same_weights_with_windows_from_another_process(small_data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", [NUMBER_READER, LINE_READER], ids=lambda kind: kind.name)
+def test_an_interrupted_part_goes_on_to_the_same_weights_with_batches_from_another_process(
+    kind, small_data, tmp_path, monkeypatch
+):
     from digits.data import dataset
-    from digits.model import number_network
-    from digits.training import composing, number_reader
+    from digits.training import composed_training, composing
     from digits.training.checkpoint import Checkpoint
+    from digits.training.composed_networks import BY_KIND
 
-    monkeypatch.setattr(number_reader, "STEPS_PER_EPOCH", 2)
-    monkeypatch.setattr(number_reader, "VALIDATION_BATCHES", 1)
+    monkeypatch.setattr(composed_training, "STEPS_PER_EPOCH", 2)
+    monkeypatch.setattr(composed_training, "VALIDATION_BATCHES", 1)
+    network = BY_KIND[kind]
     training, validation = composing.split(dataset.load(small_data))
-    settings = number_reader.PartSettings(epochs=2, seed=0)
+    settings = composed_training.PartSettings(epochs=2, seed=0, batch_size=network.batch_size)
 
     def part(folder, resume, on_epoch_end=lambda *_: None):
-        model = number_network.build(0)
+        model = network.build(0)
         checkpoint = Checkpoint(folder, settings.to_json())
-        number_reader.fit(model, training, validation, settings, (), checkpoint, resume, on_epoch_end)
+        composed_training.fit(network, model, training, validation, settings, (), checkpoint, resume, on_epoch_end)
         return model.get_weights()
 
     def interrupt(*_):

@@ -1,4 +1,4 @@
-"""train_model.py --eye: a part of a training of the number reader, from scratch or further, and what it prints."""
+"""train_model.py --eye and --line-reader: a part of a training, from scratch or further, and what it prints."""
 
 import json
 import os
@@ -11,58 +11,60 @@ from digits.common.formatting import count_and_rate
 from digits.data import dataset
 from digits.model import lookup, store
 from digits.model.card import EpochRecord, ModelCard
+from digits.model.lookup import ModelKind
 from digits.training import composing
 
 
-def train_number_reader(model_path: Path, data_path: Path | None, epochs: int, seed: int, resume: bool) -> int:
-    """Train the number reader for one part and save it. Returns an exit code.
+def train_reader_network(kind: ModelKind, model_path: Path, data_path: Path | None, epochs: int, seed: int, resume: bool) -> int:
+    """Train a number reader or a line reader for one part and save it. Returns an exit code.
 
-    model_path: of the .h5 to write. data_path: of the digits that windows are composed of; None: MNIST. epochs: of this part.
+    model_path: of the .h5 to write. data_path: of the digits that pages are composed of; None: MNIST. epochs: of this part.
     resume: whether to go on, with an interrupted part, or else with the network in place; without it, training starts from
     scratch. Raises UserError where there is nothing to go on with, where the data lacks a digit, or where the network in place
-    is no number reader.
+    is of another kind.
     """
     data = dataset.load(data_path, parts=("train",))
     training, validation = composing.split(data)
     with store.lock(model_path):
         card_in_place = store.recover_and_load_card(model_path)
-        lookup.check_kind(model_path, card_in_place, lookup.NUMBER_READER, print_training.OTHER_KIND_IN_PLACE)
+        lookup.check_kind(model_path, card_in_place, kind, print_training.OTHER_KIND_IN_PLACE)
 
         os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one that writes a .tflite
-        from digits.model import number_network
-        from digits.training import number_reader
+        from digits.model import keras_files
+        from digits.training import composed_training
         from digits.training.checkpoint import Checkpoint
-        from digits.training.recipe import number_reader_recipe
+        from digits.training.composed_networks import BY_KIND
 
-        settings = number_reader.PartSettings(epochs=epochs, seed=seed)
+        network = BY_KIND[kind]
+        settings = composed_training.PartSettings(epochs=epochs, seed=seed, batch_size=network.batch_size)
         earlier_card = _earlier_card(model_path, card_in_place) if resume else None
         identity = {"pictures": data.fingerprint(), "trained_from": _checksum(model_path, earlier_card)}
-        identity |= settings.to_json() | number_reader_recipe()
+        identity |= settings.to_json() | network.recipe()
         checkpoint = Checkpoint(store.checkpoint_folder(model_path), identity)
         restores = resume and checkpoint.path.exists()
+        model, start = network.build(seed), "from the checkpoint" if restores else "from scratch"
         if earlier_card and not restores:
-            model, start = number_network.load(model_path, seed), "from the weights in place"
-        else:
-            model, start = number_network.build(seed), "from the checkpoint" if restores else "from scratch"
+            keras_files.load_weights(model, model_path, kind)
+            start = "from the weights in place"
         print_training.say_if_discarded(checkpoint, resume)
         print(f"\ndata: {data.name}\n\nsettings")
         command_line.print_table(settings.to_json().items())
         print(f"\nnetwork: {model.count_params():,} parameters, {start}\n", flush=True)
 
         def print_epoch(number: int, record: EpochRecord, seconds_left: float) -> None:
-            measured = f"loss {record.loss:6.3f}   validation {record.val_loss:6.3f}   digits {100 * record.val_accuracy:5.2f} %"
+            measured = f"loss {record.loss:6.3f}   validation {record.val_loss:6.3f}   right {100 * record.val_accuracy:5.2f} %"
             print(print_training.epoch_line(number, epochs, measured, record.seconds, seconds_left), flush=True)
 
         earlier_epochs = (earlier_card.history if earlier_card else None) or ()
         try:
-            history, validated = number_reader.fit(
-                model, training, validation, settings, earlier_epochs, checkpoint, restores, print_epoch
+            history, validated = composed_training.fit(
+                network, model, training, validation, settings, earlier_epochs, checkpoint, restores, print_epoch
             )
         except KeyboardInterrupt:
             return print_training.say_interrupted(resume)
-        card = number_reader.save(model, model_path, data, settings, history, validated, earlier_card)
+        card = composed_training.save(network, model, model_path, data, settings, history, validated, earlier_card)
         checkpoint.remove()
-        _print_result(model_path, card, card_in_place)
+        _print_result(model_path, card, card_in_place, network.score_name)
     return command_line.DONE
 
 
@@ -89,18 +91,21 @@ def _checksum(model_path: Path, card: ModelCard | None) -> str | None:
     return ((card.sha256 if card else None) or {}).get(model_path.name)
 
 
-def _print_result(model_path: Path, card: ModelCard, card_before: ModelCard | None) -> None:
+def _print_result(model_path: Path, card: ModelCard, card_before: ModelCard | None, score_name: str) -> None:
     """Print what was saved and what it scores, beside the network that it replaces, and how that comes back."""
     print_training.print_saved(model_path, card.seconds)
-    rows = [("digits of composed windows:", card.validation), ("marks:", card.validation_marks)]
+    rows = [(f"{score_name}:", card.validation), ("marks:", card.validation_marks)]
     if card_before and _was_validated_alike(card_before, card):
-        rows += [("digits, network before:", card_before.validation), ("marks, network before:", card_before.validation_marks)]
+        rows += [
+            (f"{score_name}, network before:", card_before.validation),
+            ("marks, network before:", card_before.validation_marks),
+        ]
     command_line.print_table([(name, count_and_rate(score)) for name, score in rows if score])
     if card_before:
         print(f"\nThe network before is kept. To bring it back:\n  {command_to_bring_back(model_path)}")
 
 
 def _was_validated_alike(one: ModelCard, other: ModelCard) -> bool:
-    """Return whether two number readers were validated on the same windows: composed of the same digits by the same recipe."""
+    """Return whether two networks were validated on the same pages: composed of the same digits by the same recipe."""
     first, second = (json.dumps([card.data, card.pictures, card.recipe]) for card in (one, other))
     return first == second

@@ -1,0 +1,63 @@
+"""A network of the number reader or the line reader, run by LiteRT, with what is to be said where its file can't be used."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from digits.common.errors import UserError
+from digits.model.litert import LiteRTNetwork
+from digits.model.lookup import ModelKind, find_model
+
+
+class ReaderNetwork:
+    """A saved network of this kind and its card, None where there is none beside it.
+
+    model_path: of its .tflite. kind: number reader or line reader. input_shape, output_shape: as in LiteRTNetwork. blank_shape: of an
+    image that tries it. Raises UserError where there is no such network, or one that can't be used.
+    """
+
+    def __init__(
+        self,
+        model_path: str | os.PathLike,
+        kind: ModelKind,
+        input_shape: Sequence[int],
+        output_shape: Sequence[int],
+        blank_shape: tuple[int, int],
+    ) -> None:
+        self.model_path, self.card = find_model(model_path, kind)
+        self._kind = kind
+        try:
+            # One thread, because the inputs are small and several processes may read at the same time.
+            self._network = LiteRTNetwork(self.model_path, input_shape, output_shape, num_threads=1)
+        except (ValueError, RuntimeError, OSError) as error:
+            raise self._unusable(str(error).partition("\n")[0]) from error
+        if self.card is None:  # no checksum says that the file is whole, and some damage shows only in an answer
+            self._run(np.zeros(blank_shape, np.float32))
+
+    def __call__(self, image: np.ndarray, expected_shape: tuple[int, ...]) -> np.ndarray:
+        """Return the answer for one image, (height, width) float32: finite numbers of this shape, float32.
+
+        Raises UserError where the network is damaged: it can't be run, or its answer has another shape or is not finite.
+        """
+        answer = self._run(image)
+        if answer.shape != expected_shape:
+            raise self._unusable(f"its answer has the shape {answer.shape}, not {expected_shape}")
+        return answer
+
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        """Return the answer for one image. Raises UserError where the network can't be run or its answer is not finite."""
+        try:
+            answer = self._network(image[None, :, :, None])[0]
+        except (ValueError, RuntimeError) as error:
+            raise self._unusable(str(error).partition("\n")[0]) from error
+        if not np.isfinite(answer).all():
+            raise self._unusable("its answer is not finite")
+        return answer
+
+    def _unusable(self, reason: str) -> UserError:
+        """Return the error that says why the file can't be used."""
+        return UserError(
+            f"{self.model_path} is not a {self._kind.name} that can be used: {reason}.\n"
+            f"Expected the .tflite that {self._kind.train_command} writes. The shipped one comes back with: git checkout models"
+        )
