@@ -15,6 +15,7 @@ from digits.common.formatting import percent
 from digits.model.card import TrainingPart, load_card
 from digits.model.classifier import DEFAULT_MODEL
 from digits.model.store import card_path
+from digits.reading.line_reader import DEFAULT_LINE_READER
 from digits.reading.number_finder import DEFAULT_NUMBER_READER
 
 NOT_MEASURED = "–"
@@ -400,6 +401,36 @@ def faults(results: Results) -> str:
     return table(("test", "result"), rows, "python stress/hostile_images.py").replace("---:", "---")
 
 
+# ---- docs/constants.md -----------------------------------------------------------------------------------------
+
+
+def constants(results: Results) -> str:
+    """What a third less and a third more of each constant of digits/reading change."""
+    result, rows = results.of_sweep(), []
+    for key, entry in result["constants"].items() if result else ():
+        module, name = key.split(".")
+        cells = [cell for change in ("less", "more") for cell in _difference(entry[change])]
+        rows.append((f"`{name}`", f"[{module}](../digits/reading/{module}.py)", f"{entry['value']:,.4g}", *cells))
+    counted = ("read exactly", "sure and wrong", "not sure")
+    header = ("constant", "module", "value", *(f"a third {change}: {what}" for change in ("less", "more") for what in counted))
+    counts = ""
+    if result:
+        n, without, found = result["sample"]["n"], result["sample"]["without_a_digit"], result["unchanged"]
+        counts = (
+            f"\n\nUnchanged, the program reads {count({'correct': found['correct'], 'n': n - without}, 1)} exactly, calls "
+            f"{found['unsure']:,} of them not sure, and is sure and wrong about {found['wrong_and_ok']:,} images, those without a "
+            f"digit, {without:,} more, included."
+        )
+    return counts + table(header, rows, "python benchmarks/sweep.py FOLDER")
+
+
+def _difference(effect: Mapping[str, Any]) -> list[str]:
+    """Return the cells of a change of a constant: 0 or a number with its sign."""
+    if "error" in effect:
+        return ["fails"] * 3
+    return [f"{effect[name]:+d}" if effect[name] else "0" for name in ("correct", "wrong_and_ok", "unsure")]
+
+
 # ---- docs/fine_tuning.md, docs/model_card.md -------------------------------------------------------------------
 
 
@@ -441,6 +472,24 @@ def scores(results: Results) -> str:
 def number_reader(results: Results) -> str:
     """Where the shipped number reader comes from and what its card says, a sentence for each part of its training."""
     card = load_card(card_path(DEFAULT_NUMBER_READER))
+    sentences = _parts(card, TRAIN_NUMBER_READER_COMMAND)
+    for what, found in (("digits", card.validation), ("marks", card.validation_marks)):
+        if found:
+            sentences.append(f"Composed windows, {what}: {count(found.to_json(), 1)} have the right class.")
+    return " ".join(sentences)
+
+
+def line_reader(results: Results) -> str:
+    """What the shipped line reader's card says: its size, a sentence for each part of its training, and its score."""
+    card = load_card(card_path(DEFAULT_LINE_READER))
+    sentences = [f"{card.parameters:,} parameters.", *_parts(card, TRAIN_LINE_READER_COMMAND)]
+    if card.validation:
+        sentences.append(f"Composed rows: {count(card.validation.to_json(), 1)} are read without an error.")
+    return " ".join(sentences)
+
+
+def _parts(card: ModelCard, command: str) -> list[str]:
+    """Return a sentence for each part of a training. command: what makes a part where the card does not say it."""
     last = TrainingPart(
         steps=(card.steps or 0) - sum(part.steps for part in card.earlier_parts or ()),
         seconds=0.0,
@@ -450,18 +499,15 @@ def number_reader(results: Results) -> str:
     sentences = []
     for number, part in enumerate((*(card.earlier_parts or ()), last), start=1):
         seed = f", seed {part.settings['SEED']}" if part.settings and "SEED" in part.settings else ""
-        made_by = part.made_by or f"`python train_model.py --eye{' --resume' if number > 1 else ''}`"
+        made_by = part.made_by or f"`{command}{' --resume' if number > 1 else ''}`"
         sentences.append(f"Part {number}: {part.steps:,} steps{seed}, by {made_by.rstrip('.')}.")
-    for what, found in (("digits", card.validation), ("marks", card.validation_marks)):
-        if found:
-            sentences.append(f"Composed windows, {what}: {count(found.to_json(), 1)} have the right class.")
-    return " ".join(sentences)
+    return sentences
 
 
 BLOCKS: dict[str, Callable[[Results], str]] = {
     function.__name__: function
     for function in (
         claim, comparison, networks, training_time, own_images, misread, whole_numbers, lengths, composed, peers, outliers, ranking, robustness, ingredients, speed,
-        faults, fine_tuning, scores, number_reader,
+        faults, constants, fine_tuning, scores, number_reader, line_reader,
     )
 }  # fmt: skip

@@ -53,9 +53,16 @@ class Sample(NamedTuple):
 
 
 def samples(fonts: Mapping[str, set[str]]) -> Iterator[Sample]:
-    """Yield every Sample. fonts: {path: characters}. Each kind has a generator of its own: kinds don't change each other."""
+    """Yield every Sample. fonts: {path: characters}. Each kind has a generator of its own: kinds don't change each other.
+
+    Raises UserError where there is no font for the letters.
+    """
     rng = np.random.default_rng([SEED, 0])
     paths = drawings.fonts_for(drawings.LETTERS, fonts)
+    if not paths:
+        raise UserError(
+            "There is no font for the letters.\nExpected some: drawings.py names Debian's, or not_digits.py --fonts FOLDER."
+        )
     for i in range(LETTER_VARIANTS):
         for number, letter in enumerate(drawings.LETTERS):
             ink = drawings.written(letter, paths[(i + number) % len(paths)], rng)
@@ -142,8 +149,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     classifier = reader.classifier
     data = dataset.load(arguments.data, parts=("test",))
     fonts = drawings.find_fonts(arguments.fonts)
-    if not drawings.fonts_for(drawings.LETTERS, fonts):
-        raise UserError("There is no font for the letters.\nExpected some: drawings.py names Debian's, or use --fonts FOLDER.")
 
     read, straight, prepared = [], [], []
     for sample in samples(fonts):

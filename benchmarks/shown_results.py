@@ -7,16 +7,17 @@ the settings of today and the recipe of the shipped model.
 import json
 from typing import Any
 
+import sweep
 from classic_networks import RECIPES
-from record import RESULTS, number_reader_sha256, recipe_sha256
+from record import RESULTS, reader_checksums, recipe_sha256
 
 import train_model
 from digits.model.card import ModelCard, load_card
 from digits.model.classifier import DEFAULT_MODEL
 from digits.model.store import card_path
 
-# Results that depend on the number reader, too.
-READ_FROM_IMAGES = ("own_digits", "whole_numbers", "peers", "not_digits", "speed", "page")
+# Results that depend on the number reader and the line reader, too.
+READ_FROM_IMAGES = ("own_digits", "whole_numbers", "peers", "not_digits", "speed", "page", "sweep")
 
 
 class Results:
@@ -34,8 +35,11 @@ class Results:
         result = self._load(name, part)
         if result is not None and result.get("model_sha256") != (self.card.sha256 or {})[DEFAULT_MODEL.name]:
             return self._leave_out(name, part, "was measured with another model")
-        if result is not None and name in READ_FROM_IMAGES and result.get("number_reader_sha256") != number_reader_sha256():
-            return self._leave_out(name, part, "was measured with another number reader")
+        if result is None or name not in READ_FROM_IMAGES:
+            return result
+        for key, checksum in reader_checksums().items():
+            if result.get(key) != checksum:
+                return self._leave_out(name, part, f"was measured with another {key.removesuffix('_sha256').replace('_', ' ')}")
         return result
 
     def of_recipe(self, name: str, part: str) -> dict[str, Any] | None:
@@ -83,6 +87,20 @@ class Results:
                 else:
                     found.append({**run, "relative": run["seconds"] / runs["keras-example"][0]["seconds"]})
         return found
+
+    def of_sweep(self) -> dict[str, Any] | None:
+        """Return the result of sweep.py, of its constants those whose value is that of today."""
+        result = self.of_model("sweep")
+        if result is None:
+            return None
+        current = {}
+        for constant in sweep.constants():
+            entry = result["constants"].get(constant.key)
+            if entry is not None and entry["value"] == constant.value:
+                current[constant.key] = entry
+            else:
+                self._leave_out("sweep", constant.key, "was not measured with today's value")
+        return result | {"constants": current}
 
     def exists(self, name: str) -> bool:
         """Tell whether there is a result of this name, of whatever model."""

@@ -8,7 +8,7 @@ from digits.model.heat_map import CLASS_COUNT, COLON, MINUS, OTHER_INK, POINT, S
 from digits.reading.detection import Detection
 from digits.reading.image import LoadedImage
 from digits.reading.number_finder import Detections
-from digits.reading.numbers import MIN_SURE_CONFIDENCE, read_numbers
+from digits.reading.numbers import read_numbers
 from digits.reading.results import text_of
 
 HEIGHT, WIDTH, STEP = 30, 18, 26
@@ -72,7 +72,7 @@ def test_digits_keep_their_order_row_and_box():
         (0, (46, 40, 18, 30)),
         (1, (20, 100, 18, 30)),
     ]
-    assert all(digit.sure and digit.crop.shape == (28, 28) for digit in numbers.digits)
+    assert all(digit.crop.shape == (28, 28) for digit in numbers.digits)
 
 
 def test_boxes_are_in_pixels_of_the_full_image():
@@ -105,25 +105,23 @@ def test_the_other_polarity_is_read_where_it_is_clearly_more_certain(probabiliti
 # ---- two opinions ---------------------------------------------------------------------------------------------------
 
 
-def test_a_digit_is_sure_only_where_both_agree():
+def test_a_digit_of_which_the_two_networks_say_different_things_is_less_confident():
     numbers = numbers_of([line_of("42")], judged="47")
-    assert [digit.sure for digit in numbers.digits] == [True, False]
+    agreed, contradicted = (digit.confidence for digit in numbers.digits)
+    assert text(numbers) == "42" and contradicted < agreed
 
 
-def test_a_digit_is_not_sure_where_the_classifier_contradicts_a_finder_that_is_sure():
-    threes = [detection(3, 20, 40, probability=0.99), detection(3, 46, 40, probability=0.99)]
-    agreed, contradicted = numbers_of([threes], judged="38").digits
-    assert agreed.sure
-    assert (contradicted.digit, contradicted.sure) == (3, False)
-    assert contradicted.confidence >= MIN_SURE_CONFIDENCE  # by it alone, the digit would be sure
-
-
-def test_a_digit_that_the_finder_takes_for_another_one_almost_as_likely_is_not_sure():
+def test_a_digit_that_the_finder_takes_for_another_one_almost_as_likely_is_less_confident():
     hesitant = detection(2, 46, 40, probability=0.4)
     hesitant.probabilities[7] = 0.3
     numbers = numbers_of([[*line_of("4"), hesitant]])
-    assert text(numbers) == "42" and [digit.sure for digit in numbers.digits] == [True, False]
+    assert text(numbers) == "42" and numbers.digits[1].confidence < numbers.digits[0].confidence
     assert numbers.min_probability == pytest.approx(0.4)
+
+
+def test_no_digit_is_sure_by_the_number_reader_alone():
+    for lines in ([line_of("4")], [line_of("42")], [line_of("4"), line_of("2", top=100)]):
+        assert not any(digit.sure for digit in numbers_of(lines).digits)
 
 
 @pytest.mark.parametrize(("slash", "count"), [(0.1, 0), (0.5, 1)])
@@ -132,11 +130,6 @@ def test_a_1_that_may_be_a_slash_is_an_uncertain_mark(slash, count):
     one.probabilities[SLASH] = slash
     numbers = numbers_of([[*line_of("4"), one]])
     assert text(numbers) == "41" and len(numbers.uncertain_marks) == count
-
-
-def test_a_digit_that_stands_alone_is_not_sure():
-    assert [digit.sure for digit in numbers_of([line_of("4")]).digits] == [False]
-    assert [digit.sure for digit in numbers_of([line_of("4"), line_of("2", top=100)]).digits] == [True, True]
 
 
 def test_a_finder_that_hesitates_follows_the_classifier():

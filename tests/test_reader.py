@@ -200,14 +200,6 @@ def test_several_digits_of_which_the_number_reader_sees_none_are_not_sure(count,
     assert [one.sure for one in reader.choose(by_ink, FoundText()).digits] == sure
 
 
-@pytest.mark.parametrize(("pieces", "sure"), [(2, True), (3, True), (4, False)])
-def test_a_number_of_which_a_piece_of_ink_may_be_missing_is_not_sure(pieces, sure):
-    by_ink = ink_reading.InkReading(tuple(digit_of(7, left=30 * i, sure=False) for i in range(pieces)))
-    mark = Mark(".", 0, 1, 0.9, (25, 30, 3, 3))
-    numbers = FoundText((digit_of(1, 0), digit_of(2, 40)), (mark,), min_probability=0.9)
-    assert all(one.sure is sure for one in reader.choose(by_ink, numbers).digits)
-
-
 @pytest.fixture
 def says(monkeypatch):
     """A function that makes the number reader find these digits and marks in every image."""

@@ -16,9 +16,13 @@ TEMPERATURE_STEPS = 161  # steps of 1.7 % between the two; a step changes a prob
 
 def calibrate(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return the probabilities, (N, 10) float32, as if the network's logits had been divided by the temperature, above 0."""
-    logits = np.log(np.maximum(probabilities, LOG_FLOOR)) / temperature
+    return softmax(np.log(np.maximum(probabilities, LOG_FLOOR)) / temperature).astype(np.float32)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities of logits, each row with the sum 1. logits: (N, classes)."""
     scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (scaled / scaled.sum(axis=1, keepdims=True)).astype(np.float32)
+    return scaled / scaled.sum(axis=1, keepdims=True)
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:

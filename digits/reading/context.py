@@ -1,6 +1,6 @@
 """Detections -> the same, checked by what stands beside them: a stroke is a 1, a slash or a comma by its height and its place.
 
-The limits were set by hand on own_numbers and measured together with number_finder (benchmarks/results/whole_numbers.json, 777 images).
+The limits were set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Ink and paper: which of them is darker in an image, and by how much in a detection's box.
 
-The constants were set by hand on own_numbers and measured together (benchmarks/results/whole_numbers.json, 777 images).
+The constants were set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
 """
 
 import cv2

@@ -56,13 +56,11 @@ class PatternCandidate:
     probabilities: (15,), that it is there and is each of CHARACTERS, each 0 to 1; they have no sum of 1.
     presence: the probability that it is there at all; 1 for what is read without an expectation, too, so that a number with
     more digits or marks than expected does not pass for one that fits.
-    sure: whether it is clearly the digit that is most probable, if it is a digit at all.
     box, row, crop: as of a Digit.
     """
 
     probabilities: np.ndarray = field(repr=False)
     presence: float
-    sure: bool
     box: Box
     row: int
     crop: np.ndarray = field(repr=False)
@@ -132,12 +130,12 @@ def _likeliest_path(pattern: str, candidates: Sequence[PatternCandidate]) -> tup
 
 
 def _digit(candidate: PatternCandidate, place: str) -> Digit:
-    """Return a candidate as a digit. Its probabilities are those of the digits that its place in the pattern allows."""
+    """Return a candidate as a digit that is not sure yet. Its probabilities are of the digits that its place in the pattern allows."""
     allowed = [_may_be(str(digit), place) for digit in range(NUM_CLASSES)]
     probabilities = np.where(allowed, np.maximum(candidate.probabilities[:NUM_CLASSES], PROBABILITY_FLOOR), 0).astype(np.float32)
     probabilities /= probabilities.sum()
     digit_log_odds = float(log_odds(probabilities[None])[0])
-    return Digit.from_probabilities(probabilities, digit_log_odds, candidate.sure, candidate.box, candidate.row, candidate.crop)
+    return Digit.from_probabilities(probabilities, digit_log_odds, False, candidate.box, candidate.row, candidate.crop)
 
 
 def _may_be(character: str, place: str) -> bool:

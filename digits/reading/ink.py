@@ -1,39 +1,44 @@
-"""Pixels -> how strongly each one is inked, whatever the paper, the light and the colours."""
+"""Pixels -> how strongly each one is inked, whatever the paper, the light and the colours.
+
+Where a line gives no source, its constant was set by hand on own_digits; docs/constants.md shows what a third more or less of each
+changes.
+"""
 
 import functools
 
 import cv2
 import numpy as np
 
-FIT_SIDE = 64  # pixels of the longer side; the paper's light is fitted on an image reduced to this. chosen
-MOST_FITS, SAME_FIT = 8, 0.1  # fits in turn at the most; grey levels: a fit that changes by less is the last. chosen
-CROWD = 50_000  # pixels of the image, evenly taken, that tell where brightnesses crowd and how they spread. chosen
-# Standard deviations from the fit at which a pixel loses its say. 4.7 is usual, against strays, but a desk is a crowd. Chosen
+FIT_SIDE = 64  # pixels of the longer side; the paper's light is fitted on an image reduced to this
+MOST_FITS, SAME_FIT = 8, 0.1  # fits in turn at the most; grey levels: a fit that changes by less is the last
+CROWD = 50_000  # pixels of the image, evenly taken, that tell where brightnesses crowd and how they spread
+# Standard deviations from the fit at which a pixel loses its say. 4.7 is usual, against strays, but a desk is a crowd. Set
 # on one photograph of own_digits, where 3 lets the desk bend the fit; the tests' pages pass with either.
 BIWEIGHT_REACH = 2.5
 MAD_TO_SIGMA = 1.4826  # the standard deviation of a normal distribution, by its median absolute deviation: 1 / 0.6745
-FAINTEST_INK = 10.0  # grey levels between ink and paper below which there is no ink. chosen
-LEAST_GRAIN = 1.0  # grey levels: standard deviation that rounding and JPEG leave at least. chosen
-NOISE_FACTOR = 5.0  # ink stands out by so many standard deviations of the paper's grain. chosen
-PAPER_NOISE = 2.5  # standard deviations of the grain up to which there is no ink at all beside a stroke ... chosen
-LEAST_INK, MOST_PAPER = 0.15, 0.3  # ... but no less and no more than these shares of the ink's contrast. chosen
-FULL_INK = 0.9  # of the ink's contrast, from which a pixel counts as fully inked. chosen
-STRONGEST = 99, 0.5  # percentile of strong pixels, and the share of its contrast above which a pixel is of the ink. chosen
-SHEET_INK = 127  # of 255, about half: what is inked more strongly may be a sheet. chosen
-LEAST_REACH = 12.0  # grey levels from the fit at which a pixel's say ends at the earliest: light is no exact quadratic. chosen
-DARKEST_LIGHT = 32.0  # grey levels added before brightnesses are compared, so that black is not infinitely dark. chosen
-SURFACE_CONTACT = 0.15  # of the image's border: what meets more of it is a shadow or a desk. A stroke meets 0.03. chosen
-SURFACE_GAP = 50  # a gap up to this part of the border's length does not interrupt what meets it. chosen
-SURFACE_LEVELS = 24  # steps in which a surface's brightness is followed, each at most 255 / 24 = 11 grey levels. chosen
-TEXTURE_SIDE = 32  # a surface's texture is what is finer than this part of the image's longer side. chosen
-SHEET_SHARE = 0.1  # of the image that a sheet on a desk covers at least. chosen
-SHEET_MARGIN = 60  # the strip along its edge that is left out is this part of its side. chosen
-SHEET_SHAPE = 0.8  # of its rectangle that a sheet fills at least, and of it that is paper; an ellipse fills 0.79. chosen
-LINE_THICKNESS = 0.012  # of the image's longer side: a printed line is no thicker. chosen
-LINE_LENGTH = 0.5  # of the image's width or height: a line is no shorter. chosen
-LINE_GAP = 0.15  # of the same: a stroke that crosses a line interrupts it for no longer. chosen
-LINE_END = 0.06  # of the same: so near the border or another line it ends. chosen
-LINE_WHOLENESS = 0.6  # of its length that must be there, else it is a row of strokes. chosen
+FAINTEST_INK = 10.0  # grey levels between ink and paper below which there is no ink
+LEAST_GRAIN = 1.0  # grey levels: standard deviation that rounding and JPEG leave at least
+NOISE_FACTOR = 5.0  # ink stands out by so many standard deviations of the paper's grain
+PAPER_NOISE = 2.5  # standard deviations of the grain up to which there is no ink at all beside a stroke ...
+LEAST_INK, MOST_PAPER = 0.15, 0.3  # ... but no less and no more than these shares of the ink's contrast
+FULL_INK = 0.9  # of the ink's contrast, from which a pixel counts as fully inked
+# A pixel is of the ink if its contrast is above this share of the contrast at this percentile of the strong pixels.
+STRONG_PERCENTILE, STRONG_SHARE = 99, 0.5
+SHEET_INK = 127  # of 255, about half: what is inked more strongly may be a sheet
+LEAST_REACH = 12.0  # grey levels from the fit at which a pixel's say ends at the earliest: light is no exact quadratic
+DARKEST_LIGHT = 32.0  # grey levels added before brightnesses are compared, so that black is not infinitely dark
+SURFACE_CONTACT = 0.15  # of the image's border: what meets more of it is a shadow or a desk. A stroke meets 0.03
+SURFACE_GAP = 50  # a gap up to this part of the border's length does not interrupt what meets it
+SURFACE_LEVELS = 24  # steps in which a surface's brightness is followed, each at most 255 / 24 = 11 grey levels
+TEXTURE_SIDE = 32  # a surface's texture is what is finer than this part of the image's longer side
+SHEET_SHARE = 0.1  # of the image that a sheet on a desk covers at least
+SHEET_MARGIN = 60  # the strip along its edge that is left out is this part of its side
+SHEET_SHAPE = 0.8  # of its rectangle that a sheet fills at least, and of it that is paper; an ellipse fills 0.79
+LINE_THICKNESS = 0.012  # of the image's longer side: a printed line is no thicker
+LINE_LENGTH = 0.5  # of the image's width or height: a line is no shorter
+LINE_GAP = 0.15  # of the same: a stroke that crosses a line interrupts it for no longer
+LINE_END = 0.06  # of the same: so near the border or another line it ends
+LINE_WHOLENESS = 0.6  # of its length that must be there, else it is a row of strokes
 
 
 def find_ink(pixels: np.ndarray) -> np.ndarray:
@@ -92,8 +97,7 @@ def _ink_on_paper(pixels):
     else:
         return np.zeros(grey.shape, np.uint8)
     # Of several things that differ from the paper, such as a grey patch under the writing, ink is the strongest.
-    percentile, share = STRONGEST
-    contrast = np.median(strong[strong > share * np.percentile(strong, percentile)])
+    contrast = np.median(strong[strong > STRONG_SHARE * np.percentile(strong, STRONG_PERCENTILE)])
     none, full = np.clip(PAPER_NOISE * noise, LEAST_INK * contrast, MOST_PAPER * contrast), FULL_INK * contrast
     return (np.clip((strength - none) / (full - none), 0, 1) * 255).astype(np.uint8)
 

@@ -3,8 +3,8 @@
 The network is a fully convolutional detector of centres (CenterNet, Zhou, Wang and Krähenbühl, "Objects as points", 2019).
 It knows digits of MIN_DIGIT_HEIGHT to MAX_DIGIT_HEIGHT pixels (heat_map.py). So the image is searched coarsely at several sizes
 (an image pyramid), and each text line that is found is seen again at three sizes that the network knows well. LiteRT runs the
-network, without TensorFlow. Where a line gives no measurement of its own, its constants were set by hand on own_numbers and
-measured together (benchmarks/results/whole_numbers.json, 777 images).
+network, without TensorFlow. The constants were set by hand on own_numbers; docs/constants.md shows what
+a third more or less of each changes.
 """
 
 import math
@@ -34,10 +34,9 @@ from digits.reading.context import check_by_context
 from digits.reading.detection import Detection, suppress_non_maxima, vote
 from digits.reading.text_lines import HEIGHT_RANGE, drop_unlikely_lines, text_lines
 
-# "bc76d47e" on a line: last measured with the number reader before the shipped one, whose .tflite has this SHA-256.
 DEFAULT_NUMBER_READER = MODELS_DIR / f"{NUMBER_READER_NAME}.tflite"
 
-MAX_PYRAMID_PIXELS = 150_000  # of all levels together: about 80 ms on one core; 300,000 find no more (bc76d47e)
+MAX_PYRAMID_PIXELS = 150_000  # of all levels together: about 80 ms on one core
 PYRAMID_STEP = 1.5  # from one level to the next: the network knows heights of more than an octave
 MIN_SIDE = 8  # pixels of the shorter side of an image at the network's scale: two places of the heat map
 # Pixels: near the geometric mean of the heights that the network knows, 25; set by hand together with VIEW_HEIGHTS, as their
@@ -47,15 +46,12 @@ CANONICAL_HEIGHT = 26.0
 # by the first of these up to the highest digit that the network knows, and by the second per such distance beyond.
 WEIGHT_LOSS_WITHIN, WEIGHT_LOSS_BEYOND = 0.1, 0.6
 MARK_WEIGHT = 0.5  # of a mark there: its own height does not say which scale shows it best
-# Pixels of a line's digits in its three views: around the middle, a sixth apart. Two more views, stretched across, read 162 of
-# the 220 cheques in own_numbers instead of 166 (bc76d47e).
+# Pixels of a line's digits in its three views: around the middle, a sixth apart.
 VIEW_HEIGHTS = (22.0, 26.0, 31.0)
 MIN_COARSE_PROBABILITY = 0.25  # of a symbol in the coarse search; a line needs several, so few patterns pass
 MIN_VIEW_PROBABILITY = 0.12  # of a symbol in one view; MIN_DETECTION_PROBABILITY decides on the mean of three
 MIN_DETECTION_PROBABILITY = 0.3  # of what is detected in the end
-# Of what is detected faintly, which an expectation may call for: 0.04 and 0.1 read 175 of the cheques in own_numbers by their
-# number of digits, 0.3 reads 172, of 220 (bc76d47e).
-MIN_FAINT_PROBABILITY = 0.1
+MIN_FAINT_PROBABILITY = 0.1  # of what is detected faintly, which an expectation may call for
 MAX_LINES = 30  # text lines that are seen again: as many as a page has
 SIDE_MARGIN, TOP_MARGIN = 2.5, 0.8  # times its height, by which a line's crop is wider and higher: what the search missed
 BORDER = 16  # pixels around an image, at the network's scale, so that digits at the border lie within

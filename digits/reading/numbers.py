@@ -1,7 +1,6 @@
 """An image -> the numbers in it: what the NumberFinder detects, each digit judged a second time by the digit classifier.
 
-Where a line gives no measurement of its own, its constants were set by hand on own_numbers and measured together
-(benchmarks/results/whole_numbers.json, 777 images).
+The constants were set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
 """
 
 from collections.abc import Sequence
@@ -28,9 +27,6 @@ from digits.reading.results import Box, Digit, Mark
 # own_numbers: the combined probabilities are calibrated on these. With PROBABILITY_FLOOR, the classifier alone can't exclude a
 # digit: it divides its probability by 10 at the most, the number finder by 10,000.
 FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
-# The combined probability and that of the classifier alone, from which a digit is sure; Digit.sure has the whole rule. A digit
-# that stands alone is not sure, because both networks take many signs that stand alone for digits.
-MIN_SURE_CONFIDENCE, MIN_SECOND_OPINION = 0.95, 0.3
 MIN_MARK_PROBABILITY = 0.5  # of a mark that is read, and of other ink that is reported
 MAX_MARK_SHARE = 0.3  # of a mark's probability in its sum with the digit's, where the digit is surely none: a 1 may be a slash
 MIN_CERTAIN_POLARITY, MIN_POLARITY_GAIN = 0.6, 0.1  # mean probability of the digits, and by how much the other's must be higher
@@ -50,7 +46,8 @@ class FoundText:
 
     digits: in reading order. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: where
     something may be a mark, by text line. min_probability: the lowest that the number finder alone gives one of the digits;
-    None where it found none. detections: all that it detects, for candidates_in; None likewise.
+    None where it found none. detections: all that it detects, for candidates_in; None likewise. other_text: what the line reader
+    reads instead; "" where that is the same, or nothing else was tried.
     """
 
     digits: tuple[Digit, ...] = ()
@@ -59,6 +56,7 @@ class FoundText:
     uncertain_marks: tuple[TextPosition, ...] = ()
     min_probability: float | None = None
     detections: Detections | None = None
+    other_text: str = ""
 
 
 def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifier) -> FoundText:
@@ -119,31 +117,27 @@ def combine(finder_probabilities: np.ndarray, classifier_probabilities: np.ndarr
 
 
 def _digits(detections: Detections, image: LoadedImage, classifier: Classifier) -> tuple[Digit, ...]:
-    """Return the digits in reading order, as both networks together read them."""
+    """Return the digits in reading order, as both networks together read them, none of them sure: see certainty.settle.
+
+    A digit that stands alone stays so, because both networks take many signs that stand alone for digits.
+    """
     placed = [(digit, row) for row, line in enumerate(detections.lines) for digit in line]
-    crops, combined, sure = _judge(detections.grey, [digit for digit, _ in placed], classifier)
-    if len(placed) == 1:
-        sure[:] = False
+    crops, combined = _judge(detections.grey, [digit for digit, _ in placed], classifier)
     digit_log_odds = log_odds(combined)
     return tuple(
-        Digit.from_probabilities(combined[i], digit_log_odds[i], sure[i], _box(digit, image), row, crops[i])
+        Digit.from_probabilities(combined[i], digit_log_odds[i], False, _box(digit, image), row, crops[i])
         for i, (digit, row) in enumerate(placed)
     )
 
 
-def _judge(
-    grey: np.ndarray, detections: Sequence[Detection], classifier: Classifier
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what both networks together say of detections as digits: (crops, probabilities, whether each digit is sure).
+def _judge(grey: np.ndarray, detections: Sequence[Detection], classifier: Classifier) -> tuple[np.ndarray, np.ndarray]:
+    """Return what both networks together say of detections as digits: (crops, probabilities).
 
-    grey: the image that was searched. The results are (N, 28, 28) uint8, (N, 10) float32 and (N,) bool.
+    grey: the image that was searched. The results are (N, 28, 28) uint8 and (N, 10) float32.
     """
     crops = np.stack([crop_of(grey, detection) for detection in detections])
     by_finder = np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections])
-    by_classifier = classifier.classify(crops).probabilities
-    combined = combine(by_finder, by_classifier)
-    second_opinions = by_classifier[np.arange(len(combined)), combined.argmax(axis=1)]
-    return crops, combined, (combined.max(axis=1) >= MIN_SURE_CONFIDENCE) & (second_opinions >= MIN_SECOND_OPINION)
+    return crops, combine(by_finder, classifier.classify(crops).probabilities)
 
 
 def _mark(detection: Detection, row: int, line: Sequence[Detection], image: LoadedImage) -> Mark:
@@ -200,12 +194,12 @@ def candidates_in(detections: Detections, image: LoadedImage, classifier: Classi
         if row is not None:
             placed.append((symbol, row, _is_mark(symbol) and symbol.probability >= MIN_MARK_PROBABILITY))
     placed.sort(key=lambda candidate: candidate[0].x)
-    crops, combined, sure = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
+    crops, combined = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
     lines: list[list[PatternCandidate]] = [[] for _ in detections.lines]
     for i, (symbol, row, is_read) in enumerate(placed):
         probabilities = symbol.probabilities[:OTHER_INK].copy()
         of_a_digit = symbol.probability if symbol.is_digit else probabilities[:NUM_CLASSES].max()
         probabilities[:NUM_CLASSES] = combined[i] * of_a_digit
         presence = 1.0 if is_read else float(probabilities.max())
-        lines[row].append(PatternCandidate(probabilities, presence, bool(sure[i]), _box(symbol, image), row, crops[i]))
+        lines[row].append(PatternCandidate(probabilities, presence, _box(symbol, image), row, crops[i]))
     return lines

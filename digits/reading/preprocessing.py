@@ -1,4 +1,8 @@
-"""One digit's ink -> a crop in MNIST's form, the way MNIST was made."""
+"""One digit's ink -> a crop in MNIST's form, the way MNIST was made.
+
+Where a line gives no measurement, its constant was set by hand; docs/constants.md shows what a third more or less of each
+changes.
+"""
 
 import cv2
 import numpy as np
@@ -6,14 +10,14 @@ import numpy as np
 from digits.common.config import DIGIT_SIZE
 from digits.data.mnist_format import centre_by_mass, size_normalise
 
-# Levels of ink, of 255. Set by hand; measured as a whole, with all that finds digits (benchmarks/results/own_digits.json).
+# Levels of ink, of 255.
 INK_LEVEL, SOFT_EDGE_LEVEL = 80, 40  # where a digit's ink ends for measuring its strokes, and for its final box
 STROKE_EDGE_LEVEL = 127  # about half: where a stroke's edge lies when its width is measured
 
 # Widths in pixels of the 20x20 box.
 MIN_STROKE_WIDTH = 2.2  # near the median of MNIST's, 2.35 (3,000 images enlarged 8 times)
 MAX_STROKE_WIDTH = 3.4  # nine tenths of MNIST's strokes are thinner (the same images)
-MAX_THINNED_WIDTH = 6.0  # thicker ink is no stroke but filled loops, which thinning would make a one; set by hand, as the levels
+MAX_THINNED_WIDTH = 6.0  # thicker ink is no stroke but filled loops, which thinning would make a one
 
 
 def digit_crop(ink: np.ndarray) -> np.ndarray:

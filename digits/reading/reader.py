@@ -11,26 +11,22 @@ from digits.common.errors import UserError
 from digits.model.card import ModelCard
 from digits.model.classifier import DEFAULT_MODEL, Classifier
 from digits.model.store import card_path, recover
+from digits.reading.certainty import settle, settle_fit
 from digits.reading.expectation import Expectation, likeliest_fit
 from digits.reading.image import ImageSource, LoadedImage, load_image
 from digits.reading.ink_reading import InkReading, read_by_ink
+from digits.reading.line_reader import DEFAULT_LINE_READER, LineReader
 from digits.reading.number_finder import DEFAULT_NUMBER_READER, NumberFinder
 from digits.reading.numbers import FoundText, TextPosition, candidates_in, read_numbers
 from digits.reading.results import Digit, Reading, text_of
 
-# Fraction of the image's width from which one sure digit is all that the image shows. In own_numbers, a digit that was found
-# alone in one of the 283 numbers is at most 0.29 wide (number reader bc76d47e).
-MIN_SINGLE_WIDTH = 0.3
-# Of each digit, by the number finder alone, so that a number takes the place of one sure digit. In own_numbers, the 5 numbers
-# that are one sure digit by ink have at least 0.51. Of 494 single digits (381 of own_digits, 113 of own_numbers), one is taken for
-# two, at 0.47; the number reader is not asked about it, because it fills the image (MIN_SINGLE_WIDTH). Measured with
-# number reader bc76d47e.
-MIN_NUMBER_PROBABILITY = 0.4
-# A digit that both ways of reading give alike is sure from these confidences on: the combined one of both networks as the number
-# reader found it, and that of its ink, for one of several digits and for one that stands alone. Set by hand on own_numbers, as
-# the next one, and measured together (benchmarks/results/whole_numbers.json, 777 images).
-MIN_AGREED_CONFIDENCE, MIN_INK_CONFIDENCE, MIN_LONE_INK_CONFIDENCE = 0.6, 0.3, 0.7
+# Set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
+MIN_SINGLE_WIDTH = 0.3  # fraction of the image's width from which one sure digit is all that the image shows
+MIN_NUMBER_PROBABILITY = 0.4  # of each digit, by the number finder alone, so that a number takes the place of one sure digit
 MIN_PROBABILITY_WITHOUT_INK = 0.5  # of each digit, by the number finder alone, where the other way finds no ink
+# A digit that stands alone is sure from these confidences on, where both ways of reading give the same: that of its ink, and the
+# combined one of both networks.
+MIN_LONE_INK_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.6
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +37,17 @@ class ReaderArguments(NamedTuple):
     model_path: str | os.PathLike
     card: ModelCard | None
     number_reader: str | os.PathLike | None
+    line_reader: str | os.PathLike | None
 
 
 class Reader:
     """Reads the digits and numbers in images: Reader().read("me.jpg").text.
 
     model_path, card: of the digit network, as in Classifier. number_reader: of the number reader, as in NumberFinder; None:
-    numbers are read by their ink alone. Where the shipped number reader is missing, this is logged and numbers are read by their
-    ink. What is sure in a number was set with the shipped number reader, and holds less for another one. Raises UserError where one
-    of the two networks can't be used.
+    numbers are read by their ink alone. line_reader: of the line reader, which reads numbers a second time, as in LineReader; None:
+    no number is read a second time, so it is less certain which are sure. Where the shipped one of these two is missing, this is
+    logged, and the Reader does without it. What is sure in a number was set with the shipped ones, and holds less for others.
+    Raises UserError where a network can't be used.
     """
 
     def __init__(
@@ -57,15 +55,19 @@ class Reader:
         model_path: str | os.PathLike = DEFAULT_MODEL,
         card: ModelCard | None = None,
         number_reader: str | os.PathLike | None = DEFAULT_NUMBER_READER,
+        line_reader: str | os.PathLike | None = DEFAULT_LINE_READER,
     ) -> None:
         self.classifier = Classifier(model_path, card)
-        self.number_finder = None if number_reader is None else _load_number_finder(Path(number_reader))
+        number_reader = _unless_gone(number_reader, DEFAULT_NUMBER_READER, "numbers are read by their ink alone")
+        line_reader = _unless_gone(line_reader, DEFAULT_LINE_READER, "no number is read a second time")
+        self.number_finder = None if number_reader is None else NumberFinder(number_reader)
+        self.line_reader = None if line_reader is None else LineReader(line_reader)
 
     @property
     def arguments(self) -> ReaderArguments:
         """The arguments with which another Reader reads the same."""
-        number_reader = None if self.number_finder is None else self.number_finder.model_path
-        return ReaderArguments(self.classifier.model_path, self.classifier.card, number_reader)
+        readers = (None if reader is None else reader.model_path for reader in (self.number_finder, self.line_reader))
+        return ReaderArguments(self.classifier.model_path, self.classifier.card, *readers)
 
     def read(self, image: ImageSource, expect: str | int | None = None) -> Reading:
         """Return what is written in an image.
@@ -85,11 +87,20 @@ class Reader:
         numbers, best = None, FoundText(by_ink.digits)
         if self.number_finder is not None and _asks_number_reader(by_ink, loaded, expectation):
             numbers = read_numbers(loaded, self.number_finder, self.classifier)
-            best = choose(by_ink, numbers)
+            best = self._settled(choose(by_ink, numbers), by_ink)
         unconstrained = _reading(name, loaded, best)
         if expectation is None or not best.digits or expectation.fits(unconstrained.text):
             return unconstrained
         return self._read_again(unconstrained, loaded, numbers or best, expectation)
+
+    def _settled(self, found: FoundText, by_ink: InkReading) -> FoundText:
+        """Return what was found; a number of several digits that the number reader found is sure or not by what else is read."""
+        if found.detections is None or len(found.digits) < 2:
+            return found
+        by_line = None
+        if self.line_reader is not None:
+            by_line = [self.line_reader.read(found.detections.grey, line) for line in found.detections.lines]
+        return settle(found, by_ink.digits, by_line)
 
     def _read_again(self, unconstrained: Reading, image: LoadedImage, numbers: FoundText, expectation: Expectation) -> Reading:
         """Return the likeliest Reading of an image that fits, not sure where none does or where it is far less likely.
@@ -102,7 +113,7 @@ class Reader:
             fit = likeliest_fit(expectation, candidates_in(numbers.detections, image, self.classifier))
         if fit is None:
             return replace(unconstrained, status="unsure", message=f"does not fit {expectation.pattern}")
-        reading = _reading(unconstrained.image, image, FoundText(fit.digits, fit.marks, numbers.other_ink))
+        reading = _reading(unconstrained.image, image, FoundText(settle_fit(fit.digits), fit.marks, numbers.other_ink))
         if fit.is_likely:
             return reading
         message = f"fits {expectation.pattern}, but {unconstrained.text} is far more likely"
@@ -114,9 +125,8 @@ def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
 
     the number reader finds no digit                       by ink; several digits not surely, because it should have seen them
     one sure digit by ink, and no certain number           by ink
-    both read the same digits                              by ink, sure also where both confirm each other; with the marks
+    both read the same lone digit                          by ink, sure also where both confirm each other; with the marks
     no ink, and some digit below 0.5                       nothing
-    more pieces by ink than the number reader found        the number reader's, not surely: it may have missed one
     everything else                                        the number reader's
 
     A number is certain where it has two or more digits and each has at least MIN_NUMBER_PROBABILITY. That and the 0.5,
@@ -127,12 +137,10 @@ def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     is_certain_number = len(numbers.digits) > 1 and numbers.min_probability >= MIN_NUMBER_PROBABILITY
     if by_ink.is_one_sure_digit and not is_certain_number:
         return FoundText(by_ink.digits)
-    if text_of(by_ink.digits) == text_of(numbers.digits):
-        return replace(numbers, digits=_agreed(by_ink.digits, numbers.digits))
+    if len(numbers.digits) == 1 and text_of(by_ink.digits) == text_of(numbers.digits):
+        return replace(numbers, digits=(_agreed(by_ink.digits[0], numbers.digits[0]),))
     if not by_ink.digits and numbers.min_probability < MIN_PROBABILITY_WITHOUT_INK:
         return FoundText()
-    if len(by_ink.digits) > sum(map(len, (numbers.digits, numbers.marks, numbers.other_ink, numbers.uncertain_marks))):
-        return replace(numbers, digits=_not_sure(numbers.digits))
     return numbers
 
 
@@ -141,25 +149,21 @@ def _not_sure(digits: Sequence[Digit]) -> tuple[Digit, ...]:
     return tuple(replace(digit, sure=False) for digit in digits)
 
 
-def _agreed(by_ink: Sequence[Digit], by_number_reader: Sequence[Digit]) -> tuple[Digit, ...]:
-    """Return the digits that were read by ink, sure also where both readings of the same digits confirm each other."""
-    min_ink_confidence = MIN_INK_CONFIDENCE if len(by_ink) > 1 else MIN_LONE_INK_CONFIDENCE
-    return tuple(
-        replace(
-            digit,
-            sure=digit.sure or (digit.confidence >= min_ink_confidence and same.confidence >= MIN_AGREED_CONFIDENCE),
-        )
-        for digit, same in zip(by_ink, by_number_reader, strict=True)
-    )
+def _agreed(by_ink: Digit, by_number_reader: Digit) -> Digit:
+    """Return the lone digit that was read by ink, sure also where both readings of the same digit confirm each other."""
+    is_confirmed = by_ink.confidence >= MIN_LONE_INK_CONFIDENCE and by_number_reader.confidence >= MIN_LONE_CONFIDENCE
+    return replace(by_ink, sure=by_ink.sure or is_confirmed)
 
 
-def _load_number_finder(path: Path) -> NumberFinder | None:
-    """Return the number reader at the path; None, with a warning, where it is the shipped one and nothing of it is there."""
-    recover(path)  # a kill may have left all of it in the staging folder
-    if path == DEFAULT_NUMBER_READER and not path.exists() and not card_path(path).exists():
-        logger.warning("%s is missing: numbers are read by their ink alone. It comes back with: git checkout models", path.name)
+def _unless_gone(path: str | os.PathLike | None, shipped: Path, consequence: str) -> str | os.PathLike | None:
+    """Return the path of a network; None, with a warning, where it is the shipped one and nothing of it is there."""
+    if path is None or Path(path) != shipped:
+        return path
+    recover(shipped)  # a kill may have left all of it in the staging folder
+    if not shipped.exists() and not card_path(shipped).exists():
+        logger.warning("%s is missing: %s. It comes back with: git checkout models", shipped.name, consequence)
         return None
-    return NumberFinder(path)
+    return path
 
 
 def _asks_number_reader(by_ink: InkReading, image: LoadedImage, expectation: Expectation | None) -> bool:
@@ -187,6 +191,8 @@ def _doubts(found: FoundText) -> str:
     unsure = sum(not digit.sure for digit in found.digits)
     if unsure:
         doubts.append(f"{unsure} of {len(found.digits)} pieces of ink are not clearly a digit")
+    if found.other_text:
+        doubts.append(f"it may also be {found.other_text}")
     symbols = (("a sign that is not a digit", found.other_ink), ("what may be a mark", found.uncertain_marks))
     for what, positions in symbols:
         if positions:

@@ -19,10 +19,8 @@ class Digit:
     log_odds: of its probability; see Classifier.classify. In JSON the key is score.
     sure: whether it is clearly this digit. How that is decided depends on how it was read:
         by its ink: its log-odds are at least the threshold of the digit network's card, and it is not a 1 cut off wider ink;
-        by the number reader: the combined probability of both networks is at least MIN_SURE_CONFIDENCE, that of the classifier
-        alone at least MIN_SECOND_OPINION (numbers.py), more than one digit was found, or an expectation was given, and the ink does
-        not fall into more pieces than were found;
-        alike in both ways: by its ink as above, or where both confidences reach the smaller limits in reader.py.
+        as one of several by the number reader: by what other ways of reading the number say (certainty.settle);
+        alone, alike by its ink and by the number reader: by its ink as above, or by both confidences (reader.choose).
     box: x, y, width, height, in pixels of the upright image.
     row: the number of its text line, from 0.
     crop: (28, 28) uint8, white on black: what the network saw.

@@ -3,6 +3,9 @@
 Digits that touch can't be told from one wide digit by their shape alone, only by reading them. So nothing that needs
 reading is decided here. Wide ink is offered whole and cut at several places, and the reader takes the path with the
 best digits (over-segmentation and a segmentation graph: LeCun, Bottou, Bengio and Haffner 1998, section VII).
+
+Where a line gives no source, its constant was set by hand on own_digits; docs/constants.md shows what a third more or less of each
+changes.
 """
 
 from typing import NamedTuple
@@ -12,11 +15,11 @@ import numpy as np
 
 from digits.reading.results import Box
 
-INK, STRONG_INK = 50, 127  # of 255; a stroke holds together through faint ink, but is strong somewhere. chosen
-MOST_PIECES = 200  # the largest pieces of ink, which are looked at; a page of dots is no number. chosen
-LEAST_SIDE = 3  # pixels of the longer side; nothing smaller is looked at. chosen
+INK, STRONG_INK = 50, 127  # of 255; a stroke holds together through faint ink, but is strong somewhere
+MOST_PIECES = 200  # the largest pieces of ink, which are looked at; a page of dots is no number
+LEAST_SIDE = 3  # pixels of the longer side; nothing smaller is looked at
 
-# Shares of a digit's height, the usual one on the page. All chosen.
+# Shares of a digit's height, the usual one on the page.
 LOWEST_DIGIT = 0.45  # a lower piece is a part of a digit or none
 TALLEST_DIGIT = 3.0  # a taller piece among several is a line or a frame
 WIDEST_PIECE = 1.5  # a low piece that is wider is no part of a digit
@@ -28,7 +31,7 @@ AT_BORDER = 0.6  # what runs into the image's border is cut off where it is lowe
 STACKED_APART = 0.1  # how far apart two parts of a broken digit may stand above each other
 TALLEST_STACK = 1.5  # among more than two tall pieces, two that are taller together are two digits in two rows
 
-# Other shares. All chosen.
+# Other shares.
 INSIDE_FRAME = 0.25  # of a frame's height: a piece inside that is taller makes it one; what a digit's loop holds are specks
 ROUND = 0.9  # of all directions: a frame has ink in so many, for circles are not always closed
 DIRECTIONS = 36  # into which a full turn is divided
@@ -41,22 +44,22 @@ SAME_ROW = 0.3  # of the smaller one's height: neighbours in a row overlap by mo
 
 # Cutting.
 CUT_FROM = 0.75  # width by height; narrower ink is not cut: about 4 % of 300 pairs of MNIST's digits that touch are narrower
-LEAST_CUT = 12  # pixels; lower ink is not cut: touching digits so small can't be read, and a printed page has many. chosen
-CUT_HEIGHT = 48  # pixels; ink is reduced to this height before cuts are looked for. chosen
-CUT_SLANTS = np.arange(-0.3, 0.91, 0.15)  # pixels to the left for each one down; most people lean to the right. chosen
-CUTS_APART = 0.12  # of the height: about a stroke's width. chosen
-MOST_CUTS = 60  # as ten digits in one stroke have; ink with more is a texture, and takes seconds. Own_digits: 13. chosen
-LOWEST_PART = 0.5  # of the height before the cut: a lower part is not offered. chosen
-SCRAP = 0.35  # of the height: smaller than this, what a cut takes off a stroke's end goes back to the stroke. chosen
-WIDEST_PART = 1.8  # width by height: a wider part is not offered. chosen
-WIDEST_DIGIT = 1.3  # width by height of two pieces that are offered as one digit, at most. chosen
+LEAST_CUT = 12  # pixels; lower ink is not cut: touching digits so small can't be read, and a printed page has many
+CUT_HEIGHT = 48  # pixels; ink is reduced to this height before cuts are looked for
+CUT_SLANTS = np.arange(-0.3, 0.91, 0.15)  # pixels to the left for each one down; most people lean to the right
+CUTS_APART = 0.12  # of the height: about a stroke's width
+MOST_CUTS = 60  # as ten digits in one stroke have; ink with more is a texture, and takes seconds. Own_digits: 13
+LOWEST_PART = 0.5  # of the height before the cut: a lower part is not offered
+SCRAP = 0.35  # of the height: smaller than this, what a cut takes off a stroke's end goes back to the stroke
+WIDEST_PART = 1.8  # width by height: a wider part is not offered
+WIDEST_DIGIT = 1.3  # width by height of two pieces that are offered as one digit, at most
 
 # What a segment's shape costs, in units of log-odds. Set together with MAX_LOG_ODDS and CUT_ONE_COST in segmentation_graph.py on
 # MNIST's training digits, 1,200 single ones and 600 pairs pushed together until they touch. Of the single ones 5 come apart, 4
 # without any cutting; of the pairs 65 % are read, 68 % with the numbers that are best for pairs alone.
 WIDE_FROM, WIDE = 0.7, 10.0  # width by height from which a digit is wide, and the cost of each further height of width
 LOW = 8.0  # cost of a part that is lower than what it was cut from, times the share that it is lower
-JOINED = 4.0  # cost of two pieces as one digit. chosen
+JOINED = 4.0  # cost of two pieces as one digit
 
 
 class Segment(NamedTuple):

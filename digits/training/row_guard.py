@@ -20,7 +20,7 @@ from digits.reading.numbers import combine, read_numbers
 
 ROW_COUNT = 1000  # the 0.5 % that may be lost are 5 of them; finding their digits takes 50 s on one core
 ROW_SEED = 0  # the rows are the same ones each time
-# Of the rows; a quarter of the sampling error of such a score: 2.1 points for 867 of 1,000 (number reader bc76d47e).
+# Of the rows; a quarter of the sampling error of such a score: 2.1 points for 867 of 1,000.
 MAX_ROW_DROP = 0.005
 
 

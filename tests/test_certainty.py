@@ -1,0 +1,91 @@
+"""Whether a number is sure: what the line reader and the ink say."""
+
+import numpy as np
+import pytest
+
+from digits.model.heat_map import COMMA, OTHER_INK, POINT
+from digits.reading.certainty import (
+    MIN_CONFIRMED_CONFIDENCE,
+    MIN_SURE_CONFIDENCE,
+    MIN_SYMBOL_PROBABILITY,
+    settle,
+    settle_fit,
+)
+from digits.reading.line_reader import LineSymbol
+from digits.reading.numbers import FoundText, TextPosition
+from digits.reading.results import Digit, Mark
+
+LOW, MIDDLE, HIGH = MIN_CONFIRMED_CONFIDENCE - 0.1, (MIN_CONFIRMED_CONFIDENCE + MIN_SURE_CONFIDENCE) / 2, MIN_SURE_CONFIDENCE
+
+
+def digit_of(value, left, confidence=0.99, row=0):
+    probabilities = np.full(10, (1 - confidence) / 9, np.float32)
+    probabilities[value] = confidence
+    return Digit.from_probabilities(probabilities, 2.3, False, (left, 10, 20, 30), row, np.zeros((28, 28), np.uint8))
+
+
+def number_of(text, confidence=0.99, **found):
+    return FoundText(tuple(digit_of(int(value), 30 * i, confidence) for i, value in enumerate(text)), **found)
+
+
+def lines_of(*lines, probability=0.9):
+    return [[LineSymbol(label, probability) for label in line] for line in lines]
+
+
+def is_sure(found):
+    assert len({digit.sure for digit in found.digits}) == 1
+    return found.digits[0].sure
+
+
+@pytest.mark.parametrize(
+    ("confidence", "by_ink", "by_line", "sure"),
+    [
+        (HIGH, "", [[1, 2]], True),
+        (MIDDLE, "", [[1, 2]], True),
+        (LOW, "", [[1, 2]], False),
+        (LOW, "12", [[1, 2]], True),
+        (HIGH, "", [[1, POINT, 2]], True),
+        (MIDDLE, "12", [[1, POINT, 2]], False),
+        (HIGH, "12", None, True),
+        (MIDDLE, "12", None, False),
+    ],
+)
+def test_a_number_is_sure_by_its_confidence_and_by_what_confirms_it(confidence, by_ink, by_line, sure):
+    assert is_sure(settle(number_of("12", confidence), number_of(by_ink).digits, by_line and lines_of(*by_line))) is sure
+
+
+def test_a_number_of_which_the_line_reader_gives_other_digits_has_another_text():
+    settled = settle(number_of("12"), number_of("12").digits, lines_of([1, COMMA, 7, OTHER_INK]))
+    assert settled.other_text == "1,7"
+    assert settle(number_of("12"), (), lines_of([1, 2])).other_text == ""
+
+
+def test_what_may_be_a_mark_is_settled_only_where_the_line_reader_gives_all_symbols_alike():
+    uncertain = (TextPosition(0, 25.0),)
+    assert settle(number_of("12", uncertain_marks=uncertain), (), lines_of([1, 2])).uncertain_marks == ()
+    assert settle(number_of("12", uncertain_marks=uncertain), (), lines_of([1, POINT, 2])).uncertain_marks == uncertain
+
+
+def test_marks_and_other_ink_are_compared_where_they_stand():
+    marks, other = (Mark(".", 0, 1, 0.9, (25, 35, 3, 3)),), (TextPosition(0, 90.0),)
+    found = number_of("12", MIDDLE, marks=marks, other_ink=other)
+    assert is_sure(settle(found, (), lines_of([1, POINT, 2, OTHER_INK])))
+    assert not is_sure(settle(found, (), lines_of([1, 2, POINT, OTHER_INK])))
+    assert not is_sure(settle(found, (), lines_of([1, POINT, 2])))
+
+
+def test_text_lines_are_compared_one_by_one():
+    found = FoundText((digit_of(1, 0, MIDDLE), digit_of(2, 0, MIDDLE, row=1)))
+    assert is_sure(settle(found, (), lines_of([1], [2])))
+    assert settle(found, (), lines_of([1], [3])).other_text == "1|3"
+
+
+def test_the_digits_of_a_fit_are_sure_by_their_confidence_alone():
+    fit = settle_fit([digit_of(1, 0, HIGH), digit_of(2, 30, MIDDLE)])
+    assert [digit.sure for digit in fit] == [True, False]
+
+
+def test_a_symbol_that_the_line_reader_itself_doubts_confirms_nothing():
+    found = number_of("12", MIDDLE)
+    assert is_sure(settle(found, (), lines_of([1, 2], probability=MIN_SYMBOL_PROBABILITY)))
+    assert not is_sure(settle(found, (), lines_of([1, 2], probability=MIN_SYMBOL_PROBABILITY - 0.01)))
