@@ -25,6 +25,7 @@ from digits.common.config import CORES  # noqa: E402
 from digits.model.card import load_card  # noqa: E402
 from digits.model.classifier import DEFAULT_MODEL, Classifier  # noqa: E402
 from digits.model.store import card_path  # noqa: E402
+from digits.reading.line_reader import DEFAULT_LINE_READER  # noqa: E402
 from digits.reading.number_finder import DEFAULT_NUMBER_READER  # noqa: E402
 
 RESULTS = PROJECT_FOLDER / "benchmarks" / "results"
@@ -82,18 +83,19 @@ def facts_with_model(
         **facts(name, argv, folder),
         "model": classifier.model_path.name,
         "model_sha256": (classifier.card.sha256 or {}).get(classifier.model_path.name),
-        "number_reader_sha256": number_reader_sha256(),
+        **reader_checksums(),
         "parameters": classifier.card.parameters,
         "temperature": classifier.card.temperature,
         "threshold": classifier.threshold,
     }
 
 
-def number_reader_sha256() -> str | None:
-    """Return the checksum of the number reader in place, by its card; None where there is none."""
-    if not DEFAULT_NUMBER_READER.exists():
-        return None
-    return (load_card(card_path(DEFAULT_NUMBER_READER)).sha256 or {}).get(DEFAULT_NUMBER_READER.name)
+def reader_checksums() -> dict[str, str | None]:
+    """Return the checksums of the number reader and the line reader in place, by their cards; None where there is none."""
+    return {
+        f"{path.stem}_sha256": (load_card(card_path(path)).sha256 or {}).get(path.name) if path.exists() else None
+        for path in (DEFAULT_NUMBER_READER, DEFAULT_LINE_READER)
+    }
 
 
 def recipe_sha256(recipe: Mapping[str, Any]) -> str:

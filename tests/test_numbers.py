@@ -125,11 +125,11 @@ def test_no_digit_is_sure_by_the_number_reader_alone():
 
 
 @pytest.mark.parametrize(("slash", "count"), [(0.1, 0), (0.5, 1)])
-def test_a_1_that_may_be_a_slash_is_an_uncertain_mark(slash, count):
+def test_a_1_that_may_be_a_slash_is_an_ambiguous_digit(slash, count):
     one = detection(1, 46, 40, probability=0.8)
     one.probabilities[SLASH] = slash
     numbers = numbers_of([[*line_of("4"), one]])
-    assert text(numbers) == "41" and len(numbers.uncertain_marks) == count
+    assert text(numbers) == "41" and len(numbers.ambiguous_digits) == count
 
 
 def test_a_finder_that_hesitates_follows_the_classifier():

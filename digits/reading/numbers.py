@@ -45,7 +45,7 @@ class FoundText:
     """The digits and marks that were found in an image, by its ink or by the number reader.
 
     digits: in reading order. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: where
-    something may be a mark, by text line. min_probability: the lowest that the number finder alone gives one of the digits;
+    something may be a mark, by text line. ambiguous_digits: where a digit may be a mark, by text line. min_probability: the lowest that the number finder alone gives one of the digits;
     None where it found none. detections: all that it detects, for candidates_in; None likewise. other_text: what the line reader
     reads instead; "" where that is the same, or nothing else was tried.
     """
@@ -54,6 +54,7 @@ class FoundText:
     marks: tuple[Mark, ...] = ()
     other_ink: tuple[TextPosition, ...] = ()
     uncertain_marks: tuple[TextPosition, ...] = ()
+    ambiguous_digits: tuple[TextPosition, ...] = ()
     min_probability: float | None = None
     detections: Detections | None = None
     other_text: str = ""
@@ -72,7 +73,7 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
     marks = [_mark(symbol, row, detections.lines[row], image) for symbol, row in clear if _is_mark(symbol)]
     other_ink = [_position(symbol, row, image) for symbol, row in clear if symbol.label == OTHER_INK]
     uncertain_marks = [_position(symbol, row, image) for symbol, row in unclear if _is_mark(symbol)]
-    uncertain_marks += [
+    ambiguous_digits = [
         _position(digit, row, image) for row, line in enumerate(detections.lines) for digit in line if _may_be_a_mark(digit)
     ]
     return FoundText(
@@ -80,6 +81,7 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
         marks=tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0]))),
         other_ink=tuple(sorted(other_ink)),
         uncertain_marks=tuple(sorted(uncertain_marks)),
+        ambiguous_digits=tuple(sorted(ambiguous_digits)),
         min_probability=min(digit.probability for line in detections.lines for digit in line),
         detections=detections,
     )

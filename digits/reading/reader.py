@@ -193,7 +193,10 @@ def _doubts(found: FoundText) -> str:
         doubts.append(f"{unsure} of {len(found.digits)} pieces of ink are not clearly a digit")
     if found.other_text:
         doubts.append(f"it may also be {found.other_text}")
-    symbols = (("a sign that is not a digit", found.other_ink), ("what may be a mark", found.uncertain_marks))
+    symbols = (
+        ("a sign that is not a digit", found.other_ink),
+        ("what may be a mark", (*found.uncertain_marks, *found.ambiguous_digits)),
+    )
     for what, positions in symbols:
         if positions:
             more = f", and {len(positions) - 1} more" if len(positions) > 1 else ""
