@@ -21,6 +21,7 @@ from digits.model.heat_map import CLASS_COUNT, SLASH
 from digits.reading import ink_reading, reader
 from digits.reading.detection import Detection
 from digits.reading.number_finder import Detections
+from digits.reading.line_reader import LineSymbol
 from digits.reading.numbers import FoundText, TextPosition
 from digits.reading.reader import Reader
 from digits.reading.results import Digit, Mark
@@ -200,13 +201,35 @@ def test_several_digits_of_which_the_number_reader_sees_none_are_not_sure(count,
     assert [one.sure for one in reader.choose(by_ink, FoundText()).digits] == sure
 
 
+def test_a_number_is_read_a_second_time_line_by_line_and_what_differs_is_in_the_message(shipped, monkeypatch):
+    asked = []
+
+    def read(grey, line):
+        asked.append(len(line))
+        return [LineSymbol(digit, 0.9) for digit in (2, 0, 2, 7)]
+
+    monkeypatch.setattr(shipped.line_reader, "read", read)
+    reading = shipped.read(NUMBER)
+    assert asked == [4]
+    assert (reading.text, reading.status, reading.message) == ("2026", "unsure", "it may also be 2027")
+
+
+def test_where_the_included_line_reader_is_missing_this_is_logged_and_numbers_are_read_once(monkeypatch, tmp_path, caplog):
+    path = tmp_path / "line_reader.tflite"
+    monkeypatch.setattr(reader, "DEFAULT_LINE_READER", path)
+    fresh = Reader(line_reader=path)
+    assert fresh.read(NUMBER).text == "2026" and fresh.arguments.line_reader is None
+    (record,) = caplog.records
+    assert record.message.startswith("line_reader.tflite is missing: no number is read a second time.")
+
+
 @pytest.fixture
 def says(monkeypatch):
     """A function that makes the number reader find these digits and marks in every image."""
 
     def make(digits, marks=(), other_ink=(), uncertain_marks=(), min_probability=0.9):
         lowest = min_probability if digits else None
-        numbers = FoundText(tuple(digits), tuple(marks), tuple(other_ink), tuple(uncertain_marks), lowest)
+        numbers = FoundText(tuple(digits), tuple(marks), tuple(other_ink), tuple(uncertain_marks), min_probability=lowest)
         monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: numbers)
 
     return make
