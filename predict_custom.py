@@ -2,11 +2,14 @@
 
     python predict_custom.py                              the image at IMAGE_PATH, at the top of this script
     python predict_custom.py me.jpg scans/ 'week*/*.png'  images, folders with all below them, patterns
+    python predict_custom.py scan.pdf 'other.tif#3'       every page of a PDF or TIFF file, or its third
     python predict_custom.py scans/ --json answers.json   for programs; - is standard output
     python predict_custom.py me.jpg --save-crops seen/    also what the network saw, as 28x28 images
     python predict_custom.py me.jpg --label 7             also keep a copy under custom_digits/7/, to learn from
     python predict_custom.py scans/ --expect 5            forms: each text line holds five digits
     python predict_custom.py scans/ --expect '##.##'      or this: # is a digit, marks and digits stand for themselves
+    python predict_custom.py scans/ --fields fields.csv --csv answers.csv    sheets of one form, a column for each field
+    python predict_custom.py scans/ --fields fields.csv --align blank.jpg    that lie a little differently on each image
 
 Each line gives the image, what was read, for each digit its confidence, and the runner-up from 0.1 % on; "?" is "not sure":
 
@@ -17,7 +20,7 @@ Each line gives the image, what was read, for each digit its confidence, and the
     absent.png                                error     there is no such file
 
 outputs/custom_predictions.png shows the first 24 images with the digits boxed, what the network saw, and the
-probabilities. With --json or --csv no figure is drawn unless --output-dir is given.
+probabilities. With --json or --csv no figure is drawn unless --output-dir is given. docs/forms.md describes fields.csv.
 """
 
 import argparse
@@ -43,6 +46,8 @@ from digits.data.kept_images import check_label, keep_image
 from digits.data.labelled_folder import images_in
 from digits.model.classifier import DEFAULT_MODEL
 from digits.reading.expectation import Expectation
+from digits.reading.form import NAME_SEPARATOR, RESERVED_NAMES, Form, FormReading
+from digits.reading.page_images import page_names, split_name
 from digits.reading.parallel import read_all
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
@@ -53,6 +58,7 @@ IMAGE_PATH = CUSTOM_DIGITS_DIR / "7" / "barred_ballpen_photo.jpg"  # your own: "
 MAX_IMAGES_IN_FIGURE = 24  # more are not legible
 MAX_NAME_WIDTH = 60  # characters of the column of names; longer names push their answers to the right
 MIN_RUNNER_UP = 0.001  # probability: of a less probable one nothing but "0.0 %" would be shown
+UNSURE = " ?"  # after a text that is not sure
 CSV_COLUMNS = ("image", "status", "text", "confidence", "message")
 
 
@@ -86,7 +92,25 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--expect", metavar="FORMAT", help="what each text line holds: 5, five digits, or '##.##', # for a digit; --expect='-##'"
     )
+    parser.add_argument(
+        "--fields",
+        type=command_line.path,
+        metavar="FILE",
+        help="the fields of a form, of which each image is a sheet: a CSV file",
+    )
+    parser.add_argument(
+        "--align",
+        type=command_line.path,
+        metavar="IMAGE",
+        help="a sheet of the form, blank or filled in, by which others are aligned",
+    )
     arguments = parser.parse_args(argv)
+    if arguments.align and not arguments.fields:
+        parser.error("--align says where the fields of a form lie: give them with --fields fields.csv")
+    if arguments.fields and arguments.expect is not None:
+        parser.error("--expect is for images without fields: a column expect in the file of --fields says it of each field")
+    if arguments.fields and arguments.label is not None:
+        parser.error("--label says what one image shows, and --fields reads many numbers on each")
     if arguments.json and arguments.json == arguments.csv:
         parser.error(f"--json and --csv are both {arguments.json}: give each a file of its own")
     if arguments.label is not None and not arguments.images:
@@ -125,25 +149,34 @@ def find_images(names: Iterable[str]) -> list[str]:
 def answer_line(reading: Reading, width: int) -> str:
     """Return what is printed of a Reading: image, text, each digit's confidence, and its runner-up from MIN_RUNNER_UP on.
 
+    Of a sheet it is its status and the text of each field, or why none was read.
     width: characters of the first column, so that the answers stand below each other.
     """
-    answer = reading.text + (" ?" if reading.status == "unsure" else "") or reading.status
+    image = f"{formatting.printable(reading.image):<{width}}"
+    if isinstance(reading, FormReading):
+        texts = [f"{name}: {field.text}{UNSURE if field.status == 'unsure' else ''}" for name, field in reading.fields.items()]
+        is_read = reading.width and (reading.digits or reading.status == "ok")
+        return f"{image}  {reading.status:<8}  {'  '.join(texts) if is_read else formatting.printable(reading.message)}"
+    answer = reading.text + (UNSURE if reading.status == "unsure" else "") or reading.status
     details = []
     for (first, confidence), (second, runner_up), _ in (digit.top3 for digit in reading.digits):
         alternative = f" (or {second} {formatting.confidence(runner_up)})" if runner_up >= MIN_RUNNER_UP else ""
         details.append(f"{first} {formatting.confidence(confidence)}{alternative}")
     explanation = "  ".join(details) or formatting.printable(reading.message)
-    return f"{formatting.printable(reading.image):<{width}}  {answer:<8}  {explanation}"
+    return f"{image}  {answer:<8}  {explanation}"
 
 
 def csv_row(reading: Reading) -> list[Any]:
-    """Return a Reading as a row of the CSV: its confidence is the least certain digit's."""
+    """Return a Reading as a row of the CSV: its confidence is the least certain digit's. A sheet's has the text of each field."""
+    if isinstance(reading, FormReading):
+        texts = [field.text for field in reading.fields.values()]
+        return [reading.image, reading.status, reading.message, NAME_SEPARATOR.join(reading.unsure), *texts]
     confidence = "" if reading.confidence is None else reading.confidence
     return [reading.image, reading.status, reading.text, confidence, reading.message]
 
 
 @contextlib.contextmanager
-def answer_files(json_path: str | None, csv_path: str | None) -> Iterator[Callable[[Reading], None]]:
+def answer_files(json_path: str | None, csv_path: str | None, form: Form | None) -> Iterator[Callable[[Reading], None]]:
     """Yield a function that writes a Reading to the JSON and the CSV file, where given; they are whole when the block ends."""
     with contextlib.ExitStack() as files:
         writers: list[Callable[[Reading], object]] = []
@@ -153,7 +186,7 @@ def answer_files(json_path: str | None, csv_path: str | None) -> Iterator[Callab
             writers.append(lambda reading: entries.append(reading.to_json()))
         if csv_path:
             rows = csv.writer(files.enter_context(atomic_text_stream(csv_path)))
-            rows.writerow(CSV_COLUMNS)
+            rows.writerow(CSV_COLUMNS if form is None else (*RESERVED_NAMES, *(field.name for field in form.fields)))
             writers.append(lambda reading: rows.writerow(csv_row(reading)))
 
         def write(reading: Reading) -> None:
@@ -188,29 +221,33 @@ def draw(readings: Sequence[Reading], left_out: int, path: Path) -> None:
     save(custom_predictions(readings, left_out=left_out), path)
 
 
-def check_arguments(arguments: argparse.Namespace, image_count: int) -> None:
+def check_arguments(arguments: argparse.Namespace, paths: Sequence[str]) -> None:
     """Raise UserError for a wrong label or pattern, and for a label of several images, before anything is loaded or written."""
     if arguments.label is not None:
         check_label(arguments.label)
-        if image_count != 1:
+        if len(paths) != 1 or split_name(paths[0])[1]:
+            found = "this is a page of a file" if len(paths) == 1 else f"these are {len(paths):,}"
             raise UserError(
-                f"--label is for one image, and these are {image_count:,}.\nExpected one, and the digits that it shows."
+                f"--label is for one image, and {found}.\nExpected a file of one image, and the digits that it shows."
             )
     if arguments.expect is not None:
         Expectation.parse(arguments.expect)
 
 
-def read_and_write(reader: Reader, paths: Sequence[str], arguments: argparse.Namespace, quiet: bool, max_shown: int) -> Answers:
+def read_and_write(
+    reader: Reader, form: Form | None, paths: Sequence[str], arguments: argparse.Namespace, quiet: bool, max_shown: int
+) -> Answers:
     """Read the images, write the JSON, the CSV and the crops, print a line for each image.
 
-    quiet: whether nothing is printed. max_shown: how many Readings to return, for the figure; fewer than all if interrupted.
+    form: of which they are sheets; None: they are none. quiet: whether nothing is printed. max_shown: how many Readings to return,
+    for the figure; fewer than all if interrupted.
     """
     width = min(MAX_NAME_WIDTH, max(len(formatting.printable(path)) for path in paths))
     with_progress, write_line = progress_bar(len(paths))
     answers = Answers([])
-    with answer_files(arguments.json, arguments.csv) as write_answer:
+    with answer_files(arguments.json, arguments.csv, form) as write_answer:
         try:
-            for reading in with_progress(read_all(reader, paths, max_shown, arguments.expect)):
+            for reading in with_progress(read_all(reader, paths, max_shown, arguments.expect, form)):
                 answers.done += 1
                 answers.failed += reading.status == "error"
                 write_answer(reading)
@@ -241,17 +278,19 @@ def print_files(figure_path: Path | None, arguments: argparse.Namespace) -> None
 def main(argv: Sequence[str] | None = None) -> int:
     """Find the images, read them, write the answers, draw the figure."""
     arguments = parse(argv)
-    paths = find_images(arguments.images)
-    check_arguments(arguments, len(paths))
+    paths = page_names(find_images(arguments.images))
+    check_arguments(arguments, paths)
+    form = Form.load(arguments.fields, arguments.align) if arguments.fields else None
     reader = Reader(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)  # standard output is for the answers alone
     if not quiet:
         print(f"model: {formatting.printable(reader.classifier.model_path)}")
-        if reader.number_finder is not None:
-            print(f"number reader: {formatting.printable(reader.number_finder.model_path)}")
+        for kind, used in (("number reader", reader.number_finder), ("line reader", reader.line_reader)):
+            if used is not None:
+                print(f"{kind}: {formatting.printable(used.model_path)}")
 
     draws = bool(arguments.output_dir or not (arguments.json or arguments.csv))
-    answers = read_and_write(reader, paths, arguments, quiet, MAX_IMAGES_IN_FIGURE if draws else 0)
+    answers = read_and_write(reader, form, paths, arguments, quiet, MAX_IMAGES_IN_FIGURE if draws else 0)
     if answers.interrupted:
         return command_line.INTERRUPTED
 

@@ -25,7 +25,7 @@ most_confident_errors in outputs/; with --images custom_digits_report, confusion
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,13 +53,16 @@ LOW_ACCURACY = 0.9  # of a folder; below it advice is printed, for the shipped m
 
 
 class ScoredDataset(NamedTuple):
-    """A data set whose test images were scored. probabilities: (N, 10) float32, of those images. card: of the model."""
+    """A data set whose test images were scored. probabilities: (N, 10) float32, of those images. card: of the model.
+
+    readers: as in ScoredFolder; none, because single digits are not looked for.
+    """
 
     data: Dataset
     probabilities: np.ndarray
     report: Report
     card: ModelCard
-    number_reader: Path | None = None  # single digits are not looked for
+    readers: Mapping[str, Path]
 
     def draw(self, output_dir: Path) -> None:
         """Draw the five figures about single digits."""
@@ -91,7 +94,7 @@ class ScoredDataset(NamedTuple):
 class ScoredFolder(NamedTuple):
     """A labelled folder that was scored: the images' labels and what was read, in the same order.
 
-    card: of the model. number_reader: its path, None where numbers were read by their ink alone.
+    card: of the model. readers: {kind: path} of the networks that read numbers with it.
     """
 
     folder: Path
@@ -99,7 +102,7 @@ class ScoredFolder(NamedTuple):
     readings: list[Reading]
     report: Report
     card: ModelCard
-    number_reader: Path | None
+    readers: Mapping[str, Path]
 
     def draw(self, output_dir: Path) -> None:
         """Draw the three figures about a folder."""
@@ -148,7 +151,7 @@ def score_dataset(classifier: Classifier, data: Dataset) -> ScoredDataset:
         parameters=classifier.card.parameters,
         is_mnist=data.is_mnist,
     )
-    return ScoredDataset(data, classification.probabilities, report, classifier.card)
+    return ScoredDataset(data, classification.probabilities, report, classifier.card, readers={})
 
 
 def score_folder(reader: Reader, folder: Path, with_thumbnails: bool) -> ScoredFolder:
@@ -166,8 +169,9 @@ def score_folder(reader: Reader, folder: Path, with_thumbnails: bool) -> ScoredF
         model=str(reader.classifier.model_path),
         parameters=reader.classifier.card.parameters,
     )
-    number_reader = None if reader.number_finder is None else reader.number_finder.model_path
-    return ScoredFolder(folder, labels, readings, report, reader.classifier.card, number_reader)
+    readers = {"number reader": reader.number_finder, "line reader": reader.line_reader}
+    paths = {kind: one.model_path for kind, one in readers.items() if one is not None}
+    return ScoredFolder(folder, labels, readings, report, reader.classifier.card, paths)
 
 
 def score(arguments: argparse.Namespace, draws: bool) -> list[ScoredDataset | ScoredFolder]:
@@ -194,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if not quiet:
         for one in scored:
-            print_report(one.report, one.card, one.number_reader)
+            print_report(one.report, one.card, one.readers)
         if any(report.images is not None and report.score.accuracy < LOW_ACCURACY for report in reports):
             print(
                 "\nThis is low. custom_errors.png shows what the network saw: look for missing parts, or for what is not ink.\n"

@@ -3,7 +3,7 @@
 Nothing that is to be read was learned. The digits are images that neither network learned, drawn with other pens and slants. The
 marks have the shape that digits/composition/signs.py holds back. Letters come from typefaces that OpenCV, whose fonts are learned,
 does not have, and from an alphabet of pen strokes that is listed here. How lines are laid out, cells, paper, light and camera are
-those of the composer that the number reader learns from, with other random numbers.
+those of the composer that both readers learn from, with other random numbers.
 
 To look at some of each kind:
 
@@ -57,7 +57,7 @@ CELLS, LETTERS = "table and form cells", "letters beside a number"
 MARK_NAMES = dict(zip(MARKS, ("point", "comma", "minus", "slash", "colon"), strict=True))
 MARK_KINDS = {mark: f"numbers with a {name}" for mark, name in MARK_NAMES.items()}
 
-# Images that the number reader held back while it was trained: the last ones in this order.
+# Images that both readers held back while they were trained: the last ones in this order.
 HELD_BACK, HELD_BACK_SEED = 5000, 0
 MAX_GLYPHS = 1000  # of the composed pages: a skeleton takes a millisecond, and 100 of each digit are enough variety
 
@@ -214,19 +214,19 @@ def dark_on_light(row: np.ndarray) -> np.ndarray:
 
 
 def digits_not_learned(digit_card: ModelCard) -> Split:
-    """Return those of MNIST's training images that neither the digit network nor the number reader learned.
+    """Return those of MNIST's training images that no network learned.
 
     digit_card: the digit network's. Raises KeyError where it names no settings of the training.
     """
     data = dataset.load(parts=("train",))
     settings = digit_card.settings or {}
     _, validation = dataset.split_validation(data.y_train, settings["VALIDATION_SPLIT"], settings["SEED"])
-    indices = np.intersect1d(validation, number_reader_held_back(len(data.y_train)))
+    indices = np.intersect1d(validation, readers_held_back(len(data.y_train)))
     return Split(data.x_train[indices], data.y_train[indices])
 
 
-def number_reader_held_back(n: int) -> np.ndarray:
-    """Return the indices of the images, of n, that the shipped number reader did not learn from."""
+def readers_held_back(n: int) -> np.ndarray:
+    """Return the indices of the images, of n, that neither the number reader nor the line reader learned from."""
     return np.random.default_rng(HELD_BACK_SEED).permutation(n)[-HELD_BACK:]
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from shown_results import Results
 
+from digits.common.config import TRAIN_LINE_READER_COMMAND, TRAIN_NUMBER_READER_COMMAND
 from digits.common.formatting import percent
-from digits.model.card import TrainingPart, load_card
+from digits.model.card import ModelCard, TrainingPart, load_card
 from digits.model.classifier import DEFAULT_MODEL
 from digits.model.store import card_path
 from digits.reading.line_reader import DEFAULT_LINE_READER

@@ -6,6 +6,7 @@ has the ending of an image, so that a program that reads the folder takes it for
 
 import functools
 import io
+import itertools
 import os
 import random
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pillow_heif
+from bad_pdfs import pdf_bombs
 from common import PROJECT_FOLDER  # noqa: F401, before digits: it puts the project on the path
 from PIL import Image, ImageDraw
 
@@ -71,6 +73,15 @@ def small_images():
     images["TIFF group4"] = encoded(drawn("1", (32, 48)), "TIFF", compression="group4")
     images["TGA RLE"] = encoded(frames[0], "TGA", compression="tga_rle")
     return images
+
+
+def small_documents():
+    """Return {name: bytes} of PDF and TIFF files with two pages, a 7 on each."""
+    documents = {}
+    for format in ("PDF", "TIFF"):
+        first, second = drawn("RGB", (32, 48)), drawn("L", (48, 32))  # anew: Pillow notes on them how they were saved
+        documents[f"{format} pages"] = encoded(first, format, save_all=True, append_images=[second])
+    return documents
 
 
 def chunk(name, content):
@@ -140,7 +151,8 @@ def bombs():
         yield f"{width} x {height}.png", png(width, height)
         yield f"{width} x {height}.pgm", b"P5 %d %d 255\n" % (width, height) + bytes(width * height)
         yield f"{width} x {height}.gif", gif[:6] + struct.pack("<HH", min(width, 65_535), min(height, 65_535)) + gif[10:]
-    yield "PDF.png", encoded(drawn("RGB", (32, 48)), "PDF")
+    pages = [drawn("L", (8, 8))] * 300
+    yield "300 pages.tif", encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
     yield "text.png", b"no image"
     yield "page.png", b"<!doctype html><svg xmlns='http://www.w3.org/2000/svg'><circle r='9'/></svg>"
     yield "empty.png", b""
@@ -194,7 +206,7 @@ def large_images():
 
 def make(folder):
     """Make all images in an empty folder."""
-    small = small_images()
+    small = small_images() | small_documents()
     for name, content in small.items():
         (folder / f"whole {name}.png").write_bytes(content)
         for i in range(TRUNCATIONS):
@@ -205,7 +217,7 @@ def make(folder):
         content = bytearray(small[name])
         content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
         (folder / f"flipped {name} {i:04}.png").write_bytes(content)
-    for name, content in bombs():
+    for name, content in itertools.chain(bombs(), pdf_bombs()):
         (folder / name).write_bytes(content)
     make_others(folder)
     for name, image, format, options in large_images():

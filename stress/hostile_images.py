@@ -4,13 +4,13 @@
     python stress/hostile_images.py --folder FOLDER  keep the images there (2 GB); a folder that has images is used as it is
 
 bad_images.py makes them: every format that Pillow can open and write here, whole, truncated at 20 lengths and with flipped
-bits; files that would take much time or memory; odd names; pipes, devices, links in a circle; images of 12, 50 and 100
-megapixels. The folder is read twice: once on all cores, while the memory of each process is measured, and once on one core,
+bits; files that would take much time or memory, PDF files among them; odd names; pipes, devices, links in a circle; images of 12, 50
+and 100 megapixels. The folder is read twice: once on all cores, while the memory of each process is measured, and once on one core,
 where the lines come image by image and so tell the processor time of each. These claims must hold:
 
 no traceback; exit code 1; every image once in the JSON and on one line, with the same answer in both runs; at most 2
-seconds for an image of up to 12 megapixels and 10 for one of 50; an image of more than 100 megapixels is refused by its header
-alone; at most 1,000 MiB in a process.
+seconds for an image of up to 12 megapixels, 10 for one of 50, and 11 for a page of a PDF file; an image of more than 100 megapixels
+is refused by its header alone; at most 1,000 MiB in a process.
 
 It writes benchmarks/results/hostile_pictures.json, ends with exit code 1 where a claim fails, and prints:
 
@@ -44,9 +44,12 @@ from common import PROJECT_FOLDER, RESULTS, facts_with_model
 from digits.cli import command_line
 from digits.common import files, formatting
 from digits.model.classifier import Classifier
+from digits.reading import pdf_process
+from digits.reading.page_images import page_names
 
 # What the program promises; benchmarks/results/hostile_pictures.json says what was measured.
 MAX_SECONDS = {12: 2.0, 50: 10.0}  # of processor time, by megapixels; nothing is promised for larger images
+MAX_PDF_SECONDS = 1.0 + pdf_process.MAX_SECONDS  # of processor time, for a page: of the process that draws it, and for the rest
 MAX_REFUSAL_SECONDS = 0.5  # of processor time; the header alone is read
 MAX_MIB = 1000  # in one process
 MAX_SILENT_SECONDS = 1800  # without a printed line; the program has stopped then, because no image may take so long
@@ -102,11 +105,14 @@ def read(folder, answers, cores):
         watcher = threading.Thread(target=watch, args=(process, seen))
         watcher.start()
         moments = []
-        for _ in process.stdout:
+        for line in process.stdout:
             seen["latest"] = time.monotonic()
+            if re.match(rb"(model|\w+ reader): ", line):  # it stands before the images' lines, whose time begins after it
+                moments.clear()
             try:
                 fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-                moments.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+                own_and_childrens = sum(map(int, fields[11:15]))  # in user code and in the system; of children that have ended
+                moments.append(own_and_childrens / os.sysconf("SC_CLK_TCK"))
             except OSError:  # it has ended
                 moments.append(moments[-1])
         watcher.join()
@@ -119,14 +125,16 @@ def read(folder, answers, cores):
 def limit(name):
     """Return the seconds that an image may take, by its file's name."""
     megapixels = int(match[1]) if (match := re.match(r"(\d+) MP ", name)) else 12
-    return MAX_REFUSAL_SECONDS if name.startswith("over") else MAX_SECONDS.get(megapixels, np.inf)
+    if name.startswith("over"):
+        return MAX_REFUSAL_SECONDS
+    return MAX_PDF_SECONDS if ".pdf" in name else MAX_SECONDS.get(megapixels, np.inf)
 
 
 def check(folder, scratch):
     """Read the folder twice. Return (claims: {claim: (what was found, whether it holds)}, numbers for the JSON)."""
     several, _, seen = read(folder, scratch / "several.json", cores=0)
     entries, seconds, alone = read(folder, scratch / "alone.json", cores=1)
-    expected = sorted(os.fsdecode(path) for path in folder.iterdir() if not path.is_dir())
+    expected = page_names(sorted(os.fsdecode(path) for path in folder.iterdir() if not path.is_dir()))
     names = [os.path.basename(entry["image"]) for entry in entries]
     slowest = sorted(zip(seconds.tolist(), names, strict=False), reverse=True)
     late = [name for taken, name in slowest if taken > limit(name)]

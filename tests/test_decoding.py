@@ -12,8 +12,9 @@ from bar_images import assert_shows_the_bar, drawing, encoded
 from conftest import PROJECT
 
 from digits.common.errors import UserError
-from digits.reading.decoding import MAX_PIXELS_BY_FORMAT, decode
+from digits.reading.decoding import MAX_PIXELS_BY_FORMAT
 from digits.reading.image import WORKING_SIDE, load_image
+from digits.reading.page_images import decode_page
 
 
 def test_heic_is_recognised_by_its_content_not_its_name(tmp_path):
@@ -34,7 +35,7 @@ def test_heic_without_pillow_heif_says_what_to_install(tmp_path, monkeypatch):
 
 def test_a_large_photo_is_decoded_reduced():
     file = encoded(drawing(size=(6000, 8000)), "JPEG", quality=50)
-    decoded, size = decode(file, WORKING_SIDE)
+    decoded, size = decode_page(file, None, WORKING_SIDE)
     assert size == load_image(file).full_size == (6000, 8000)
     assert WORKING_SIDE <= max(decoded.size) <= 2000, "all 48 million pixels were decoded"
     assert max(load_image(file).pixels.shape) == WORKING_SIDE
@@ -95,15 +96,14 @@ def test_a_jpeg_of_too_many_scans_is_refused():
 
 @pytest.mark.parametrize("size", [(160, 240), (161, 241), (163, 239)])
 def test_a_large_jpeg_2000_is_decoded_reduced(size, monkeypatch):
-    monkeypatch.setattr("digits.reading.image.WORKING_SIDE", 50)
     monkeypatch.setattr("digits.reading.decoding.MAX_JPEG2000_PIXELS", 10_000)
     file = encoded(drawing(size=size), "JPEG2000")
-    assert max(decode(file, 50)[0].size) <= 61, "all pixels were decoded"
-    loaded = load_image(file)
+    assert max(decode_page(file, None, 50)[0].size) <= 61, "all pixels were decoded"
+    loaded = load_image(file, max_side=50)
     assert loaded.full_size == size
     assert_shows_the_bar(loaded, tolerance=60)  # the smaller version inside has other edges
     with pytest.raises(UserError, match="no smaller version"):
-        load_image(encoded(drawing(size=size), "JPEG2000", num_resolutions=1))
+        load_image(encoded(drawing(size=size), "JPEG2000", num_resolutions=1), max_side=50)
 
 
 def test_damaged_exif_data_prints_no_warnings(tmp_path):

@@ -186,7 +186,7 @@ def test_the_constants_that_were_set_with_peoples_images_are_those_in_the_code()
         path: re.findall(r"`([A-Z_]+)`", names)
         for path, names in re.findall(r"\(\.\./digits/(\w+/\w+)\.py\) ((?:`[A-Z_]+`,? ?)+)", text)
     }
-    assert set(named) == {"reading/numbers", "reading/reader", "reading/expectation", "training/saving"}
+    assert set(named) == {"reading/numbers", "reading/certainty", "reading/reader", "reading/expectation", "training/saving"}
     for path, names in named.items():
         module = importlib.import_module(f"digits.{path.replace('/', '.')}")
         assert [name for name in names if not hasattr(module, name)] == []
@@ -234,7 +234,15 @@ def test_a_sentence_whose_number_is_not_measured_is_left_out_whole(results):
             assert (before, after) == ("", ""), page
 
 
-def test_the_origin_of_a_number_reader_of_several_parts_is_told(monkeypatch):
+@pytest.mark.parametrize("reader", ["number reader", "line reader"])
+def test_a_result_of_another_reader_is_left_out_and_named(results, reader):
+    checksums = {**shown_results.reader_checksums(), f"{reader.replace(' ', '_')}_sha256": "0" * 64}
+    shown = results("whole_numbers", lambda content: content.update(checksums))
+    assert shown.of_model("whole_numbers") is None
+    assert f"whole_numbers.json was measured with another {reader}" in shown.missing
+
+
+def test_the_origin_of_a_reader_of_several_parts_is_told(monkeypatch):
     first = TrainingPart(steps=900, seconds=1.0, made_by="a research version")
     card = ModelCard(steps=1900, settings={"SEED": 3}, earlier_parts=(first,), validation=Score(10, 9, 0.9))
     monkeypatch.setattr(docs_tables, "load_card", lambda path: card)

@@ -57,12 +57,6 @@ def test_a_transparent_image_is_laid_on_paper_that_differs_from_its_ink(tmp_path
     assert_shows_the_bar(load_image(tmp_path / name), dark)
 
 
-@pytest.mark.parametrize("name", ["x.gif", "x.webp", "x.tiff", "x.mpo"])
-def test_the_first_frame_or_page_is_read(tmp_path, name):
-    drawing().save(tmp_path / name, save_all=True, append_images=[Image.new("RGB", (160, 240), "blue")])
-    assert_shows_the_bar(load_image(tmp_path / name))
-
-
 @pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.tiff", "x.webp", "x.heic"])
 def test_a_photo_stored_sideways_is_turned_once(tmp_path, name):
     if name.endswith(".heic"):

@@ -1,6 +1,7 @@
 """The layout holds: what may import what, what lies where, and how large it may be."""
 
 import ast
+import json
 import subprocess
 from pathlib import Path
 
@@ -21,8 +22,11 @@ HEAVY = {
     "pooch": {"data"},
     "fastapi": {"web"},
     "uvicorn": {"draw_digits"},
+    "pypdfium2": {"reading/pdf_process"},
 }
-MAX_MODELS_SIZE = 8_000_000  # bytes: digit network and number reader, as .h5, .tflite and .json
+NETWORKS = ("digit_recognition_model", "number_reader", "line_reader")
+MAX_MODELS_SIZE = 8_000_000  # bytes: all three networks, as .h5, .tflite and .json
+MAX_PARAMETERS, MAX_TFLITE_SIZE = 1_000_000, 3_000_000  # of the three networks together; bytes
 
 
 def module_files(*packages):
@@ -127,6 +131,13 @@ def test_no_training_data_and_no_outputs_are_committed():
 def test_the_committed_models_stay_small():
     sizes = [(PROJECT / name).stat().st_size for name in committed_files() if name.startswith("models/")]
     assert 0 < sum(sizes) < MAX_MODELS_SIZE
+
+
+def test_the_three_networks_together_are_small_enough_for_a_phone():
+    paths = [PROJECT / "models" / name for name in NETWORKS]
+    cards = [json.loads(path.with_suffix(".json").read_bytes()) for path in paths]
+    assert sum(card["parameters"] for card in cards) <= MAX_PARAMETERS
+    assert sum(path.with_suffix(".tflite").stat().st_size for path in paths) <= MAX_TFLITE_SIZE
 
 
 def test_the_readme_is_short():

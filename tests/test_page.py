@@ -215,6 +215,30 @@ def test_an_uploaded_image_is_read_and_shown(open_page):
     wait_for(page, "4")
 
 
+@pytest.mark.parametrize("ending", ["pdf", "tif"])
+def test_each_page_of_a_file_can_be_chosen(open_page, tmp_path, ending):
+    first, second = (Image.open(path).convert("RGB") for path in (FORTY_TWO, SEVEN))
+    first.save(tmp_path / f"scan.{ending}", save_all=True, append_images=[second])
+    page = open_page()
+    page.set_input_files("#file", tmp_path / f"scan.{ending}")
+    wait_for(page, "42")
+    assert page.inner_text("#page-count") == "2" and page.input_value("#page") == "1"
+    page.fill("#page", "2")
+    wait_for(page, "7")
+    for nothing in ("", "3", "0"):  # while a number is being typed
+        page.fill("#page", nothing)
+        wait_for(page, "7")
+    page.fill("#label", "7")
+    page.press("#label", "Enter")
+    assert wait_for_message(page, "This was not kept: it has 2 pages")
+    page.set_input_files("#file", SEVEN)
+    wait_for(page, "7")
+    assert page.locator("#pages").is_hidden()
+    page.set_input_files("#file", tmp_path / f"scan.{ending}")
+    wait_for(page, "42")
+    assert page.input_value("#page") == "1"
+
+
 def test_an_image_can_be_dropped_and_pasted(open_page):
     page = open_page()
     page.evaluate(HAND_OVER, [base64.b64encode(SEVEN.read_bytes()).decode(), "drop"])

@@ -20,6 +20,7 @@ from PIL import Image
 import predict_custom
 from digits.common.config import CORES
 from digits.reading import parallel
+from digits.reading.form import Field, Form
 from digits.reading.parallel import IMAGES_PER_TASK, MIN_PARALLEL_IMAGES, read_all
 from digits.reading.reader import Reader
 
@@ -87,6 +88,18 @@ def test_expect_is_applied_to_every_image(reader, monkeypatch):
     assert list(read_all(reader, [str(SAMPLES[0])], 0, "#.##")) == readings[:1]
 
 
+FORM = Form((Field("a", 0, 0, 1, 1), Field("b", 0.2, 0.2, 0.4, 0.4)))
+
+
+@several_cores
+def test_sheets_of_a_form_are_read_as_alone(reader):
+    paths = [str(path) for path in SAMPLES[:2]]
+    readings = list(read_all(reader, paths, thumbnails=1, form=FORM))
+    assert readings == [FORM.read(reader, path) for path in paths]
+    assert [list(reading.fields) for reading in readings] == [["a", "b"]] * 2
+    assert [reading.thumbnail is not None for reading in readings] == [True, False]
+
+
 class PoolThatBreaks:
     """A stand-in for a pool of processes: reads in this process, and breaks where a task holds crash.png, as a decoder may."""
 
@@ -104,7 +117,7 @@ class PoolThatBreaks:
 
 def test_an_image_that_brings_down_its_process_is_an_error_and_all_others_are_read(reader, monkeypatch):
     monkeypatch.setattr(parallel, "CORES", 2)
-    monkeypatch.setattr(parallel, "_processes", lambda reader, count: contextlib.nullcontext(PoolThatBreaks(reader)))
+    monkeypatch.setattr(parallel, "_processes", lambda reader, form, count: contextlib.nullcontext(PoolThatBreaks(reader)))
     paths = [str(SAMPLES[0]) for i in range(2 * MIN_PARALLEL_IMAGES)]
     for place in (0, 50, 51, 127):
         paths[place] = f"{place}/crash.png"
@@ -112,6 +125,14 @@ def test_an_image_that_brings_down_its_process_is_an_error_and_all_others_are_re
     assert [reading.image for reading in readings] == paths
     failed = {reading.image: reading.message for reading in readings if reading.status == "error"}
     assert failed == {f"{place}/crash.png": "the program that decodes it failed" for place in (0, 50, 51, 127)}
+
+
+def test_a_sheet_that_brings_down_its_process_is_an_error_in_every_field(reader, monkeypatch):
+    monkeypatch.setattr(parallel, "CORES", 2)
+    monkeypatch.setattr(parallel, "_processes", lambda reader, form, count: contextlib.nullcontext(PoolThatBreaks(reader)))
+    first, second = read_all(reader, ["crash.png", str(SAMPLES[0])], 0, form=FORM)
+    assert {name: field.status for name, field in first.fields.items()} == {"a": "error", "b": "error"}
+    assert (first.status, first.message, second.image) == ("error", "the program that decodes it failed", str(SAMPLES[0]))
 
 
 @several_cores
@@ -126,7 +147,7 @@ def test_a_process_that_is_killed_loses_no_image(reader):
 
 
 def test_after_ctrl_c_the_files_hold_all_answers_so_far(reader, tmp_path, monkeypatch, capsys):
-    def interrupted(reader, paths, thumbnails, expect):
+    def interrupted(reader, paths, thumbnails, expect, form):
         yield from map(reader.read, paths[:2])
         raise KeyboardInterrupt
 

@@ -173,6 +173,7 @@ def test_verify_scores_a_labelled_folder(call_script, tmp_path):
     assert [set(image) for image in scores["pictures"]] == [{"image", "label", "text", "status", "confidence"}] * 3
     assert "1 image without a label" in result.stderr
     assert "what the network saw" in result.stdout, "advice on low accuracy"
+    assert "\n  number reader " in result.stdout and "\n  line reader " in result.stdout
     assert names_in(tmp_path / "o") == ["confusion_matrix_custom.png", "custom_digits_report.png", "custom_errors.png"]
 
 
@@ -191,6 +192,8 @@ def test_predict_reads_the_image_at_the_top_of_the_file(run_script, tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     assert SEVEN.name in result.stdout and " 7 " in result.stdout
+    files = [SHIPPED_MODEL.with_name(f"{name}_reader.tflite") for name in ("number", "line")]
+    assert f"number reader: {files[0]}\nline reader: {files[1]}\n" in result.stdout
     assert min(png_size(tmp_path / "custom_predictions.png")) > 150
 
 
@@ -233,6 +236,30 @@ def test_folders_and_patterns_are_sorted_and_other_files_counted(run_script, tmp
     assert [entry["image"] for entry in json.loads(pattern.stdout)] == ["in/a.jpg", "in/b.jpg"]
 
 
+@pytest.mark.parametrize("name", ["scan.pdf", "scan.tif"])
+def test_every_page_of_a_file_is_an_image(name, call_script, tmp_path):
+    pages = [Image.open(path).convert("RGB") for path in (SAMPLES / "42" / "phone.jpg", SEVEN)]
+    (tmp_path / "7").mkdir()
+    scan, single = tmp_path / "7" / name, tmp_path / f"single_{name}"
+    pages[0].save(scan, save_all=True, append_images=pages[1:])
+    pages[1].save(single)
+    result = call_script("predict_custom.py", tmp_path, "--json", "-")
+    answers = {entry["image"]: (entry["status"], entry["text"]) for entry in json.loads(result.stdout)}
+    assert answers == {f"{scan}#1": ("ok", "42"), f"{scan}#2": ("ok", "7"), str(single): ("ok", "7")}
+    result = call_script("predict_custom.py", f"{scan}#2", f"{scan}#3", "--csv", "-")
+    assert result.returncode == 1
+    assert [row[:3] for row in csv.reader(io.StringIO(result.stdout))][1:] == [
+        [f"{scan}#2", "ok", "7"],
+        [f"{scan}#3", "error", ""],
+    ]
+
+    # Where there is a label, a file must have one page.
+    for images, found in (([scan], "these are 2"), ([f"{scan}#2"], "this is a page of a file")):
+        refused(call_script("predict_custom.py", *images, "--label", "7"), f"--label is for one image, and {found}.")
+    scores = json.loads(call_script("verify_all_digits.py", "--images", tmp_path, "--json", "-").stdout)
+    assert [(image["image"], image["status"]) for image in scores["pictures"]] == [(str(scan), "error")]
+
+
 def test_saved_crops_are_what_the_network_saw(call_script, tmp_path):
     call_script("predict_custom.py", SAMPLES / "42" / "phone.jpg", "--save-crops", tmp_path, "--json", tmp_path / "a.json")
     crops = sorted(tmp_path.glob("*.png"))
@@ -266,6 +293,69 @@ def test_a_wrong_pattern_is_exit_code_2_and_writes_nothing(call_script, tmp_path
         call_script("predict_custom.py", SEVEN, f"--expect={pattern}", "--json", tmp_path / "a.json"), f"{pattern!r}", "##.##"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+FIELDS = "name,x,y,width,height,expect\nnumber,0.05,0.05,0.9,0.9,4#\ncorner,0.02,0.02,0.1,0.1,\n"
+
+
+@pytest.fixture
+def form(tmp_path):
+    """A folder with fields.csv, three sheets, one of them broken, and one of the sheets again as a reference."""
+    (tmp_path / "fields.csv").write_text(FIELDS)
+    (tmp_path / "scans").mkdir()
+    shutil.copy(SAMPLES / "42" / "phone.jpg", tmp_path / "scans" / "b.jpg")
+    (tmp_path / "scans" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n junk")
+    Image.new("L", (300, 200), 250).save(tmp_path / "scans" / "c.png")
+    return tmp_path
+
+
+def test_the_fields_of_a_form_are_columns(form, call_script):
+    files = ("--csv", "a.csv", "--json", "a.json")
+    result = call_script("predict_custom.py", "scans", "--fields", "fields.csv", *files, cwd=form)
+    assert result.returncode == 1  # one sheet is broken
+    rows = list(csv.reader((form / "a.csv").read_text().splitlines()))
+    assert rows[0] == ["image", "status", "message", "unsure", "number", "corner"]
+    broken, phone, blank = rows[1:]
+    assert broken[:2] == [str(Path("scans", "a.png")), "error"] and broken[3:] == ["", "", ""]
+    assert phone[1:] == ["ok", "", "", "42", ""]
+    assert blank[1:] == ["ok", "", "", "", ""]
+    entries = json.loads((form / "a.json").read_text())
+    assert [list(entry["fields"]) for entry in entries] == [["number", "corner"]] * 3
+    assert [entry["fields"]["number"]["status"] for entry in entries] == ["error", "ok", "empty"]
+    assert entries[1]["fields"]["number"]["digits"] == entries[1]["digits"]
+    assert "ok        number: 42  corner: \n" in result.stdout
+
+
+def test_a_sheet_that_can_not_be_aligned_is_unsure_and_exit_code_0(form, call_script):
+    sys.path.insert(0, str(PROJECT / "benchmarks"))
+    from composed_forms import blank_form
+
+    page = Image.fromarray(blank_form(np.random.default_rng(0)).page)
+    page.save(form / "blank.png")
+    (form / "scans" / "a.png").unlink()
+    page.save(form / "scans" / "a.png")
+    flags = ("--fields", "fields.csv", "--align", "blank.png", "--csv", "-")
+    result = call_script("predict_custom.py", "scans/a.png", "scans/c.png", *flags, cwd=form)
+    assert result.returncode == 0, result.stderr
+    _, same, other = csv.reader(result.stdout.splitlines())
+    assert "could not be aligned" not in same[2]
+    assert other[1] == "unsure" and other[2].startswith("it could not be aligned: ") and other[3:] == ["number;corner", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (("--fields", "fields.csv"), "fields.csv, line 3: the name 'status' can't be used"),
+        (("--fields", "absent.csv"), "absent.csv can't be read: No such file or directory"),
+        (("--fields", "good.csv", "--align", "absent.jpg"), "The reference can't be used: there is no such file"),
+        (("--fields", "good.csv", "--align", "scans/c.png"), "too little is printed on it"),
+    ],
+)
+def test_a_wrong_form_is_exit_code_2_and_writes_nothing(form, call_script, flags, reason):
+    (form / "good.csv").write_text(FIELDS)
+    (form / "fields.csv").write_text(FIELDS.replace("corner", "status"))
+    refused(call_script("predict_custom.py", "scans", *flags, "--csv", "a.csv", cwd=form), reason)
+    assert not (form / "a.csv").exists()
 
 
 def test_a_labelled_image_is_kept(run_script, tmp_path):
@@ -395,6 +485,9 @@ def test_wrong_flags_are_exit_code_2_with_a_reason(command, call_script):
         (("train_model.py", "--fine-tune", "custom_digits", "--epochs", "3"), "it takes the settings of the saved model"),
         (("train_model.py", "--quantize", "--seed", "0"), "it takes the settings of the saved model"),
         (("predict_custom.py", "--label", "7"), "no image is given: predict_custom.py me.jpg --label 7"),
+        (("predict_custom.py", "--align", "blank.jpg"), "give them with --fields fields.csv"),
+        (("predict_custom.py", "--fields", "f.csv", "--expect", "5"), "a column expect in the file of --fields says it of each field"),
+        (("predict_custom.py", "a.png", "--fields", "f.csv", "--label", "5"), "--fields reads many numbers on each"),
         (("predict_custom.py", "--model", ""), "expected a path, not ''"),
         (("verify_all_digits.py", "--images", ""), "expected a path, not ''"),
         (("verify_all_digits.py", "--data", ""), "expected a path, not ''"),

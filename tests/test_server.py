@@ -29,6 +29,7 @@ from digits.web.examples import find_example, list_examples
 from digits.web.responses import ReadResponse
 
 SEVEN = PROJECT / "custom_digits" / "7" / "barred_ballpen_photo.jpg"
+FORTY_TWO = PROJECT / "custom_digits" / "42" / "phone.jpg"
 EXAMPLE = "7/an example.jpg"
 TRAVERSALS = [
     "../secret.png",
@@ -110,6 +111,27 @@ def test_read_applies_the_pattern_in_expect(ask):
         assert (answer["status"], answer["text"], answer["message"]) == (status, "7", message)
 
 
+def scan(format):
+    """The bytes of a file of two pages: a 42 and a 7."""
+    file, (first, second) = io.BytesIO(), (Image.open(path).convert("RGB") for path in (FORTY_TWO, SEVEN))
+    first.save(file, format, save_all=True, append_images=[second])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("format", ["PDF", "TIFF"])
+def test_a_page_is_read_and_the_answer_says_how_many_there_are(ask, format):
+    for parameters, text in (("", "42"), ("?page=1", "42"), ("?page=2&preview=1", "7")):
+        answer = json.loads(ask("POST", f"/read{parameters}", scan(format))[2])
+        assert (answer["status"], answer["text"], answer["pages"]) == ("ok", text, 2)
+    answer = json.loads(ask("POST", "/read?page=3", scan(format))[2])
+    assert (answer["status"], answer["message"], answer["pages"]) == ("error", "it has 2 pages, and no page 3", 2)
+
+
+def test_keep_refuses_a_file_with_several_pages(ask):
+    status, _, body = ask("POST", "/keep?label=42&suffix=.pdf", scan("PDF"))
+    assert status == 415 and json.loads(body)["message"].startswith("This was not kept: it has 2 pages")
+
+
 def test_keep_writes_the_image_under_its_label(ask, page_server):
     status, _, body = ask("POST", "/keep?label=42&suffix=.jpg", SEVEN.read_bytes())
     (path,) = (page_server.folder / "42").iterdir()
@@ -172,6 +194,7 @@ def test_the_files_of_the_page_are_served(ask, path, content_type):
         ("POST", "/read?preview=perhaps", b"x", 422),
         ("POST", "/read?expect=seven", SEVEN.read_bytes(), 400),
         ("POST", "/read?expect=0", SEVEN.read_bytes(), 400),
+        ("POST", "/read?page=0", SEVEN.read_bytes(), 422),
         ("POST", "/keep?label=7", SEVEN.read_bytes(), 422),
         ("POST", "/keep?label=seven&suffix=.jpg", SEVEN.read_bytes(), 400),
         ("POST", "/keep?label=7&suffix=.exe", SEVEN.read_bytes(), 400),

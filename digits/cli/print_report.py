@@ -1,6 +1,6 @@
 """A Report as verify_all_digits.py prints it: what was scored, the rates by digit, the most frequent confusions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from digits.cli import command_line
@@ -14,13 +14,13 @@ from digits.model.card import ModelCard
 MAX_CONFUSIONS = 5  # lines; the figure and the JSON hold all of them
 
 
-def print_report(report: Report, card: ModelCard, number_reader: Path | None = None) -> None:
+def print_report(report: Report, card: ModelCard, readers: Mapping[str, Path]) -> None:
     """Print the report. card: the model's; where it states another score on the same data, that is printed, too.
 
-    number_reader: the path of the one that read the images with the model, None where none did.
+    readers: {kind: path} of the networks that read the images with the model.
     """
     print()
-    command_line.print_table(summary(report, card, number_reader))
+    command_line.print_table(summary(report, card, readers))
     print()
     command_line.print_table(rates_table(report))
     confusions = frequent_confusions(report)
@@ -33,12 +33,12 @@ def print_report(report: Report, card: ModelCard, number_reader: Path | None = N
         command_line.print_table([(printable(image.image), image.label, image.text or "-", image.status) for image in wrong])
 
 
-def summary(report: Report, card: ModelCard, number_reader: Path | None) -> list[tuple[str, str]]:
+def summary(report: Report, card: ModelCard, readers: Mapping[str, Path]) -> list[tuple[str, str]]:
     """Return [(name, value)] of what was scored and the scores over all images."""
     parameters = f"{report.parameters:,} parameters" if report.parameters else "no card"
     rows = [
         ("model", f"{printable(report.model)} ({parameters})"),
-        *([("number reader", printable(number_reader))] if number_reader else []),
+        *((kind, printable(path)) for kind, path in readers.items()),
         ("images", f"{report.score.n:,}, {printable(report.dataset)}"),
         ("accuracy", count_rate_and_interval(report.score)),
     ]

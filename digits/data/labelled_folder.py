@@ -11,7 +11,7 @@ from digits.data.labels import is_folder_label, is_label
 
 IMAGE_SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff",
-    ".heic", ".heif", ".ppm", ".pgm", ".pbm",
+    ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pdf",
 }  # fmt: skip
 LABELS_FILE = "labels.csv"
 KEPT_FOLDER = "kept"  # of a labelled folder: the images that kept_images writes there, with a labels.csv of their own

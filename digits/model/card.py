@@ -130,11 +130,11 @@ class ModelCard:
     versions: Mapping[str, str] | None = _entry(dict)  # of Python and the libraries
     machine: str | None = _entry(str)  # system and processor
     seconds: float | None = _entry((int, float))  # that the training took, all parts together
-    steps: int | None = _entry(int, _steps)  # of the optimizer, all parts together; of a number reader
+    steps: int | None = _entry(int, _steps)  # of the optimizer, all parts together; of the number and the line reader
     history: tuple[EpochRecord, ...] | None = _entry(list, _history)  # by epoch, of all parts
     parameters: int | None = _entry(int, _parameters)  # of the network
     labels: list[int] | None = _entry(list)  # the digits, in the order of the outputs
-    classes: list[str] | None = _entry(list)  # of a number reader: digits, marks and other ink, in the order of the outputs
+    classes: list[str] | None = _entry(list)  # of the number and the line reader, in the order of the outputs
     # The next four say in words how to use the network without this package.
     input: str | None = _entry(str)
     output: str | None = _entry(str)
@@ -144,7 +144,7 @@ class ModelCard:
     temperature_applied: bool | None = _entry(bool)  # true: in the network's file; None: its answers are still to be calibrated
     threshold: float | None = _entry((int, float), _threshold)  # log-odds from which an answer is sure
     quantized_from: str | None = _entry(str)  # SHA-256 of the .h5 of which this is the 8-bit version
-    validation: Score | None = _entry(dict, Score.from_json)  # of a number reader: on the digits of composed windows
+    validation: Score | None = _entry(dict, Score.from_json)  # of these two: on composed windows or rows
     validation_marks: Score | None = _entry(dict, Score.from_json)  # on the marks of these windows
     test: Score | None = _entry(dict, Score.from_json)
     fine_tuned_from: str | None = _entry(str)  # SHA-256 of the .h5 before fine-tuning

@@ -1,4 +1,4 @@
-"""A file -> a Pillow image, with limits against files that want much time or memory."""
+"""A file of an image -> a Pillow image, with limits against files that want much time or memory."""
 
 import warnings
 from typing import Any
@@ -29,30 +29,7 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice as many, also i
 warnings.filterwarnings("ignore", module="PIL")  # of large images, and of damaged EXIF data, 65,000 times for one file
 
 
-def decode(file: Any, min_side: int) -> tuple[Image.Image, tuple[int, int]]:
-    """Return the image in a binary file, decoded, and its (width, height) in pixels as the file's header says.
-
-    min_side: pixels that the longer side needs at least; a large JPEG or JPEG 2000 is decoded in a smaller version that has
-    them. Raises UserError where the file would take too much time or memory, or what Pillow raises.
-    """
-    image = _open(file)
-    size = checked_size(image)
-    _load_pixels(image, min_side)
-    return image, size
-
-
-def checked_size(image: Image.Image) -> tuple[int, int]:
-    """Return (width, height) of a Pillow image that need not be decoded yet. Raises UserError where it is too large."""
-    width, height = image.size
-    if width * height == 0:
-        raise UserError("it has no pixels")
-    max_pixels = MAX_PIXELS_BY_FORMAT.get(image.format or "", MAX_PIXELS)
-    if width * height > max_pixels:
-        raise UserError(f"it has {width} x {height} pixels; at most {max_pixels // 10**6} million are read")
-    return width, height
-
-
-def _open(file: Any) -> Image.Image:
+def open_image(file: Any) -> Image.Image:
     """Return the Pillow image in a binary file, not yet decoded. Raises UserError, or what Pillow raises."""
     file = _LimitedFile(file)
     try:
@@ -69,6 +46,42 @@ def _open(file: Any) -> Image.Image:
         raise UserError("HEIC photographs need one more package: pip install pillow-heif") from None
     pillow_heif.register_heif_opener()
     return Image.open(file, formats=("HEIF",))
+
+
+def checked_size(image: Image.Image) -> tuple[int, int]:
+    """Return (width, height) of a Pillow image that need not be decoded yet. Raises UserError where it is too large."""
+    width, height = image.size
+    if width * height == 0:
+        raise UserError("it has no pixels")
+    max_pixels = MAX_PIXELS_BY_FORMAT.get(image.format or "", MAX_PIXELS)
+    if width * height > max_pixels:
+        raise UserError(f"it has {width} x {height} pixels; at most {max_pixels // 10**6} million are read")
+    return width, height
+
+
+def load_pixels(image: Any, min_side: int) -> None:
+    """Decode a Pillow image from its file. Raises UserError where that would take too long, or what Pillow raises.
+
+    min_side: pixels that the longer side needs at least; a large JPEG or JPEG 2000 is decoded in a smaller version that has them.
+    """
+    width, height = image.size
+    if image.format in ("JPEG", "MPO") and _content(image).count(START_OF_SCAN) > MAX_JPEG_SCANS:
+        raise UserError(f"it is a JPEG of more than {MAX_JPEG_SCANS} scans, which take too long")
+    if image.format == "PPM" and image.tile[0][0] == "ppm_plain" and width * height > MAX_TEXT_PIXELS:
+        raise UserError(
+            f"pixels written as text are read up to {MAX_TEXT_PIXELS:,}, and it has {width} x {height}; save it as PNG"
+        )
+    if image.format == "JPEG2000":
+        codestream = _content(image)
+        halvings = codestream[codestream.find(JPEG2000_STYLE) + HALVINGS_OFFSET]
+        halvings = min(halvings, max(int(np.log2(max(width, height) / min_side)), 0))
+        if width * height >> 2 * halvings > MAX_JPEG2000_PIXELS:
+            raise UserError(f"it has {width} x {height} pixels and no smaller version of them inside; save it as PNG or JPEG")
+        image.reduce = halvings
+        # Pillow rounds the reduced size to the nearest, the decoder rounds it up; a multiple comes out the same.
+        image._size = tuple(-(-side >> halvings) << halvings for side in image.size)
+    image.draft("RGB", (min_side, min_side))  # reduces a JPEG; other formats ignore it
+    image.load()
 
 
 class _LimitedFile:
@@ -90,28 +103,6 @@ class _LimitedFile:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.file, name)
-
-
-def _load_pixels(image: Any, min_side: int) -> None:
-    """Decode a Pillow image from its file. min_side: as in decode. Raises UserError where that would take too long."""
-    width, height = image.size
-    if image.format in ("JPEG", "MPO") and _content(image).count(START_OF_SCAN) > MAX_JPEG_SCANS:
-        raise UserError(f"it is a JPEG of more than {MAX_JPEG_SCANS} scans, which take too long")
-    if image.format == "PPM" and image.tile[0][0] == "ppm_plain" and width * height > MAX_TEXT_PIXELS:
-        raise UserError(
-            f"pixels written as text are read up to {MAX_TEXT_PIXELS:,}, and it has {width} x {height}; save it as PNG"
-        )
-    if image.format == "JPEG2000":
-        codestream = _content(image)
-        halvings = codestream[codestream.find(JPEG2000_STYLE) + HALVINGS_OFFSET]
-        halvings = min(halvings, max(int(np.log2(max(width, height) / min_side)), 0))
-        if width * height >> 2 * halvings > MAX_JPEG2000_PIXELS:
-            raise UserError(f"it has {width} x {height} pixels and no smaller version of them inside; save it as PNG or JPEG")
-        image.reduce = halvings
-        # Pillow rounds the reduced size to the nearest, the decoder rounds it up; a multiple comes out the same.
-        image._size = tuple(-(-side >> halvings) << halvings for side in image.size)
-    image.draft("RGB", (min_side, min_side))  # reduces a JPEG; other formats ignore it
-    image.load()
 
 
 def _content(image: Any) -> bytes:

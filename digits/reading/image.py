@@ -12,7 +12,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digits.common.errors import UserError
-from digits.reading.decoding import MAX_PIXELS, checked_size, decode
+from digits.reading.decoding import MAX_PIXELS, checked_size
+from digits.reading.page_images import Page, decode_page, split_name
 
 WORKING_SIDE = 800  # pixels of the longer side, to which larger images are reduced; room for 40 digits of 20 pixels, as MNIST's
 THUMBNAIL_SIDE = 300  # pixels of the longer side: figures show it about 3 inches wide, with about 100 dots an inch
@@ -23,13 +24,13 @@ MIN_OPAQUE_ALPHA = 0.98
 BAND_PIXELS = MAX_PIXELS // 25  # pixels that are brought to RGB at a time: copies of them are small beside the image
 SIDEWAYS_ORIENTATIONS = (5, 6, 7, 8)  # EXIF's numbers for turns that exchange width and height
 
-ImageSource = str | bytes | os.PathLike | BinaryIO | Image.Image | np.ndarray  # what can be read
+ImageSource = str | bytes | os.PathLike | BinaryIO | Page | Image.Image | np.ndarray  # what can be read
 
 
 class LoadedImage(NamedTuple):
     """An image as a person sees it.
 
-    pixels: (height, width, 3) uint8 RGB, upright, the longer side reduced to WORKING_SIDE at most.
+    pixels: (height, width, 3) uint8 RGB, upright, the longer side reduced to max_side of load_image at most.
     full_size: (width, height) in pixels, before it was reduced.
     """
 
@@ -46,22 +47,25 @@ class LoadedImage(NamedTuple):
         return _reduce(self.pixels, THUMBNAIL_SIDE)
 
 
-def load_image(source: ImageSource) -> LoadedImage:
-    """Return the image in a source: a path, a binary file, a Pillow image, or an array.
+def load_image(source: ImageSource, max_side: int = WORKING_SIDE) -> LoadedImage:
+    """Return the image in a source: a path, a binary file, one of its pages, a Pillow image, or an array.
 
+    A file with several pages is refused; "scan.pdf#3" is the path of its third page.
     An array is (height, width) or (height, width, 3) uint8, grey or RGB. An image is turned as its EXIF data says; what is
     transparent is laid on paper from which its ink differs; any depth and colour model becomes 8-bit RGB; the longer side is
-    reduced to WORKING_SIDE at most. Raises UserError where no image can be read.
+    reduced to max_side pixels at most. Raises UserError where no image can be read.
     """
     try:
         if isinstance(source, np.ndarray):
             source = _from_array(source)
         if isinstance(source, Image.Image):
-            return _upright(source, checked_size(source))
+            return _upright(source, checked_size(source), max_side)
         if isinstance(source, io.TextIOBase):
             raise UserError('the file was opened as text; expected open(path, "rb")')
+        if isinstance(source, Page):
+            return _upright(*decode_page(*source, max_side), max_side)
         if hasattr(source, "read"):
-            return _upright(*decode(source, WORKING_SIDE))
+            return _upright(*decode_page(source, None, max_side), max_side)
         if not isinstance(source, (str, bytes, os.PathLike)):
             found = f"it is of the type {type(source).__name__}"
             raise UserError(f"{found}; expected one image: a path, a binary file, a Pillow image or an array")
@@ -69,11 +73,12 @@ def load_image(source: ImageSource) -> LoadedImage:
             raise UserError("its path is empty")
         if isinstance(source, bytes) and b"\0" in source:  # of no path, but of most images
             raise UserError("bytes are taken for a path; expected the content of an image as io.BytesIO(content)")
-        if not Path(os.fsdecode(source)).is_file():
-            mode = os.stat(source).st_mode  # raises what is wrong with the path; a pipe or a device might never end
+        path, number = split_name(source)
+        if not Path(os.fsdecode(path)).is_file():
+            mode = os.stat(path).st_mode  # raises what is wrong with the path; a pipe or a device might never end
             raise UserError("it is a folder, not an image" if stat.S_ISDIR(mode) else "it is not an ordinary file")
-        with open(source, "rb") as file:
-            return _upright(*decode(file, WORKING_SIDE))
+        with open(path, "rb") as file:
+            return _upright(*decode_page(file, number, max_side), max_side)
     except FileNotFoundError:
         raise UserError("there is no such file") from None
     except PermissionError:
@@ -103,9 +108,9 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def _upright(image: Image.Image, full_size: tuple[int, int]) -> LoadedImage:
+def _upright(image: Image.Image, full_size: tuple[int, int], max_side: int) -> LoadedImage:
     """Return a Pillow image, turned as its EXIF data says. full_size: its width and height before it was decoded."""
-    pixels = _reduce(_to_rgb(image), WORKING_SIDE)
+    pixels = _reduce(_to_rgb(image, max_side), max_side)
     orientation = _orientation(image)
     if orientation == 1:
         return LoadedImage(pixels, full_size)
@@ -127,8 +132,8 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
-    """Return a Pillow image of any mode as (height, width, 3) uint8, reduced where it is transparent."""
+def _to_rgb(image: Image.Image, max_side: int) -> np.ndarray:
+    """Return a Pillow image of any mode as (height, width, 3) uint8, reduced to max_side where it is transparent."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         lowest, highest = np.inf, -np.inf
         for _, band in _bands(image):
@@ -139,7 +144,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.has_transparency_data:
         # Multiplied by alpha, else what is transparent would blend in.
         premultiplied = _joined(image, 4, lambda band: np.asarray(band.convert("RGBA").convert("RGBa")))
-        return _on_paper(_reduce(premultiplied, WORKING_SIDE))
+        return _on_paper(_reduce(premultiplied, max_side))
     return _joined(image, 3, lambda band: np.asarray(band if band.mode == "RGB" else band.convert("RGB")))
 
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 
 from digits.common.config import CORES
 from digits.common.processes import worker_processes
+from digits.reading.form import Form
 from digits.reading.reader import Reader, ReaderArguments
 from digits.reading.results import Reading
 
@@ -21,33 +22,39 @@ Task = list[tuple[ImagePath, bool, str | None]]  # images for one process at a t
 # One process reads this many single digits, at 5 ms each, in the 0.3 s that another takes to start. A number takes 20 times as
 # long, but what an image shows is not known before it is read.
 MIN_PARALLEL_IMAGES = 64
+MIN_PARALLEL_SHEETS = 2  # a sheet of a form has many numbers
 IMAGES_PER_TASK = 8  # images, 40 ms of work: far more than handing a task to a process takes
 PENDING_TASKS_PER_PROCESS = 4  # tasks: enough that no process waits, and few, so that memory does not grow with the folder
 
-_reader: Reader  # in a process that reads for another: a pool's initializer has no other place for it
+# In a process that reads for another: a pool's initializer has no other place for them.
+_reader: Reader
+_form: Form | None
 
 
-def read_all(reader: Reader, paths: Sequence[ImagePath], thumbnails: int, expect: str | None = None) -> Iterator[Reading]:
+def read_all(
+    reader: Reader, paths: Sequence[ImagePath], thumbnails: int, expect: str | None = None, form: Form | None = None
+) -> Iterator[Reading]:
     """Yield the Reading of each path, in order.
 
     thumbnails: how many Readings, from the first on, need a thumbnail; the others may have None, which saves time.
-    expect: as in Reader.read, of all images.
+    expect: as in Reader.read, of all images. form: of which each image is a sheet, and each Reading is then a FormReading.
     An image that brings down the process that reads it, as a broken decoder may, gives a Reading with the status "error",
     and all others are read.
     """
-    if len(paths) < MIN_PARALLEL_IMAGES or CORES == 1:
-        yield from (reader.read(path, expect) for path in paths)
+    min_parallel, per_task = (MIN_PARALLEL_IMAGES, IMAGES_PER_TASK) if form is None else (MIN_PARALLEL_SHEETS, 1)
+    if len(paths) < min_parallel or CORES == 1:
+        yield from (_read(reader, form, path, expect) for path in paths)
         return
     wanted = [(path, i < thumbnails, expect) for i, path in enumerate(paths)]
-    tasks = collections.deque(wanted[start : start + IMAGES_PER_TASK] for start in range(0, len(wanted), IMAGES_PER_TASK))
+    tasks = collections.deque(wanted[start : start + per_task] for start in range(0, len(wanted), per_task))
     max_pending = PENDING_TASKS_PER_PROCESS * CORES
     while tasks:
         try:
-            with _processes(reader, CORES) as pool:
+            with _processes(reader, form, CORES) as pool:
                 yield from _read_in_order(pool, tasks, max_pending)
         except BrokenProcessPool:  # it does not say which of the pending images did it
             pending = [tasks.popleft() for _ in range(min(max_pending, len(tasks)))]
-            yield from _read_one_by_one(reader, list(itertools.chain.from_iterable(pending)))
+            yield from _read_one_by_one(reader, form, list(itertools.chain.from_iterable(pending)))
 
 
 def _read_in_order(pool: ProcessPoolExecutor, tasks: collections.deque[Task], max_pending: int) -> Iterator[Reading]:
@@ -60,36 +67,41 @@ def _read_in_order(pool: ProcessPoolExecutor, tasks: collections.deque[Task], ma
         yield from readings
 
 
-def _read_one_by_one(reader: Reader, images: Task) -> Iterator[Reading]:
+def _read_one_by_one(reader: Reader, form: Form | None, images: Task) -> Iterator[Reading]:
     """Yield the Readings of the images, each read alone in another process; one that brings it down is an error."""
     remaining = collections.deque(images)
     while remaining:
         try:
-            with _processes(reader, 1) as pool:
+            with _processes(reader, form, 1) as pool:
                 while remaining:
                     (reading,) = pool.submit(_read_task, [remaining[0]]).result()
                     remaining.popleft()
                     yield reading
         except BrokenProcessPool:
             path, _, _ = remaining.popleft()
-            yield Reading(os.fsdecode(path), "error", message="the program that decodes it failed")
+            make_reading = Reading if form is None else form.unread
+            yield make_reading(os.fsdecode(path), "error", message="the program that decodes it failed")
 
 
-def _processes(reader: Reader, count: int) -> AbstractContextManager[ProcessPoolExecutor]:
-    """Return a pool of processes with a copy of this reader in each."""
-    return worker_processes(count, _make_reader, reader.arguments)
+def _processes(reader: Reader, form: Form | None, count: int) -> AbstractContextManager[ProcessPoolExecutor]:
+    """Return a pool of processes with a copy of this reader and of the form in each."""
+    return worker_processes(count, _make_reader, reader.arguments, form)
 
 
-def _make_reader(arguments: ReaderArguments) -> None:
+def _make_reader(arguments: ReaderArguments, form: Form | None) -> None:
     """Prepare a process for reading."""
-    global _reader
-    _reader = Reader(*arguments)
+    global _reader, _form
+    _reader, _form = Reader(*arguments), form
 
 
 def _read_task(task: Task) -> list[Reading]:
     """Return the Readings of a task's images."""
-    readings = [_reader.read(path, expect) for path, _, expect in task]
+    readings = [_read(_reader, _form, path, expect) for path, _, expect in task]
     return [
         reading if with_thumbnail else dataclasses.replace(reading, thumbnail=None)
         for reading, (_, with_thumbnail, _) in zip(readings, task, strict=True)
     ]
+
+
+def _read(reader: Reader, form: Form | None, path: ImagePath, expect: str | None) -> Reading:
+    return reader.read(path, expect) if form is None else form.read(reader, path)

@@ -59,24 +59,26 @@ class Preview(BaseModel):
 
 
 class ReadResponse(BaseModel):
-    """The answer to /read. preview is left out where it was not asked for, or the image can't be read."""
+    """The answer to /read. preview is left out where it was not asked for, or the image can't be read; pages where there is one."""
 
     status: Status
     text: str
     message: str
     digits: list[DigitResponse]
     marks: list[MarkResponse]
+    pages: int | None = None
     preview: Preview | None = None
 
     @classmethod
-    def from_reading(cls, reading: Reading, with_preview: bool) -> "ReadResponse":
-        """Return the response for a reading."""
+    def from_reading(cls, reading: Reading, with_preview: bool, page_count: int = 1) -> "ReadResponse":
+        """Return the response for a reading. page_count: of the file."""
         response = cls(
             status=reading.status,
             text=reading.text,
             message=reading.message,
             digits=[DigitResponse.from_digit(digit) for digit in reading.digits],
             marks=[MarkResponse.from_mark(mark) for mark in reading.marks],
+            pages=page_count if page_count > 1 else None,
         )
         if with_preview and reading.thumbnail is not None:
             response.preview = Preview(png=base64.b64encode(encode_png(reading.thumbnail)).decode(), width=reading.width)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -57,15 +57,17 @@ def create_app(readers: ReaderPool, folder: Path = CUSTOM_DIGITS_DIR) -> FastAPI
         image: Annotated[bytes, Depends(image_in_body)],
         expect: Annotated[str | None, Depends(valid_expectation)],
         preview: bool = False,
+        page: Annotated[int, Query(ge=1)] = 1,
     ) -> ReadResponse:
-        """Read the image; preview: send it back, too, upright and small."""
-        return ReadResponse.from_reading(readers.read(image, expect), preview)
+        """Read the image; preview: send it back, too, upright and small. page: of a PDF or TIFF file, from 1."""
+        return ReadResponse.from_reading(readers.read(image, expect, page), preview, readers.page_count(image))
 
     @app.post("/keep")
     def keep(image: Annotated[bytes, Depends(image_in_body)], label: str, suffix: str) -> Message:
         """Keep the image under this label."""
-        if readers.read(image).status == "error":
-            raise HTTPException(415, "This is not an image that can be read, so it was not kept.")
+        reading = readers.read(image)
+        if reading.status == "error":
+            raise HTTPException(415, f"This was not kept: {reading.message}.")
         try:
             path = keep_image(image, suffix, label, folder)
         except UserError as error:

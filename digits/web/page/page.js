@@ -16,6 +16,7 @@ let strokes = []; // [{ erases, points: [[x, y]] }], in units of the drawing's w
 let currentStroke = null; // the one that is being drawn, with its pointer's id
 let erasing = false;
 let image = null; // a Blob that is shown in place of the drawing: uploaded, dropped, pasted or an example
+let page = 1; // of that image's file, which may be a PDF or TIFF file with several
 let preview = null; // that image as the program sees it, an ImageBitmap
 let cameraStream = null;
 let changes = 0; // how often another image, camera or empty drawing was shown; an answer to an earlier one comes too late
@@ -50,13 +51,14 @@ async function readOnce() {
   }
   const blob = image || (await (cameraStream ? cameraBlob() : drawingBlob()));
   if (!blob) return;
-  const parameters = new URLSearchParams({ preview: blob === image ? 1 : 0, expect: $("expect").value.trim() });
+  const parameters = new URLSearchParams({ preview: blob === image ? 1 : 0, page, expect: $("expect").value.trim() });
   const answer = await post(`/read?${parameters}`, blob);
   const bitmap = answer.preview ? await createImageBitmap(new Blob([bytesOf(answer.preview.png)])) : null;
   if (changes !== readAtChange) return;
   lastRead = blob;
   preview = bitmap;
   if (preview) redraw();
+  showPages(answer.pages ?? 1);
   showAnswer(answer);
 }
 
@@ -307,10 +309,25 @@ function showImage(blob) {
   strokes = [];
   currentStroke = preview = lastRead = null;
   image = blob;
+  $("page").value = page = 1;
+  showPages(1);
   $("kept").textContent = "";
   redraw();
   read();
 }
+
+// Let the visitor choose a page, where the file has several.
+function showPages(count) {
+  $("pages").hidden = count === 1;
+  $("page").max = $("page-count").textContent = count;
+}
+
+$("page").addEventListener("input", () => {
+  if (!$("page").checkValidity()) return; // while a number is being typed
+  page = $("page").valueAsNumber;
+  changes++;
+  read();
+});
 
 $("upload").addEventListener("click", () => {
   $("file").removeAttribute("capture");

@@ -1,0 +1,242 @@
+"""A sheet with fields, such as a mark list or an order form -> what is written in each field.
+
+The sheet is decoded once, large; each field is cut out of it with a margin and read as an image of its own, after what is printed in it
+has been removed.
+"""
+
+import csv
+import io
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from digits.common.errors import UserError
+from digits.reading.alignment import Reference
+from digits.reading.expectation import Expectation
+from digits.reading.image import ImageSource, LoadedImage, load_image
+from digits.reading.print_removal import remove_print
+from digits.reading.reader import Reader
+from digits.reading.results import Box, Reading, Status
+
+SHEET_SIDE = 3508  # pixels of the longer side, to which larger sheets are reduced: A4 at 300 dots an inch
+MARGIN = 0.4  # heights of a field, on each side of it, that are read with it: for strokes that leave it
+MIN_FIELD_SIDE = 8  # pixels; a smaller field is enlarged to it
+MAX_OUTSIDE = 0.01  # of the image's sides, by which a field may reach beyond it: a box at the border, and an inexact alignment
+
+NUMBERS = ("x", "y", "width", "height")
+COLUMNS = ("name", *NUMBERS, "expect")  # of fields.csv; the last is optional
+RESERVED_NAMES = ("image", "status", "message", "unsure")  # columns of the answers, before those of the fields
+NAME_SEPARATOR = ";"  # between the names of the fields that are not sure
+EXPECTED_COLUMNS = "Expected a first line with name,x,y,width,height and, if you like, expect, and a line for each field."
+EXPECTED_REFERENCE = "Expected an image of a sheet of the form, blank or filled in, as --align blank.jpg."
+
+
+@dataclass(frozen=True)
+class Field:
+    """A part of a form that is read.
+
+    x, y, width, height: shares of the upright page from its upper left, 0 to 1. expect: as in Reader.read.
+    """
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    expect: str | None = None
+
+
+@dataclass(frozen=True)
+class FormReading(Reading):
+    """What was read in a sheet. fields: {name: what was read in the field}, in the form's order, boxes in pixels of the sheet.
+
+    status: the worst of the fields: "error", "unsure" or "ok"; an empty field is in order. text, digits, marks: of all fields in turn,
+    each field on text lines of its own. message: why which field is not sure.
+    """
+
+    fields: Mapping[str, Reading] = field(default_factory=dict)
+
+    @property
+    def unsure(self) -> list[str]:
+        """The names of the fields that are not sure."""
+        return [name for name, reading in self.fields.items() if reading.status == "unsure"]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry that predict_custom.py --json writes for the sheet."""
+        entries = {name: reading.to_json() for name, reading in self.fields.items()}
+        shown = ("status", "text", "digits", "marks")
+        return super().to_json() | {"fields": {name: {key: entry[key] for key in shown} for name, entry in entries.items()}}
+
+
+@dataclass(frozen=True)
+class Form:
+    """The fields of a form; and a sheet of it, blank or filled in, by which others are aligned; None: they lie where the fields are."""
+
+    fields: tuple[Field, ...]
+    reference: Reference | None = None
+
+    @classmethod
+    def load(cls, fields: str | os.PathLike, reference: str | os.PathLike | None = None) -> "Form":
+        """Return the form of a fields.csv and, where the sheets are to be aligned, of an image of the reference.
+
+        Raises UserError where one of them can't be used.
+        """
+        return cls(load_fields(fields)) if reference is None else cls.with_reference(load_fields(fields), reference)
+
+    @classmethod
+    def with_reference(cls, fields: tuple[Field, ...], reference: ImageSource) -> "Form":
+        """Return a form whose sheets are aligned. reference: an image as in Reader.read. Raises UserError where it can't be used."""
+        try:
+            return cls(fields, Reference.of(load_image(reference, SHEET_SIDE)))
+        except UserError as error:
+            raise UserError(f"The reference can't be used: {error}\n{EXPECTED_REFERENCE}") from error
+
+    def read(self, reader: Reader, image: ImageSource) -> FormReading:
+        """Return what is written in the fields of a sheet. image: as in Reader.read.
+
+        A sheet that can't be read has the status "error"; one that can't be aligned is "unsure", and none of its fields is read.
+        """
+        name = os.fsdecode(image) if isinstance(image, (str, bytes, os.PathLike)) else ""
+        try:
+            sheet = load_image(image, SHEET_SIDE)
+        except UserError as error:
+            return self.unread(name, "error", str(error))
+        width, thumbnail = sheet.full_size[0], sheet.thumbnail()
+        try:
+            to_image = np.eye(3) if self.reference is None else self.reference.align(sheet)
+        except UserError as error:
+            return replace(self.unread(name, "unsure", f"it could not be aligned: {error}"), width=width, thumbnail=thumbnail)
+        grey = cv2.cvtColor(sheet.pixels, cv2.COLOR_RGB2GRAY)
+        readings = {place.name: _read_field(reader, grey, sheet, place, to_image) for place in self.fields}
+        return _joined(FormReading(name, "ok", width=width, thumbnail=thumbnail, fields=readings))
+
+    def unread(self, image: str, status: Status, message: str) -> FormReading:
+        """Return the FormReading of a sheet whose fields could not be read."""
+        return FormReading(image, status, message=message, fields={place.name: Reading("", status) for place in self.fields})
+
+
+def load_fields(path: str | os.PathLike) -> tuple[Field, ...]:
+    """Return the fields of a fields.csv. Raises UserError, with the number of the line, where it can't be used."""
+    fields: dict[str, Field] = {}
+    line = 1
+    try:
+        rows = csv.reader(io.StringIO(Path(os.fsdecode(path)).read_bytes().decode("utf-8-sig"), newline=""), strict=True)
+        header = [column.strip() for column in next(rows, [])]
+        if sorted(header) not in (sorted(COLUMNS), sorted(COLUMNS[:-1])):
+            raise UserError(f"its columns are {', '.join(header) or 'missing'}.\n{EXPECTED_COLUMNS}")
+        for row in rows:
+            line = rows.line_num
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) != len(header):
+                raise UserError(f"it has {len(row)} cells, and the first line has {len(header)}.\n{EXPECTED_COLUMNS}")
+            place = _field(dict(zip(header, (cell.strip() for cell in row), strict=True)))
+            if place.name in fields:
+                raise UserError(f"the name {place.name!r} stands there a second time.\nExpected another name for each field.")
+            fields[place.name] = place
+    except OSError as error:
+        raise UserError(f"{os.fsdecode(path)} can't be read: {error.strerror}.\n{EXPECTED_COLUMNS}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{os.fsdecode(path)}, line {line}: it is no text in UTF-8.\n{EXPECTED_COLUMNS}") from error
+    except csv.Error as error:
+        raise UserError(f"{os.fsdecode(path)}, line {rows.line_num}: it is no CSV ({error}).\n{EXPECTED_COLUMNS}") from error
+    except UserError as error:
+        raise UserError(f"{os.fsdecode(path)}, line {line}: {error}") from error
+    if not fields:
+        raise UserError(f"{os.fsdecode(path)}, line {line}: no field follows.\n{EXPECTED_COLUMNS}")
+    return tuple(fields.values())
+
+
+def _field(cells: Mapping[str, str]) -> Field:
+    """Return the field of a row of fields.csv. Raises UserError."""
+    name = cells["name"]
+    if not name or name in RESERVED_NAMES or NAME_SEPARATOR in name or not name.isprintable():
+        raise UserError(
+            f"the name {name!r} can't be used.\nExpected a name without {NAME_SEPARATOR!r}, other than {', '.join(RESERVED_NAMES)}."
+        )
+    try:
+        x, y, width, height = (float(cells[column]) for column in NUMBERS)
+    except ValueError:
+        x = math.nan
+    is_in_page = x == x and 0 <= x and 0 <= y and 0 < width and 0 < height and max(x + width, y + height) <= 1 + 1e-9
+    if not is_in_page:
+        found = ", ".join(f"{column} {cells[column]!r}" for column in NUMBERS)
+        raise UserError(f"{found} is no part of a page.\nExpected shares of the page from its upper left, 0 to 1, such as 0.25.")
+    expect = cells.get("expect") or None
+    if expect is not None:
+        Expectation.parse(expect)
+    return Field(name, x, y, width, height, expect)
+
+
+def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, place: Field, to_image: np.ndarray) -> Reading:
+    """Return what is written in a field, with the boxes in pixels of the full sheet.
+
+    grey: the sheet, (height, width) uint8. to_image: (3, 3), from shares of the form's page to shares of the image.
+    """
+    size = np.array(grey.shape[::-1], float)
+    to_pixels = np.diag([*size, 1]) @ to_image
+    sides = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * [place.width, place.height] + [place.x, place.y]
+    corners = cv2.perspectiveTransform(sides[None], to_pixels)[0]
+    if (corners < -MAX_OUTSIDE * size).any() or (corners > (1 + MAX_OUTSIDE) * size).any():
+        return Reading("", "unsure", message="it is not wholly in the image")
+    top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    width, height = max((top + bottom) / 2, MIN_FIELD_SIDE), max((left + right) / 2, MIN_FIELD_SIDE)
+    margin = MARGIN * height
+    # From pixels of what is cut out to shares of the page.
+    to_page = np.array(
+        [
+            [place.width / width, 0, place.x - place.width * margin / width],
+            [0, place.height / height, place.y - place.height * margin / height],
+            [0, 0, 1],
+        ]
+    )
+    to_sheet = to_pixels @ to_page
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cut_size = math.ceil(width + 2 * margin), math.ceil(height + 2 * margin)
+    cut = cv2.warpPerspective(grey, to_sheet, cut_size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    written = remove_print(cut, (margin, margin, margin + width, margin + height))
+    if written is None:
+        return Reading("", "empty")
+    reading = reader.read(written, place.expect)
+    to_full = np.diag([*sheet.scale, 1]) @ to_sheet
+    return replace(
+        reading,
+        digits=tuple(replace(digit, box=_box_in_sheet(digit.box, to_full, sheet.full_size)) for digit in reading.digits),
+        marks=tuple(replace(mark, box=_box_in_sheet(mark.box, to_full, sheet.full_size)) for mark in reading.marks),
+    )
+
+
+def _box_in_sheet(box: Box, to_full: np.ndarray, full_size: tuple[int, int]) -> Box:
+    """Return the smallest box in the full sheet, of at least one pixel, that holds a box of what was cut out."""
+    x, y, width, height = box
+    corners = np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], float)
+    seen = cv2.perspectiveTransform(corners[None], to_full)[0]
+    start = np.clip(np.floor(seen.min(axis=0)), 0, np.array(full_size) - 1)
+    end = np.clip(np.ceil(seen.max(axis=0)), start + 1, full_size)
+    left, top, right, bottom = (int(side) for side in (*start, *end))
+    return left, top, right - left, bottom - top
+
+
+def _joined(sheet: FormReading) -> FormReading:
+    """Return the reading of a sheet with what its fields give together: status, text, message, digits and marks."""
+    digits, marks, row = [], [], 0
+    for reading in sheet.fields.values():
+        digits += [replace(digit, row=digit.row + row) for digit in reading.digits]
+        marks += [replace(mark, row=mark.row + row) for mark in reading.marks]
+        row += reading.text.count("|") + 1
+    messages = [f"{name}: {sheet.fields[name].message}" for name in sheet.unsure]
+    return replace(
+        sheet,
+        status="unsure" if messages else "ok",
+        text="|".join(reading.text for reading in sheet.fields.values()),
+        message="; ".join(messages),
+        digits=tuple(digits),
+        marks=tuple(marks),
+    )

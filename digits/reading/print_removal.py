@@ -1,0 +1,143 @@
+"""A field cut out of a form, with some of the form around it -> the same without what is printed there.
+
+Removed are the lines of the field's box and of its cells, found by the Hough transform (Duda and Hart 1972), and every piece of ink that
+lies mostly outside the field: its label, and what is written in the field beside it. A form is dark on light. Lengths are in heights
+of the field. The constants were set by hand on composed forms with validation digits and measured together
+(benchmarks/results/forms.json).
+"""
+
+import cv2
+import numpy as np
+
+PAPER_REACH = 0.5  # heights: a stroke is thinner, so the paper is the lightest within this reach
+PAPER_LEVEL = 235.0  # grey levels that the paper gets, whatever light falls on it
+# An inked pixel is darker than the paper by so many grey levels, and by this share of what the darkest ink is darker.
+MIN_INK_DEPTH, MIN_INK_CONTRAST = 15.0, 0.25
+MAX_LINE_THICKNESS = 0.12  # heights; a printed line is thinner
+# Of the field's width that is seen of a level line, whatever crosses it; of its height, of an upright one.
+MIN_LEVEL_SUPPORT, MIN_UPRIGHT_SUPPORT = 0.45, 0.6
+MAX_LEVEL_GAP, MAX_UPRIGHT_GAP = 1.0, 0.35  # heights: a line ends where nothing of it is seen for longer; digits hide less of it
+MAX_END_DISTANCE = 0.06  # heights: so near to the field's upper and lower side, or at a level line, an upright one ends, and no 1
+SOFT_EDGE = 1.5  # pixels on either side of a line, where it is blurred
+MAX_LINE_ANGLE, ANGLE_STEP = np.radians(4), np.radians(0.5)  # of a scan that lies askew
+MIN_SHARE_INSIDE = 0.5  # of a piece of ink's pixels that lie in the field, else it belongs to something else
+MIN_PART_HEIGHT = 0.4  # heights; what comes in from another field is lower
+MIN_INK_SIDE = 0.15  # heights: smaller specks alone are no writing
+
+
+def remove_print(grey: np.ndarray, field: tuple[float, float, float, float]) -> np.ndarray | None:
+    """Return the image without what is printed, (h, w) uint8, its paper evenly lit; None where nothing is written in the field.
+
+    grey: (h, w) uint8, dark ink on light paper. field: left, top, right and bottom of the field in it, in pixels.
+    """
+    height = field[3] - field[1]
+    paper = _paper(grey, height)
+    depth = paper - np.asarray(cv2.GaussianBlur(grey, (3, 3), 0))
+    ink = (depth > max(MIN_INK_DEPTH, MIN_INK_CONTRAST * np.percentile(depth, 99))).astype(np.uint8)
+    lines, crossings = _printed_lines(ink, field)
+    written = _pieces_inside(ink & ~lines | crossings, field)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(written)
+    if stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0) < MIN_INK_SIDE * height:
+        return None
+    soft_edge = 2 * round(MAX_LINE_THICKNESS * height / 3) + 3  # pixels: blur around what is printed goes with it
+    printed = _morph(cv2.MORPH_DILATE, ink & ~written, soft_edge, soft_edge) & ~_morph(cv2.MORPH_DILATE, written, 3, 3)
+    clean = np.where(printed > 0, 1.0, grey / np.maximum(paper, 1))
+    return np.clip(PAPER_LEVEL * clean, 0, 255).astype(np.uint8)
+
+
+def _paper(grey: np.ndarray, height: float) -> np.ndarray:
+    """Return the paper's brightness everywhere, (h, w) float32: without the ink, by a morphological closing."""
+    side = int(PAPER_REACH * height) | 1
+    soft = cv2.GaussianBlur(grey, (3, 3), 0)
+    closed = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    paper = cv2.blur(closed, (side, side)).astype(np.float32)
+    return paper - max(float(np.median(paper - soft)), 0)  # a closing takes the lightest grain
+
+
+def _printed_lines(ink: np.ndarray, field: tuple[float, float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return (the printed lines, where strokes cross them), masks (h, w) uint8 of 0 and 1 like ink."""
+    left, top, right, bottom = field
+    height = bottom - top
+    thickest = max(3, round(MAX_LINE_THICKNESS * height))
+    level = _level_lines(ink, thickest, MIN_LEVEL_SUPPORT * (right - left), MAX_LEVEL_GAP * height)
+    ends = _morph(cv2.MORPH_DILATE, level, 7, 2 * thickest + 1)
+    reach = round(MAX_END_DISTANCE * height)
+    first, last = max(round(top) - reach, 0), round(bottom) + reach
+    ends[: round(top) + reach + 1] = ends[round(bottom) - reach :] = 1
+    upright = np.zeros_like(ink)
+    upright[first:last] = _level_lines(
+        ink[first:last].T.copy(), thickest, MIN_UPRIGHT_SUPPORT * height, MAX_UPRIGHT_GAP * height, ends[first:last].T
+    ).T
+    corners = _morph(cv2.MORPH_DILATE, level, 9, 9) & _morph(cv2.MORPH_DILATE, upright, 9, 9)
+    lines = level | upright | corners
+    strokes = ink & ~lines
+    over_level = _morph(cv2.MORPH_CLOSE, strokes, thickest + 3, 1) & level
+    over_upright = _morph(cv2.MORPH_CLOSE, strokes, 1, thickest + 3) & upright
+    return lines, (over_level | over_upright) & ink
+
+
+def _level_lines(
+    ink: np.ndarray, thickest: int, min_support: float, max_gap: float, ends: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the level lines, a mask like ink.
+
+    thickest, min_support, max_gap: pixels; of its thickness, of its length that is seen, of its length that something hides.
+    ends: where a line must begin and end, a mask; None: anywhere.
+    """
+    flat = ink & ~_morph(cv2.MORPH_OPEN, ink, thickest + 1, 1)
+    lines = np.zeros_like(ink)
+    angles = np.pi / 2 - MAX_LINE_ANGLE, np.pi / 2 + MAX_LINE_ANGLE
+    found = cv2.HoughLines(flat, 1, ANGLE_STEP, max(int(min_support / 2), 1), min_theta=angles[0], max_theta=angles[1])
+    rows, columns = np.arange(ink.shape[0])[:, None], np.arange(ink.shape[1])
+    for distance, angle in () if found is None else found[:, 0]:
+        y = (distance - columns * np.cos(angle)) / np.sin(angle)
+        supported = (flat & (np.abs(rows - y) <= 1.5)).any(axis=0)
+        start, end = _longest_run(supported, max_gap)
+        if supported[start:end].sum() < min_support:
+            continue
+        # The transform knows the line to half a degree; its pixels know it better.
+        near = flat & (np.abs(rows - y) <= thickest) & (start <= columns) & (columns < end)
+        thickness = near.sum(axis=0)
+        seen = np.flatnonzero(thickness)
+        y = np.polyval(np.polyfit(seen, (near * rows).sum(axis=0)[seen] / thickness[seen], 1), columns)
+        first, last = (round(float(np.clip(y[column], 0, len(rows) - 1))) for column in (start, end - 1))
+        if ends is not None and not (ends[first, start] and ends[last, end - 1]):
+            continue
+        reach = np.median(thickness[seen]) / 2 + SOFT_EDGE
+        band = ((np.abs(rows - y) <= reach) & (start <= columns) & (columns < end)).astype(np.uint8)
+        lines |= band
+        flat &= ~band
+    return lines
+
+
+def _longest_run(values: np.ndarray, max_gap: float) -> tuple[int, int]:
+    """Return (start, end) of the part of (N,) bool that holds the most True ones, with no gap longer than max_gap in it."""
+    places = np.flatnonzero(values)
+    if not len(places):
+        return 0, 0
+    parts = np.split(places, np.flatnonzero(np.diff(places) > max_gap) + 1)
+    longest = max(parts, key=len)
+    return int(longest[0]), int(longest[-1]) + 1
+
+
+def _pieces_inside(ink: np.ndarray, field: tuple[float, float, float, float]) -> np.ndarray:
+    """Return the connected components of the ink that lie mostly in the field, a mask like ink.
+
+    Of one that lies mostly outside, but is high in the field, that part is returned: a digit that touches one of another field.
+    """
+    count, labels = cv2.connectedComponents(ink)
+    left, top, right, bottom = (max(round(side), 0) for side in field)
+    inside = labels[top:bottom, left:right]
+    share = np.bincount(inside.ravel(), minlength=count) / np.bincount(labels.ravel(), minlength=count)
+    rows = np.array([(inside == label).any(axis=1).sum() for label in range(count)])
+    whole = share >= MIN_SHARE_INSIDE
+    cut = rows >= MIN_PART_HEIGHT * (bottom - top)
+    whole[0] = cut[0] = False  # the label of the paper
+    pieces = whole[labels]
+    pieces[top:bottom, left:right] |= cut[inside]
+    return pieces.astype(np.uint8)
+
+
+def _morph(operation: int, mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the result of one of OpenCV's morphological operations with a rectangle of this size."""
+    return cv2.morphologyEx(mask, operation, np.ones((rows, columns), np.uint8))
