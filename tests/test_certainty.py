@@ -1,17 +1,23 @@
 """Whether a number is sure: what the line reader and the ink say."""
 
+import dataclasses
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from digits.model.heat_map import COMMA, OTHER_INK, POINT
 from digits.reading.certainty import (
     MIN_CONFIRMED_CONFIDENCE,
+    MIN_LONE_CONFIDENCE,
+    MIN_LONE_INK_CONFIDENCE,
     MIN_SURE_CONFIDENCE,
     MIN_SYMBOL_PROBABILITY,
     settle,
     settle_fit,
 )
 from digits.reading.line_reader import LineSymbol
+from digits.reading.number_finder import Detections
 from digits.reading.numbers import FoundText, TextPosition
 from digits.reading.results import Digit, Mark
 
@@ -24,12 +30,17 @@ def digit_of(value, left, confidence=0.99, row=0):
     return Digit.from_probabilities(probabilities, 2.3, False, (left, 10, 20, 30), row, np.zeros((28, 28), np.uint8))
 
 
-def number_of(text, confidence=0.99, **found):
-    return FoundText(tuple(digit_of(int(value), 30 * i, confidence) for i, value in enumerate(text)), **found)
+def number_of(text, confidence=0.99, lines=1, **found):
+    """What the number reader found in an image: these digits in one text line, or others in `lines`."""
+    detections = Detections(np.zeros((50, 300), np.uint8), [[None]] * lines, [], [])
+    digits = tuple(digit_of(int(value), 30 * i, confidence) for i, value in enumerate(text))
+    return FoundText(**{"digits": digits, "detections": detections} | found)
 
 
 def lines_of(*lines, probability=0.9):
-    return [[LineSymbol(label, probability) for label in line] for line in lines]
+    """A line reader that gives these classes, one text line after the other."""
+    answers = iter(lines)
+    return SimpleNamespace(read=lambda grey, line: [LineSymbol(label, probability) for label in next(answers)])
 
 
 def is_sure(found):
@@ -57,6 +68,7 @@ def test_a_number_is_sure_by_its_confidence_and_by_what_confirms_it(confidence, 
 def test_a_number_of_which_the_line_reader_gives_other_digits_has_another_text():
     settled = settle(number_of("12"), number_of("12").digits, lines_of([1, COMMA, 7, OTHER_INK]))
     assert settled.other_text == "1,7"
+    assert not is_sure(settled)
     assert settle(number_of("12"), (), lines_of([1, 2])).other_text == ""
 
 
@@ -75,7 +87,7 @@ def test_marks_and_other_ink_are_compared_where_they_stand():
 
 
 def test_text_lines_are_compared_one_by_one():
-    found = FoundText((digit_of(1, 0, MIDDLE), digit_of(2, 0, MIDDLE, row=1)))
+    found = number_of("", lines=2, digits=(digit_of(1, 0, MIDDLE), digit_of(2, 0, MIDDLE, row=1)))
     assert is_sure(settle(found, (), lines_of([1], [2])))
     assert settle(found, (), lines_of([1], [3])).other_text == "1|3"
 
@@ -89,3 +101,23 @@ def test_a_symbol_that_the_line_reader_itself_doubts_confirms_nothing():
     found = number_of("12", MIDDLE)
     assert is_sure(settle(found, (), lines_of([1, 2], probability=MIN_SYMBOL_PROBABILITY)))
     assert not is_sure(settle(found, (), lines_of([1, 2], probability=MIN_SYMBOL_PROBABILITY - 0.01)))
+
+
+@pytest.mark.parametrize(
+    ("by_ink", "confidence", "sure"),
+    [(0.99, 0.99, True), (MIN_LONE_INK_CONFIDENCE, MIN_LONE_CONFIDENCE, True), (0.5, 0.99, False), (0.99, 0.5, False)],
+)
+def test_a_digit_that_stands_alone_is_sure_where_its_ink_and_the_number_reader_both_give_it(by_ink, confidence, sure):
+    settled = settle(number_of("7", confidence), [digit_of(7, 0, by_ink)], None)
+    assert is_sure(settled) is sure and settled.digits[0].confidence == pytest.approx(by_ink)
+
+
+def test_a_digit_that_stands_alone_and_that_its_ink_does_not_give_is_not_sure():
+    assert not is_sure(settle(number_of("7"), [digit_of(1, 0)], None))
+    assert not is_sure(settle(number_of("7"), [], None))
+
+
+def test_several_digits_of_the_ink_that_the_number_reader_does_not_see_are_not_sure():
+    one, several = ([dataclasses.replace(digit_of(1, 30 * i), sure=True) for i in range(count)] for count in (1, 3))
+    assert is_sure(settle(FoundText(tuple(one)), one, None))
+    assert not is_sure(settle(FoundText(tuple(several)), several, None))

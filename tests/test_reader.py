@@ -19,9 +19,10 @@ import digits
 from digits.common.errors import UserError
 from digits.model.heat_map import CLASS_COUNT, SLASH
 from digits.reading import ink_reading, reader
+from digits.reading.certainty import settle
 from digits.reading.detection import Detection
+from digits.reading.line_reader import LineReader, LineSymbol
 from digits.reading.number_finder import Detections
-from digits.reading.line_reader import LineSymbol
 from digits.reading.numbers import FoundText, TextPosition
 from digits.reading.reader import Reader
 from digits.reading.results import Digit, Mark
@@ -68,6 +69,7 @@ def test_an_image_is_named_by_its_path_where_it_has_one(shipped):
     with open(os.open(NUMBER, os.O_RDONLY), "rb") as file:
         assert shipped.read(file).image == "", "a file that was opened by its number has no name"
     assert shipped.read(np.full((50, 50), 255, np.uint8)).image == ""
+    assert shipped.read(NUMBER.read_bytes()).image == "", "the content of an image is no path"
 
 
 @pytest.mark.parametrize("array", [np.zeros((28, 28)), np.zeros((28, 28, 4), np.uint8)], ids=["float64", "four channels"])
@@ -189,16 +191,16 @@ def test_the_closer_look_is_taken_only_where_ink_is_not_clearly_a_digit(shipped,
 SEVEN = PROJECT / "custom_digits" / "7" / "plain_white_on_black.png"
 
 
-def digit_of(value, left, row=0, sure=True):
-    probabilities = np.full(10, 0.01, np.float32)
-    probabilities[value] = 0.91
+def digit_of(value, left, row=0, sure=True, confidence=0.91):
+    probabilities = np.full(10, (1 - confidence) / 9, np.float32)
+    probabilities[value] = confidence
     return Digit.from_probabilities(probabilities, 2.3, sure, (left, 10, 20, 30), row, np.zeros((28, 28), np.uint8))
 
 
 @pytest.mark.parametrize(("count", "sure"), [(1, [True]), (3, [False, False, False])])
 def test_several_digits_of_which_the_number_reader_sees_none_are_not_sure(count, sure):
     by_ink = ink_reading.InkReading(tuple(digit_of(1, left=30 * i) for i in range(count)))
-    assert [one.sure for one in reader.choose(by_ink, FoundText()).digits] == sure
+    assert [one.sure for one in settle(reader.choose(by_ink, FoundText()), by_ink.digits, None).digits] == sure
 
 
 def test_a_number_is_read_a_second_time_line_by_line_and_what_differs_is_in_the_message(shipped, monkeypatch):
@@ -224,13 +226,17 @@ def test_where_the_included_line_reader_is_missing_this_is_logged_and_numbers_ar
 
 
 @pytest.fixture
-def says(monkeypatch):
-    """A function that makes the number reader find these digits and marks in every image."""
+def says(shipped, monkeypatch):
+    """A function that makes the number reader find these digits and marks in every image, without a line reader."""
 
     def make(digits, marks=(), other_ink=(), uncertain_marks=(), min_probability=0.9):
-        lowest = min_probability if digits else None
-        numbers = FoundText(tuple(digits), tuple(marks), tuple(other_ink), tuple(uncertain_marks), min_probability=lowest)
+        numbers = FoundText()
+        if digits:
+            detections = Detections(np.zeros((10, 10), np.uint8), [], [], [])
+            parts = (tuple(part) for part in (digits, marks, other_ink, uncertain_marks))
+            numbers = FoundText(*parts, min_probability=min_probability, detections=detections)
         monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: numbers)
+        monkeypatch.setattr(shipped, "line_reader", None)
 
     return make
 
@@ -268,18 +274,27 @@ def test_without_a_number_reader_numbers_are_read_by_their_ink(caplog):
     assert caplog.text == ""
 
 
-def test_a_damaged_number_reader_is_an_error_before_anything_is_read(tmp_path):
-    path = tmp_path / "number_reader.tflite"
+def test_without_a_line_reader_numbers_are_read_once(monkeypatch, caplog):
+    monkeypatch.setattr(LineReader, "read", lambda *arguments: pytest.fail("it was asked"))
+    once = Reader(line_reader=None)
+    assert (once.read(NUMBER).text, once.arguments.line_reader) == ("2026", None)
+    assert list(once.models) == ["model", "number reader"]
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("kind", ["number reader", "line reader"])
+def test_a_damaged_network_is_an_error_before_anything_is_read(kind, tmp_path):
+    path = tmp_path / "damaged.tflite"
     path.write_bytes(b"junk")
-    with pytest.raises(UserError, match="number_reader.tflite is not a number reader that can be used"):
-        Reader(number_reader=path)
+    with pytest.raises(UserError, match=f"damaged.tflite is not a {kind} that can be used"):
+        Reader(**{kind.replace(" ", "_"): path})
 
 
 def test_a_reader_made_with_the_arguments_of_another_one_reads_with_the_same_networks(shipped):
     other = Reader(*shipped.arguments)
     assert other.classifier.card is shipped.classifier.card
     assert other.arguments == shipped.arguments
-    assert other.number_finder.model_path == shipped.number_finder.model_path
+    assert list(other.models) == ["model", "number reader", "line reader"] and other.models == shipped.models
 
 
 def test_marks_stand_in_the_text_and_in_json(shipped, says):
@@ -292,7 +307,7 @@ def test_marks_stand_in_the_text_and_in_json(shipped, says):
 
 
 def test_other_ink_beside_a_number_is_not_sure(shipped, says):
-    says([digit_of(1, 10), digit_of(2, 40, sure=False), digit_of(3, 70)], other_ink=[TextPosition(0, 120.0)])
+    says([digit_of(1, 10), digit_of(2, 40, confidence=0.5), digit_of(3, 70)], other_ink=[TextPosition(0, 120.0)])
     reading = shipped.read(NUMBER)
     assert (reading.text, reading.status) == ("123", "unsure")
     expected = "1 of 3 pieces of ink are not clearly a digit; there is a sign that is not a digit after the 3rd digit"

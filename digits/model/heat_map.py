@@ -14,6 +14,8 @@ from digits.common.config import MARKS, NUM_CLASSES
 POINT, COMMA, MINUS, SLASH, COLON = range(NUM_CLASSES, NUM_CLASSES + len(MARKS))
 OTHER_INK = NUM_CLASSES + len(MARKS)
 CLASS_COUNT = OTHER_INK + 1
+CHARACTERS = "".join(map(str, range(NUM_CLASSES))) + MARKS  # in the order of the classes; other ink has none
+CLASS_NAMES = [*CHARACTERS, "other ink"]  # as cards name the classes
 BOX_VALUES = 4  # log width and log height in units of BOX_UNIT; the centre's offset to the right and down, in places
 OUTPUT_COUNT = CLASS_COUNT + BOX_VALUES  # values at each place of the network's answer: a logit for each class, then the box
 # A target has the same values, with Gaussians from 0 to 1 in place of the logits, and two more.

@@ -1,15 +1,17 @@
-"""Whether a number that the number reader found is sure: what two other ways of reading it say.
+"""Which digits of an image are sure, where the number reader was asked: what the different ways of reading it say.
 
-The line reader reads the same text lines, and the ink is read without either. docs/results.md has how many of own_numbers are sure.
-The limits were set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
+There are three: by ink, by the number reader, and by the line reader, which reads the number reader's text lines a second time.
+docs/results.md has how many of own_numbers are sure. The limits were set by hand on own_numbers; docs/constants.md shows what a third
+more or less of each changes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from digits.common.config import MARKS, NUM_CLASSES
-from digits.model.heat_map import OTHER_INK
-from digits.reading.line_reader import LineSymbol
+from digits.common.config import NUM_CLASSES
+from digits.model.heat_map import CHARACTERS, OTHER_INK
+from digits.reading.line_reader import LineReader, LineSymbol
 from digits.reading.numbers import FoundText
 from digits.reading.results import Digit, text_of
 
@@ -17,35 +19,59 @@ from digits.reading.results import Digit, text_of
 # same digits, and where it confirms all symbols.
 MIN_SURE_CONFIDENCE, MIN_CONFIRMED_CONFIDENCE = 0.9, 0.8
 MIN_SYMBOL_PROBABILITY = 0.5  # by the line reader, of each symbol of a number that it confirms
-
-CHARACTERS = [*map(str, range(NUM_CLASSES)), *MARKS, ""]  # in the order of the classes; other ink has none
+# Of a digit that stands alone, where its ink and the number reader give the same one: the confidence of each.
+MIN_LONE_INK_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.6
 
 TextLines = Sequence[Sequence[LineSymbol]]  # the symbols of each text line, from left to right
 
 
-def settle(numbers: FoundText, by_ink: Sequence[Digit], by_line: TextLines | None) -> FoundText:
-    """Return a number of two digits or more, sure or not by what the two other ways of reading it say.
+def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | None) -> FoundText:
+    """Return what was found with each digit sure or not, and with what may be read instead.
 
-    numbers: as the number reader found it. by_ink: its digits as its ink gives them. by_line: its text lines as the line reader
-    gives them; None: there is no line reader, and a number is sure by MIN_SURE_CONFIDENCE alone.
+    found: what was chosen, by ink or by the number reader. by_ink: the digits as their ink gives them, sure as Digit says.
+    line_reader: None where there is none.
 
-    the line reader gives other digits                        not sure; what it gives is kept as the other text
-    it confirms all symbols, and the ink gives these digits   sure; what may be a mark is settled
-    it confirms all symbols                                   sure from MIN_CONFIRMED_CONFIDENCE on; likewise
-    it gives the same digits, or there is none                sure from MIN_SURE_CONFIDENCE on
+    chosen by ink: one digit                           as by ink
+    chosen by ink: several, unseen by number reader    not sure
+    by the number reader: one, and ink gives it too    as by ink, or from MIN_LONE_INK_CONFIDENCE and MIN_LONE_CONFIDENCE on
+    by the number reader: one, and ink does not        not sure: both networks take many signs that stand alone for digits
+    by the number reader: several, and the line reader
+        gives other digits                             not sure; what it gives is kept as the other text
+        confirms all, and ink gives these digits       sure; what may be a mark is settled
+        confirms all                                   from MIN_CONFIRMED_CONFIDENCE on; what may be a mark is settled
+        gives the same digits, or there is none        from MIN_SURE_CONFIDENCE on
 
-    It confirms all symbols where it gives the same digits, marks and other ink, each from MIN_SYMBOL_PROBABILITY on.
+    It confirms all where it gives the same digits, marks and other ink, each from MIN_SYMBOL_PROBABILITY on.
     """
-    is_confirmed = by_line is not None and _confirms(by_line, numbers)
-    least = MIN_SURE_CONFIDENCE
-    if is_confirmed:
-        least = 0.0 if text_of(by_ink) == text_of(numbers.digits) else MIN_CONFIRMED_CONFIDENCE
-    return replace(
-        numbers,
-        digits=_sure_from(least, numbers.digits),
-        uncertain_marks=() if is_confirmed else numbers.uncertain_marks,
-        other_text="" if by_line is None or _digits_of(by_line) == text_of(numbers.digits) else _text_of(by_line),
-    )
+    if found.detections is None:
+        return found if len(found.digits) == 1 else replace(found, digits=_sure_from(math.inf, found.digits))
+    if len(found.digits) == 1:
+        return _settle_one(found, by_ink)
+    by_line = None
+    if line_reader is not None:
+        by_line = [line_reader.read(found.detections.grey, line) for line in found.detections.lines]
+    return _settle_several(found, by_ink, by_line)
+
+
+def _settle_one(found: FoundText, by_ink: Sequence[Digit]) -> FoundText:
+    """Return a digit that stands alone as its ink gives it, where that is the same one; else not sure."""
+    (digit,) = found.digits
+    if text_of(by_ink) != text_of(found.digits):
+        return replace(found, digits=_sure_from(math.inf, found.digits))
+    (same,) = by_ink
+    is_confirmed = same.confidence >= MIN_LONE_INK_CONFIDENCE and digit.confidence >= MIN_LONE_CONFIDENCE
+    return replace(found, digits=(replace(same, sure=same.sure or is_confirmed),))
+
+
+def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLines | None) -> FoundText:
+    """Return a number of several digits, sure or not by what its ink and the line reader give."""
+    text = text_of(found.digits)
+    if by_line is not None and _digits_of(by_line) != text:
+        return replace(found, digits=_sure_from(math.inf, found.digits), other_text=_text_of(by_line))
+    if by_line is None or not _confirms(by_line, found):
+        return replace(found, digits=_sure_from(MIN_SURE_CONFIDENCE, found.digits))
+    least = 0.0 if text_of(by_ink) == text else MIN_CONFIRMED_CONFIDENCE
+    return replace(found, digits=_sure_from(least, found.digits), uncertain_marks=())
 
 
 def settle_fit(digits: Sequence[Digit]) -> tuple[Digit, ...]:
@@ -66,7 +92,7 @@ def _confirms(by_line: TextLines, numbers: FoundText) -> bool:
 def _labels_of(numbers: FoundText) -> list[list[int]]:
     """Return the classes of the symbols in each text line, from left to right."""
     placed = [(digit.row, digit.box[0] + digit.box[2] / 2, digit.digit) for digit in numbers.digits]
-    placed += [(mark.row, mark.box[0] + mark.box[2] / 2, NUM_CLASSES + MARKS.index(mark.mark)) for mark in numbers.marks]
+    placed += [(mark.row, mark.box[0] + mark.box[2] / 2, CHARACTERS.index(mark.mark)) for mark in numbers.marks]
     placed += [(position.row, position.x, OTHER_INK) for position in numbers.other_ink]
     rows = sorted({digit.row for digit in numbers.digits})
     return [[label for row, _, label in sorted(placed) if row == line] for line in rows]
@@ -79,4 +105,4 @@ def _digits_of(lines: TextLines) -> str:
 
 def _text_of(lines: TextLines) -> str:
     """Return the digits and marks in text lines, the lines joined by "|"."""
-    return "|".join("".join(CHARACTERS[symbol.label] for symbol in line) for line in lines)
+    return "|".join("".join(CHARACTERS[symbol.label] for symbol in line if symbol.label < OTHER_INK) for line in lines)

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from digits.common.config import NUM_CLASSES
 from digits.model.heat_map import OTHER_INK, SLASH
 from digits.reading.contrast import contrast_of
 from digits.reading.detection import Detection, boxes_of, shared_areas
@@ -37,7 +36,7 @@ def check_by_context(grey: np.ndarray, detections: Sequence[Detection]) -> list[
         for detection in checked
         if not (detection.label == 1 and detection.height < MIN_ONE_HEIGHT * height)
         and contrast_of(grey, detection) >= MIN_RELATIVE_CONTRAST * contrast
-        and not (NUM_CLASSES <= detection.label < OTHER_INK and _is_part_of_a_digit(detection, digits))
+        and not (detection.is_mark and _is_part_of_a_digit(detection, digits))
     ]
 
 

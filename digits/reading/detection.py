@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from digits.common.config import NUM_CLASSES
+from digits.model.heat_map import OTHER_INK
 
 # Two detections are of the same symbol where their boxes overlap by more than this (intersection over union), or where their
 # centres are nearer than these fractions of the smaller width, of the larger height across, and of the larger height down: digits
@@ -39,6 +40,11 @@ class Detection:
     def is_digit(self) -> bool:
         """Whether it is a digit, not a mark or other ink."""
         return self.label < NUM_CLASSES
+
+    @property
+    def is_mark(self) -> bool:
+        """Whether it is a mark, not a digit or other ink."""
+        return NUM_CLASSES <= self.label < OTHER_INK
 
     @property
     def x(self) -> float:

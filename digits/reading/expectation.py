@@ -14,10 +14,10 @@ import numpy as np
 from digits.common.config import MARKS, MAX_TEXT_LENGTH, NUM_CLASSES
 from digits.common.errors import UserError
 from digits.model.calibration import PROBABILITY_FLOOR, log_odds
+from digits.model.heat_map import CHARACTERS
 from digits.reading.results import Box, Digit, Mark
 
 ANY_DIGIT = "#"
-CHARACTERS = "".join(map(str, range(NUM_CLASSES))) + MARKS  # in the order of a PatternCandidate's probabilities
 # Of a fit that is sure. benchmarks/results/expectation.json has 45 fits to what they hold and 433 to what they don't: at this value,
 # 7 and 1 are sure, and all 7 are right; from -1.75 on, numbers with a digit too few pass for right. That is worse than one more that is
 # not sure, so this keeps a distance from there.

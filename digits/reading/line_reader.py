@@ -12,9 +12,9 @@ import numpy as np
 
 from digits.common.config import LINE_READER_NAME, MODELS_DIR
 from digits.model.calibration import softmax
+from digits.model.checked_network import CheckedNetwork
 from digits.model.line_image import COLUMN_STRIDE, LINE_HEIGHT, NO_SYMBOL, best_path, fit_line, line_image
 from digits.model.lookup import LINE_READER
-from digits.model.reader_network import ReaderNetwork
 from digits.reading.detection import Detection, boxes_of
 
 DEFAULT_LINE_READER = MODELS_DIR / f"{LINE_READER_NAME}.tflite"
@@ -38,7 +38,7 @@ class LineReader:
 
     def __init__(self, model_path: str | os.PathLike = DEFAULT_LINE_READER) -> None:
         shapes = (LINE_HEIGHT, -1, 1), (-1, NO_SYMBOL + 1)
-        self._network = ReaderNetwork(model_path, LINE_READER, *shapes, blank_shape=(LINE_HEIGHT, WIDTH_STEP))
+        self._network = CheckedNetwork(model_path, LINE_READER, *shapes, blank_shape=(LINE_HEIGHT, WIDTH_STEP))
         self.model_path, self.card = self._network.model_path, self._network.card
 
     def read(self, grey: np.ndarray, line: Sequence[Detection]) -> list[LineSymbol]:

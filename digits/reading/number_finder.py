@@ -17,19 +17,18 @@ import cv2
 import numpy as np
 
 from digits.common.config import MODELS_DIR, NUMBER_READER_NAME
+from digits.model.checked_network import CheckedNetwork
 from digits.model.heat_map import (
     BOX_UNIT,
     CLASS_COUNT,
     MAX_DIGIT_HEIGHT,
     MIN_DIGIT_HEIGHT,
-    OTHER_INK,
     OUTPUT_COUNT,
     STRIDE,
     normalise,
 )
 from digits.model.line_image import line_height
 from digits.model.lookup import NUMBER_READER
-from digits.model.reader_network import ReaderNetwork
 from digits.reading.context import check_by_context
 from digits.reading.detection import Detection, suppress_non_maxima, vote
 from digits.reading.text_lines import HEIGHT_RANGE, drop_unlikely_lines, text_lines
@@ -82,7 +81,7 @@ class NumberFinder:
 
     def __init__(self, model_path: str | os.PathLike = DEFAULT_NUMBER_READER) -> None:
         shapes = (-1, -1, 1), (-1, -1, OUTPUT_COUNT)
-        self._network = ReaderNetwork(model_path, NUMBER_READER, *shapes, blank_shape=(SIDE_STEP, SIDE_STEP))
+        self._network = CheckedNetwork(model_path, NUMBER_READER, *shapes, blank_shape=(SIDE_STEP, SIDE_STEP))
         self.model_path, self.card = self._network.model_path, self._network.card
 
     def find(self, grey: np.ndarray) -> Detections:
@@ -103,8 +102,7 @@ class NumberFinder:
         weights: dict[Detection, float] = {}
         for scale in pyramid_scales(*grey.shape):
             for detection in self._detect(grey, scale, MIN_COARSE_PROBABILITY):
-                is_mark = not detection.is_digit and detection.label != OTHER_INK
-                weight = MARK_WEIGHT if is_mark else _weight_of_height(detection.height * scale)
+                weight = MARK_WEIGHT if detection.is_mark else _weight_of_height(detection.height * scale)
                 if weight > 0:
                     weights[detection] = detection.probability * weight
         return suppress_non_maxima(list(weights), weights.__getitem__)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.common.config import MARKS, NUM_CLASSES
+from digits.common.config import NUM_CLASSES
 from digits.model.calibration import PROBABILITY_FLOOR, log_odds
 from digits.model.classifier import Classifier
-from digits.model.heat_map import OTHER_INK
+from digits.model.heat_map import CHARACTERS, OTHER_INK
 from digits.reading.contrast import dark_on_light
 from digits.reading.detection import Detection
 from digits.reading.detection_crop import crop_of
@@ -70,9 +70,9 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
     ]
     clear = [(symbol, row) for symbol, row in beside if symbol.probability >= MIN_MARK_PROBABILITY]
     unclear = [(symbol, row) for symbol, row in beside if symbol.probability < MIN_MARK_PROBABILITY]
-    marks = [_mark(symbol, row, detections.lines[row], image) for symbol, row in clear if _is_mark(symbol)]
+    marks = [_mark(symbol, row, detections.lines[row], image) for symbol, row in clear if symbol.is_mark]
     other_ink = [_position(symbol, row, image) for symbol, row in clear if symbol.label == OTHER_INK]
-    uncertain_marks = [_position(symbol, row, image) for symbol, row in unclear if _is_mark(symbol)]
+    uncertain_marks = [_position(symbol, row, image) for symbol, row in unclear if symbol.is_mark]
     ambiguous_digits = [
         _position(digit, row, image) for row, line in enumerate(detections.lines) for digit in line if _may_be_a_mark(digit)
     ]
@@ -145,8 +145,7 @@ def _judge(grey: np.ndarray, detections: Sequence[Detection], classifier: Classi
 def _mark(detection: Detection, row: int, line: Sequence[Detection], image: LoadedImage) -> Mark:
     """Return a detection as a mark. line: the digits of its text line, whose number is row."""
     after = sum(digit.x < detection.x for digit in line)
-    mark = MARKS[detection.label - NUM_CLASSES]
-    return Mark(mark, row, after, round(detection.probability, 4), _box(detection, image))
+    return Mark(CHARACTERS[detection.label], row, after, round(detection.probability, 4), _box(detection, image))
 
 
 def _position(detection: Detection, row: int, image: LoadedImage) -> TextPosition:
@@ -167,10 +166,6 @@ def _may_be_a_mark(digit: Detection) -> bool:
     """Return whether a detection that is read as a digit may also be a mark."""
     mark = digit.probabilities[NUM_CLASSES:OTHER_INK].max()
     return bool(mark > MAX_MARK_SHARE * (mark + digit.probabilities[:NUM_CLASSES].max()))
-
-
-def _is_mark(detection: Detection) -> bool:
-    return NUM_CLASSES <= detection.label < OTHER_INK
 
 
 def _line_of(detection: Detection, lines: Sequence[Sequence[Detection]]) -> int | None:
@@ -194,7 +189,7 @@ def candidates_in(detections: Detections, image: LoadedImage, classifier: Classi
     for symbol in (*detections.marks_and_other_ink, *detections.faint):
         row = _line_of(symbol, detections.lines)
         if row is not None:
-            placed.append((symbol, row, _is_mark(symbol) and symbol.probability >= MIN_MARK_PROBABILITY))
+            placed.append((symbol, row, symbol.is_mark and symbol.probability >= MIN_MARK_PROBABILITY))
     placed.sort(key=lambda candidate: candidate[0].x)
     crops, combined = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
     lines: list[list[PatternCandidate]] = [[] for _ in detections.lines]

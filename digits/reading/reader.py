@@ -24,9 +24,6 @@ from digits.reading.results import Digit, Reading, text_of
 MIN_SINGLE_WIDTH = 0.3  # fraction of the image's width from which one sure digit is all that the image shows
 MIN_NUMBER_PROBABILITY = 0.4  # of each digit, by the number finder alone, so that a number takes the place of one sure digit
 MIN_PROBABILITY_WITHOUT_INK = 0.5  # of each digit, by the number finder alone, where the other way finds no ink
-# A digit that stands alone is sure from these confidences on, where both ways of reading give the same: that of its ink, and the
-# combined one of both networks.
-MIN_LONE_INK_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.6
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +63,14 @@ class Reader:
     @property
     def arguments(self) -> ReaderArguments:
         """The arguments with which another Reader reads the same."""
-        readers = (None if reader is None else reader.model_path for reader in (self.number_finder, self.line_reader))
+        readers = (self.models.get(kind) for kind in ("number reader", "line reader"))
         return ReaderArguments(self.classifier.model_path, self.classifier.card, *readers)
+
+    @property
+    def models(self) -> dict[str, Path]:
+        """The files of the networks in use: {"model": path, "number reader": path, "line reader": path}."""
+        networks = {"model": self.classifier, "number reader": self.number_finder, "line reader": self.line_reader}
+        return {kind: network.model_path for kind, network in networks.items() if network is not None}
 
     def read(self, image: ImageSource, expect: str | int | None = None) -> Reading:
         """Return what is written in an image.
@@ -87,20 +90,11 @@ class Reader:
         numbers, best = None, FoundText(by_ink.digits)
         if self.number_finder is not None and _asks_number_reader(by_ink, loaded, expectation):
             numbers = read_numbers(loaded, self.number_finder, self.classifier)
-            best = self._settled(choose(by_ink, numbers), by_ink)
+            best = settle(choose(by_ink, numbers), by_ink.digits, self.line_reader)
         unconstrained = _reading(name, loaded, best)
         if expectation is None or not best.digits or expectation.fits(unconstrained.text):
             return unconstrained
         return self._read_again(unconstrained, loaded, numbers or best, expectation)
-
-    def _settled(self, found: FoundText, by_ink: InkReading) -> FoundText:
-        """Return what was found; a number of several digits that the number reader found is sure or not by what else is read."""
-        if found.detections is None or len(found.digits) < 2:
-            return found
-        by_line = None
-        if self.line_reader is not None:
-            by_line = [self.line_reader.read(found.detections.grey, line) for line in found.detections.lines]
-        return settle(found, by_ink.digits, by_line)
 
     def _read_again(self, unconstrained: Reading, image: LoadedImage, numbers: FoundText, expectation: Expectation) -> Reading:
         """Return the likeliest Reading of an image that fits, not sure where none does or where it is far less likely.
@@ -123,36 +117,22 @@ class Reader:
 def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     """Return the better one of two readings of an image, by the first of these conditions that holds.
 
-    the number reader finds no digit                       by ink; several digits not surely, because it should have seen them
-    one sure digit by ink, and no certain number           by ink
-    both read the same lone digit                          by ink, sure also where both confirm each other; with the marks
-    no ink, and some digit below 0.5                       nothing
-    everything else                                        the number reader's
+    the number reader finds no digit                by ink
+    one sure digit by ink, and no certain number    by ink
+    no ink, and some digit below 0.5                nothing
+    everything else                                 the number reader's
 
     A number is certain where it has two or more digits and each has at least MIN_NUMBER_PROBABILITY. That and the 0.5,
     MIN_PROBABILITY_WITHOUT_INK, are probabilities that the number finder alone gives.
     """
     if numbers.min_probability is None:
-        return FoundText(by_ink.digits if len(by_ink.digits) == 1 else _not_sure(by_ink.digits))
+        return FoundText(by_ink.digits)
     is_certain_number = len(numbers.digits) > 1 and numbers.min_probability >= MIN_NUMBER_PROBABILITY
     if by_ink.is_one_sure_digit and not is_certain_number:
         return FoundText(by_ink.digits)
-    if len(numbers.digits) == 1 and text_of(by_ink.digits) == text_of(numbers.digits):
-        return replace(numbers, digits=(_agreed(by_ink.digits[0], numbers.digits[0]),))
     if not by_ink.digits and numbers.min_probability < MIN_PROBABILITY_WITHOUT_INK:
         return FoundText()
     return numbers
-
-
-def _not_sure(digits: Sequence[Digit]) -> tuple[Digit, ...]:
-    """Return the digits, none of them sure."""
-    return tuple(replace(digit, sure=False) for digit in digits)
-
-
-def _agreed(by_ink: Digit, by_number_reader: Digit) -> Digit:
-    """Return the lone digit that was read by ink, sure also where both readings of the same digit confirm each other."""
-    is_confirmed = by_ink.confidence >= MIN_LONE_INK_CONFIDENCE and by_number_reader.confidence >= MIN_LONE_CONFIDENCE
-    return replace(by_ink, sure=by_ink.sure or is_confirmed)
 
 
 def _unless_gone(path: str | os.PathLike | None, shipped: Path, consequence: str) -> str | os.PathLike | None:
@@ -189,10 +169,10 @@ def _doubts(found: FoundText) -> str:
     """Return why a reading is not sure; "" where it is sure."""
     doubts = []
     unsure = sum(not digit.sure for digit in found.digits)
-    if unsure:
-        doubts.append(f"{unsure} of {len(found.digits)} pieces of ink are not clearly a digit")
     if found.other_text:
         doubts.append(f"it may also be {found.other_text}")
+    elif unsure:
+        doubts.append(f"{unsure} of {len(found.digits)} pieces of ink are not clearly a digit")
     symbols = (
         ("a sign that is not a digit", found.other_ink),
         ("what may be a mark", (*found.uncertain_marks, *found.ambiguous_digits)),
@@ -215,6 +195,8 @@ def _in_words(position: TextPosition, digits: Sequence[Digit]) -> str:
 
 def _name_of(image: ImageSource) -> str:
     """Return the name of an image: its path, or what a Pillow image or an open file knows of one, or ""."""
+    if isinstance(image, bytes) and b"\0" in image:  # an image's content, which load_image refuses
+        return ""
     if isinstance(image, (str, bytes, os.PathLike)):
         return os.fsdecode(image)
     name = getattr(image, "filename", None) or getattr(image, "name", None)  # of Pillow; of an open file

@@ -17,10 +17,8 @@ class Digit:
     digit: 0 to 9.
     confidence: its probability, 0 to 1.
     log_odds: of its probability; see Classifier.classify. In JSON the key is score.
-    sure: whether it is clearly this digit. How that is decided depends on how it was read:
-        by its ink: its log-odds are at least the threshold of the digit network's card, and it is not a 1 cut off wider ink;
-        as one of several by the number reader: by what other ways of reading the number say (certainty.settle);
-        alone, alike by its ink and by the number reader: by its ink as above, or by both confidences (reader.choose).
+    sure: whether it is clearly this digit. By its ink: its log-odds are at least the threshold of the digit network's card, and it is
+        not a 1 cut off wider ink. Where the number reader was asked: as the table in certainty.settle says.
     box: x, y, width, height, in pixels of the upright image.
     row: the number of its text line, from 0.
     crop: (28, 28) uint8, white on black: what the network saw.

@@ -1,4 +1,4 @@
-"""A network of the number reader or the line reader, run by LiteRT, with what is to be said where its file can't be used."""
+"""The network of a number reader or a line reader, run by LiteRT: its file and its answers are checked."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from digits.model.litert import LiteRTNetwork
 from digits.model.lookup import ModelKind, find_model
 
 
-class ReaderNetwork:
+class CheckedNetwork:
     """A saved network of this kind and its card, None where there is none beside it.
 
     model_path: of its .tflite. kind: number reader or line reader. input_shape, output_shape: as in LiteRTNetwork. blank_shape: of an
