@@ -27,7 +27,7 @@ LOW, MIDDLE, HIGH = MIN_CONFIRMED_CONFIDENCE - 0.1, (MIN_CONFIRMED_CONFIDENCE + 
 def digit_of(value, left, confidence=0.99, row=0):
     probabilities = np.full(10, (1 - confidence) / 9, np.float32)
     probabilities[value] = confidence
-    return Digit.from_probabilities(probabilities, 2.3, False, (left, 10, 20, 30), row, np.zeros((28, 28), np.uint8))
+    return Digit.from_probabilities(probabilities, 2.3, True, (left, 10, 20, 30), row, np.zeros((28, 28), np.uint8))
 
 
 def number_of(text, confidence=0.99, lines=1, **found):
@@ -108,16 +108,24 @@ def test_a_symbol_that_the_line_reader_itself_doubts_confirms_nothing():
     [(0.99, 0.99, True), (MIN_LONE_INK_CONFIDENCE, MIN_LONE_CONFIDENCE, True), (0.5, 0.99, False), (0.99, 0.5, False)],
 )
 def test_a_digit_that_stands_alone_is_sure_where_its_ink_and_the_number_reader_both_give_it(by_ink, confidence, sure):
-    settled = settle(number_of("7", confidence), [digit_of(7, 0, by_ink)], None)
+    ink = dataclasses.replace(digit_of(7, 0, by_ink), sure=False)
+    settled = settle(number_of("7", confidence), [ink], None)
     assert is_sure(settled) is sure and settled.digits[0].confidence == pytest.approx(by_ink)
 
 
 def test_a_digit_that_stands_alone_and_that_its_ink_does_not_give_is_not_sure():
-    assert not is_sure(settle(number_of("7"), [digit_of(1, 0)], None))
-    assert not is_sure(settle(number_of("7"), [], None))
+    for by_ink in ([digit_of(1, 0)], []):
+        assert not is_sure(settle(number_of("7"), by_ink, None))
 
 
 def test_several_digits_of_the_ink_that_the_number_reader_does_not_see_are_not_sure():
     one, several = ([dataclasses.replace(digit_of(1, 30 * i), sure=True) for i in range(count)] for count in (1, 3))
     assert is_sure(settle(FoundText(tuple(one)), one, None))
     assert not is_sure(settle(FoundText(tuple(several)), several, None))
+
+
+@pytest.mark.parametrize(("contradicted", "sure"), [(1, True), (2, False), (3, False)])
+def test_a_number_of_which_the_classifier_contradicts_half_of_the_digits_is_not_sure(contradicted, sure):
+    found = number_of("1234")
+    digits = tuple(dataclasses.replace(digit, sure=i >= contradicted) for i, digit in enumerate(found.digits))
+    assert is_sure(settle(dataclasses.replace(found, digits=digits), found.digits, lines_of([1, 2, 3, 4]))) is sure

@@ -119,9 +119,11 @@ def test_a_digit_that_the_finder_takes_for_another_one_almost_as_likely_is_less_
     assert numbers.min_probability == pytest.approx(0.4)
 
 
-def test_no_digit_is_sure_by_the_number_reader_alone():
-    for lines in ([line_of("4")], [line_of("42")], [line_of("4"), line_of("2", top=100)]):
-        assert not any(digit.sure for digit in numbers_of(lines).digits)
+@pytest.mark.parametrize(("probability", "sure"), [(0.95, True), (0.19, False)])
+def test_a_digit_counts_as_sure_where_the_classifier_does_not_contradict_it(probability, sure):
+    image = LoadedImage(np.full((200, 300, 3), 255, np.uint8), (300, 200))
+    (digit,) = read_numbers(image, FakeFinder([line_of("4")]), FakeClassifier("4", probability)).digits
+    assert digit.sure is sure
 
 
 @pytest.mark.parametrize(("slash", "count"), [(0.1, 0), (0.5, 1)])
@@ -136,7 +138,7 @@ def test_a_finder_that_hesitates_follows_the_classifier():
     hesitant = detection(1, 20, 40, probability=0.4)
     hesitant.probabilities[7] = 0.39
     (digit,) = numbers_of([[hesitant]], judged="7").digits
-    assert digit.digit == 7 and not digit.sure
+    assert digit.digit == 7 and digit.confidence < 0.9
 
 
 def test_probabilities_have_the_sum_1():

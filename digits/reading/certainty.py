@@ -28,13 +28,15 @@ TextLines = Sequence[Sequence[LineSymbol]]  # the symbols of each text line, fro
 def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | None) -> FoundText:
     """Return what was found with each digit sure or not, and with what may be read instead.
 
-    found: what was chosen, by ink or by the number reader. by_ink: the digits as their ink gives them, sure as Digit says.
-    line_reader: None where there is none.
+    found: what was chosen, by ink or by the number reader, each digit sure as ink_reading or numbers says. by_ink: the digits as
+    their ink gives them. line_reader: None where there is none.
 
     chosen by ink: one digit                           as by ink
     chosen by ink: several, unseen by number reader    not sure
     by the number reader: one, and ink gives it too    as by ink, or from MIN_LONE_INK_CONFIDENCE and MIN_LONE_CONFIDENCE on
     by the number reader: one, and ink does not        not sure: both networks take many signs that stand alone for digits
+    by the number reader: several, most of them
+        contradicted by the classifier                 not sure: it knows signs that are no digits, the two readers do not
     by the number reader: several, and the line reader
         gives other digits                             not sure; what it gives is kept as the other text
         confirms all, and ink gives these digits       sure; what may be a mark is settled
@@ -66,6 +68,8 @@ def _settle_one(found: FoundText, by_ink: Sequence[Digit]) -> FoundText:
 def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLines | None) -> FoundText:
     """Return a number of several digits, sure or not by what its ink and the line reader give."""
     text = text_of(found.digits)
+    if 2 * sum(digit.sure for digit in found.digits) <= len(found.digits):
+        return replace(found, digits=_sure_from(math.inf, found.digits))
     if by_line is not None and _digits_of(by_line) != text:
         return replace(found, digits=_sure_from(math.inf, found.digits), other_text=_text_of(by_line))
     if by_line is None or not _confirms(by_line, found):
@@ -80,6 +84,7 @@ def settle_fit(digits: Sequence[Digit]) -> tuple[Digit, ...]:
 
 
 def _sure_from(least: float, digits: Sequence[Digit]) -> tuple[Digit, ...]:
+    """Return the digits, sure from this confidence on."""
     return tuple(replace(digit, sure=digit.confidence >= least) for digit in digits)
 
 

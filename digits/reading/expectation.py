@@ -130,12 +130,15 @@ def _likeliest_path(pattern: str, candidates: Sequence[PatternCandidate]) -> tup
 
 
 def _digit(candidate: PatternCandidate, place: str) -> Digit:
-    """Return a candidate as a digit that is not sure yet. Its probabilities are of the digits that its place in the pattern allows."""
+    """Return a candidate as a digit; certainty.settle_fit decides whether it is sure.
+
+    Its probabilities are those of the digits that its place in the pattern allows.
+    """
     allowed = [_may_be(str(digit), place) for digit in range(NUM_CLASSES)]
     probabilities = np.where(allowed, np.maximum(candidate.probabilities[:NUM_CLASSES], PROBABILITY_FLOOR), 0).astype(np.float32)
     probabilities /= probabilities.sum()
     digit_log_odds = float(log_odds(probabilities[None])[0])
-    return Digit.from_probabilities(probabilities, digit_log_odds, False, candidate.box, candidate.row, candidate.crop)
+    return Digit.from_probabilities(probabilities, digit_log_odds, True, candidate.box, candidate.row, candidate.crop)
 
 
 def _may_be(character: str, place: str) -> bool:

@@ -27,6 +27,9 @@ from digits.reading.results import Box, Digit, Mark
 # own_numbers: the combined probabilities are calibrated on these. With PROBABILITY_FLOOR, the classifier alone can't exclude a
 # digit: it divides its probability by 10 at the most, the number finder by 10,000.
 FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
+# By the classifier alone, of a digit that may be sure: twice that of an answer that prefers no digit. It learned from images without
+# a digit, which the number reader and the line reader did not: of the letter M, which they read as 11, it gives a 1 about 0.1.
+MIN_SECOND_OPINION = 2 / NUM_CLASSES
 MIN_MARK_PROBABILITY = 0.5  # of a mark that is read, and of other ink that is reported
 MAX_MARK_SHARE = 0.3  # of a mark's probability in its sum with the digit's, where the digit is surely none: a 1 may be a slash
 MIN_CERTAIN_POLARITY, MIN_POLARITY_GAIN = 0.6, 0.1  # mean probability of the digits, and by how much the other's must be higher
@@ -119,27 +122,31 @@ def combine(finder_probabilities: np.ndarray, classifier_probabilities: np.ndarr
 
 
 def _digits(detections: Detections, image: LoadedImage, classifier: Classifier) -> tuple[Digit, ...]:
-    """Return the digits in reading order, as both networks together read them, none of them sure: see certainty.settle.
+    """Return the digits in reading order, as both networks together read them.
 
-    A digit that stands alone stays so, because both networks take many signs that stand alone for digits.
+    Each counts as sure that the classifier does not contradict; certainty.settle decides which of them are.
     """
     placed = [(digit, row) for row, line in enumerate(detections.lines) for digit in line]
-    crops, combined = _judge(detections.grey, [digit for digit, _ in placed], classifier)
+    crops, combined, by_classifier = _judge(detections.grey, [digit for digit, _ in placed], classifier)
+    seconded = by_classifier[np.arange(len(combined)), combined.argmax(axis=1)] >= MIN_SECOND_OPINION
     digit_log_odds = log_odds(combined)
     return tuple(
-        Digit.from_probabilities(combined[i], digit_log_odds[i], False, _box(digit, image), row, crops[i])
+        Digit.from_probabilities(combined[i], digit_log_odds[i], seconded[i], _box(digit, image), row, crops[i])
         for i, (digit, row) in enumerate(placed)
     )
 
 
-def _judge(grey: np.ndarray, detections: Sequence[Detection], classifier: Classifier) -> tuple[np.ndarray, np.ndarray]:
-    """Return what both networks together say of detections as digits: (crops, probabilities).
+def _judge(
+    grey: np.ndarray, detections: Sequence[Detection], classifier: Classifier
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what both networks say of detections as digits: (crops, combined probabilities, the classifier's alone).
 
-    grey: the image that was searched. The results are (N, 28, 28) uint8 and (N, 10) float32.
+    grey: the image that was searched. The results are (N, 28, 28) uint8, and (N, 10) float32 twice.
     """
     crops = np.stack([crop_of(grey, detection) for detection in detections])
     by_finder = np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections])
-    return crops, combine(by_finder, classifier.classify(crops).probabilities)
+    by_classifier = classifier.classify(crops).probabilities
+    return crops, combine(by_finder, by_classifier), by_classifier
 
 
 def _mark(detection: Detection, row: int, line: Sequence[Detection], image: LoadedImage) -> Mark:
@@ -191,7 +198,7 @@ def candidates_in(detections: Detections, image: LoadedImage, classifier: Classi
         if row is not None:
             placed.append((symbol, row, symbol.is_mark and symbol.probability >= MIN_MARK_PROBABILITY))
     placed.sort(key=lambda candidate: candidate[0].x)
-    crops, combined = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
+    crops, combined, _ = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
     lines: list[list[PatternCandidate]] = [[] for _ in detections.lines]
     for i, (symbol, row, is_read) in enumerate(placed):
         probabilities = symbol.probabilities[:OTHER_INK].copy()
