@@ -1,7 +1,7 @@
 """Forms that are composed for forms.py: printed, filled in with MNIST's digits, and photographed.
 
-A form is a page of A4 at 200 dots an inch with fields of four kinds: boxes below their labels, lines behind their labels, boxes with
-a cell for each digit, and a table. Digits are written as MNIST shows them, one by one, and leave their box now and then.
+A form is a page of A4 at 200 dots an inch with fields of four kinds: boxes below their labels, lines behind their labels, boxes
+with a cell for each digit, and a table. Digits are written as MNIST shows them, one by one, and leave their box now and then.
 
 To look at a form, blank, filled in and photographed:
 

@@ -4,10 +4,10 @@
     python benchmarks/forms.py               the same of digits that no network learned and that are not in the test set
     python benchmarks/forms.py --count 50    quickly: two sheets
 
-composed_forms.py draws the sheets: 25 fields of each are filled in, three stay empty. Each sheet is read twice: as it was printed and
-written, by its fields alone; and as a photograph, shifted, turned, slanted, in shadow and with grain, aligned to the blank form. A field
-is read exactly when its text is what was written. "sure and wrong" and "not sure" are counted besides; an empty field is read exactly
-when it is called empty.
+composed_forms.py draws the sheets: 25 fields of each are filled in, three stay empty. Each sheet is read twice: as it was printed
+and written, by its fields alone; and as a photograph, shifted, turned, slanted, in shadow and with grain, aligned to the blank
+form. A field is read exactly when its text is what was written. "sure and wrong" and "not sure" are counted besides; an empty
+field is read exactly when it is called empty.
 
 The tables go to standard output; the numbers and every misread field to benchmarks/results/forms.json, those of --final to
 forms_final.json.

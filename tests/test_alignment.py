@@ -25,7 +25,7 @@ def page():
 
 @pytest.fixture(scope="module")
 def reference(page):
-    return Reference.of(load_image(page))
+    return Reference.of(load_image(page, SIDE))
 
 
 def warped(page, corners):

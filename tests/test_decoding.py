@@ -102,6 +102,7 @@ def test_a_large_jpeg_2000_is_decoded_reduced(size, monkeypatch):
     loaded = load_image(file, max_side=50)
     assert loaded.full_size == size
     assert_shows_the_bar(loaded, tolerance=60)  # the smaller version inside has other edges
+    assert max(decode_page(file, None, 240)[0].size) <= 121, "more pixels were decoded than may be"
     with pytest.raises(UserError, match="no smaller version"):
         load_image(encoded(drawing(size=size), "JPEG2000", num_resolutions=1), max_side=50)
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import predict_custom
 from digits.common.config import CORES
 from digits.reading import parallel
 from digits.reading.form import Field, Form
+from digits.reading.line_reader import DEFAULT_LINE_READER
 from digits.reading.parallel import IMAGES_PER_TASK, MIN_PARALLEL_IMAGES, read_all
 from digits.reading.reader import Reader
 
@@ -86,6 +88,20 @@ def test_expect_is_applied_to_every_image(reader, monkeypatch):
     readings = list(read_all(reader, [str(SAMPLES[0])] * MIN_PARALLEL_IMAGES, 0, "#.##"))
     assert {(reading.status, reading.message) for reading in readings} == {("unsure", "does not fit #.##")}
     assert list(read_all(reader, [str(SAMPLES[0])], 0, "#.##")) == readings[:1]
+
+
+def networks_in_this_process():
+    return parallel._reader.models
+
+
+@pytest.mark.parametrize("line_reader", [None, "other.tflite"])
+def test_other_processes_read_with_the_same_networks(line_reader, tmp_path):
+    if line_reader:
+        line_reader = shutil.copy(DEFAULT_LINE_READER, tmp_path / line_reader)
+    reader = Reader(line_reader=line_reader)
+    assert reader.models.get("line reader") == line_reader
+    with parallel._processes(reader, None, 1) as pool:
+        assert pool.submit(networks_in_this_process).result() == reader.models
 
 
 FORM = Form((Field("a", 0, 0, 1, 1), Field("b", 0.2, 0.2, 0.4, 0.4)))

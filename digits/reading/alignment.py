@@ -1,8 +1,9 @@
 """A sheet that lies a little differently from the reference -> where each place of the reference is in it.
 
-Both show the same printed form, blank or filled in. SIFT features (Lowe 2004) of both are matched, and a homography, as flat paper before
-a camera has one, is fitted to them with MAGSAC++ (Barath et al. 2020). What is written matches nothing and is left out by that.
-The constants were set by hand on composed forms with validation digits and measured together (benchmarks/results/forms.json).
+Both show the same printed form, blank or filled in. SIFT features (Lowe 2004) of both are matched, and a homography, as flat
+paper before a camera has one, is fitted to them with MAGSAC++ (Barath et al. 2020). What is written matches nothing and is left
+out by that. The constants were set by hand on composed forms with validation digits and measured together
+(benchmarks/results/forms.json).
 """
 
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ from digits.common.errors import UserError
 from digits.reading.image import LoadedImage
 
 MATCHING_SIDE = 1400  # pixels of the longer side, at which features are found: small print is then just legible
-MAX_FEATURES = 3000  # the most distinct ones: matching takes a tenth of a second
+MAX_FEATURES = 6000  # the most distinct ones: matching takes two tenths of a second, and handwriting leaves room for print
 MIN_FEATURE_CONTRAST = 0.02  # SIFT's contrast threshold, half its usual one: print lies in shadow, too
 MAX_DISTANCE_RATIO = (
     0.75  # of the best match's distance to the second best one's (Lowe 2004); what a form repeats has no clear best one
 )
 MAX_ERROR = 3.0  # pixels at MATCHING_SIDE by which a match may miss the homography: 0.6 mm of A4
-# What a homography must have, else the sheet's place is not known: this many matches that agree, and so much of the page between them.
+# What a homography must have, else the sheet's place is not known: this many matches that agree, and so much of the page between
+# them.
 MIN_INLIERS, MIN_SPREAD = 25, 0.15
 MAX_SIDE_RATIO = 2.0  # of opposite sides of the page, as a camera sees them; more is no photograph that can be read
 MIN_AREA, MAX_AREA = 0.1, 10.0  # of the page in the image, in areas of the image

@@ -1,8 +1,8 @@
 """Which digits of an image are sure, where the number reader was asked: what the different ways of reading it say.
 
 There are three: by ink, by the number reader, and by the line reader, which reads the number reader's text lines a second time.
-docs/results.md has how many of own_numbers are sure. The limits were set by hand on own_numbers; docs/constants.md shows what a third
-more or less of each changes.
+docs/results.md has how many of own_numbers are sure. The limits were set by hand on own_numbers; docs/constants.md shows what a
+third more or less of each changes.
 """
 
 import math
@@ -15,8 +15,8 @@ from digits.reading.line_reader import LineReader, LineSymbol
 from digits.reading.numbers import FoundText
 from digits.reading.results import Digit, text_of
 
-# Combined probabilities of both networks, of each digit of a number, from which the number is sure: where the line reader gives the
-# same digits, and where it confirms all symbols.
+# Combined probabilities of both networks, of each digit of a number, from which the number is sure: where the line reader gives
+# the same digits, and where it confirms all symbols.
 MIN_SURE_CONFIDENCE, MIN_CONFIRMED_CONFIDENCE = 0.9, 0.8
 MIN_SYMBOL_PROBABILITY = 0.5  # by the line reader, of each symbol of a number that it confirms
 # Of a digit that stands alone, where its ink and the number reader give the same one: the confidence of each.

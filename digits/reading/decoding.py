@@ -1,5 +1,6 @@
 """A file of an image -> a Pillow image, with limits against files that want much time or memory."""
 
+import math
 import warnings
 from typing import Any
 
@@ -62,7 +63,8 @@ def checked_size(image: Image.Image) -> tuple[int, int]:
 def load_pixels(image: Any, min_side: int) -> None:
     """Decode a Pillow image from its file. Raises UserError where that would take too long, or what Pillow raises.
 
-    min_side: pixels that the longer side needs at least; a large JPEG or JPEG 2000 is decoded in a smaller version that has them.
+    min_side: pixels that the longer side needs at least; a large JPEG or JPEG 2000 is decoded in a smaller version that has them,
+    a JPEG 2000 of too many pixels in one that has fewer.
     """
     width, height = image.size
     if image.format in ("JPEG", "MPO") and _content(image).count(START_OF_SCAN) > MAX_JPEG_SCANS:
@@ -73,8 +75,10 @@ def load_pixels(image: Any, min_side: int) -> None:
         )
     if image.format == "JPEG2000":
         codestream = _content(image)
-        halvings = codestream[codestream.find(JPEG2000_STYLE) + HALVINGS_OFFSET]
-        halvings = min(halvings, max(int(np.log2(max(width, height) / min_side)), 0))
+        halvings_inside = codestream[codestream.find(JPEG2000_STYLE) + HALVINGS_OFFSET]
+        enough = int(np.log2(max(width, height) / min_side))
+        needed = math.ceil(math.log(width * height / MAX_JPEG2000_PIXELS, 4))
+        halvings = min(halvings_inside, max(enough, needed, 0))
         if width * height >> 2 * halvings > MAX_JPEG2000_PIXELS:
             raise UserError(f"it has {width} x {height} pixels and no smaller version of them inside; save it as PNG or JPEG")
         image.reduce = halvings

@@ -18,9 +18,9 @@ from digits.model.heat_map import CHARACTERS
 from digits.reading.results import Box, Digit, Mark
 
 ANY_DIGIT = "#"
-# Of a fit that is sure. benchmarks/results/expectation.json has 45 fits to what they hold and 433 to what they don't: at this value,
-# 7 and 1 are sure, and all 7 are right; from -1.75 on, numbers with a digit too few pass for right. That is worse than one more that is
-# not sure, so this keeps a distance from there.
+# Of a fit that is sure. benchmarks/results/expectation.json has 45 fits to what they hold and 433 to what they don't: at this
+# value, 7 and 1 are sure, and all 7 are right; from -1.75 on, numbers with a digit too few pass for right. That is worse than one
+# more that is not sure, so this keeps a distance from there.
 MIN_LOG_RATIO = -1.0
 
 

@@ -1,7 +1,7 @@
 """A sheet with fields, such as a mark list or an order form -> what is written in each field.
 
-The sheet is decoded once, large; each field is cut out of it with a margin and read as an image of its own, after what is printed in it
-has been removed.
+The sheet is decoded once, large; each field is cut out of it with a margin and read as an image of its own, after what is printed
+in it has been removed.
 """
 
 import csv
@@ -19,14 +19,17 @@ import numpy as np
 from digits.common.errors import UserError
 from digits.reading.alignment import Reference
 from digits.reading.expectation import Expectation
-from digits.reading.image import ImageSource, LoadedImage, load_image
+from digits.reading.image import WORKING_SIDE, ImageSource, LoadedImage, load_image
 from digits.reading.print_removal import remove_print
 from digits.reading.reader import Reader
 from digits.reading.results import Box, Reading, Status
 
 SHEET_SIDE = 3508  # pixels of the longer side, to which larger sheets are reduced: A4 at 300 dots an inch
 MARGIN = 0.4  # heights of a field, on each side of it, that are read with it: for strokes that leave it
-MIN_FIELD_SIDE = 8  # pixels; a smaller field is enlarged to it
+MIN_FIELD_SIDE, MAX_FIELD_SIDE = (
+    8,
+    2 * WORKING_SIDE,
+)  # pixels; other fields are enlarged or reduced to them; the Reader reduces them, too
 MAX_OUTSIDE = 0.01  # of the image's sides, by which a field may reach beyond it: a box at the border, and an inexact alignment
 
 NUMBERS = ("x", "y", "width", "height")
@@ -56,8 +59,8 @@ class Field:
 class FormReading(Reading):
     """What was read in a sheet. fields: {name: what was read in the field}, in the form's order, boxes in pixels of the sheet.
 
-    status: the worst of the fields: "error", "unsure" or "ok"; an empty field is in order. text, digits, marks: of all fields in turn,
-    each field on text lines of its own. message: why which field is not sure.
+    status: the worst of the fields: "error", "unsure" or "ok"; an empty field is in order. text, digits, marks: of all fields in
+    turn, each field on text lines of its own. message: why which field is not sure.
     """
 
     fields: Mapping[str, Reading] = field(default_factory=dict)
@@ -182,12 +185,14 @@ def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, place: Fie
     """
     size = np.array(grey.shape[::-1], float)
     to_pixels = np.diag([*size, 1]) @ to_image
-    sides = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * [place.width, place.height] + [place.x, place.y]
+    sides = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], float) * [place.width, place.height] + [place.x, place.y]
     corners = cv2.perspectiveTransform(sides[None], to_pixels)[0]
     if (corners < -MAX_OUTSIDE * size).any() or (corners > (1 + MAX_OUTSIDE) * size).any():
         return Reading("", "unsure", message="it is not wholly in the image")
     top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    width, height = max((top + bottom) / 2, MIN_FIELD_SIDE), max((left + right) / 2, MIN_FIELD_SIDE)
+    width, height = (top + bottom) / 2, (left + right) / 2
+    scale = min(1.0, MAX_FIELD_SIDE / max(width, height))
+    width, height = max(scale * width, MIN_FIELD_SIDE), max(scale * height, MIN_FIELD_SIDE)
     margin = MARGIN * height
     # From pixels of what is cut out to shares of the page.
     to_page = np.array(

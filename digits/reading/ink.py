@@ -1,7 +1,7 @@
 """Pixels -> how strongly each one is inked, whatever the paper, the light and the colours.
 
-Where a line gives no source, its constant was set by hand on own_digits; docs/constants.md shows what a third more or less of each
-changes.
+Where a line gives no source, its constant was set by hand on own_digits; docs/constants.md shows what a third more or less of
+each changes.
 """
 
 import functools

@@ -27,8 +27,9 @@ from digits.reading.results import Box, Digit, Mark
 # own_numbers: the combined probabilities are calibrated on these. With PROBABILITY_FLOOR, the classifier alone can't exclude a
 # digit: it divides its probability by 10 at the most, the number finder by 10,000.
 FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
-# By the classifier alone, of a digit that may be sure: twice that of an answer that prefers no digit. It learned from images without
-# a digit, which the number reader and the line reader did not: of the letter M, which they read as 11, it gives a 1 about 0.1.
+# By the classifier alone, of a digit that may be sure: twice that of an answer that prefers no digit. It learned from images
+# without a digit, which the number reader and the line reader did not: of the letter M, which they read as 11, it gives a 1 about
+# 0.1.
 MIN_SECOND_OPINION = 2 / NUM_CLASSES
 MIN_MARK_PROBABILITY = 0.5  # of a mark that is read, and of other ink that is reported
 MAX_MARK_SHARE = 0.3  # of a mark's probability in its sum with the digit's, where the digit is surely none: a 1 may be a slash
@@ -48,9 +49,10 @@ class FoundText:
     """The digits and marks that were found in an image, by its ink or by the number reader.
 
     digits: in reading order. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: where
-    something may be a mark, by text line. ambiguous_digits: where a digit may be a mark, by text line. min_probability: the lowest that the number finder alone gives one of the digits;
-    None where it found none. detections: all that it detects, for candidates_in; None likewise. other_text: what the line reader
-    reads instead; "" where that is the same, or nothing else was tried.
+    something may be a mark, by text line. ambiguous_digits: where a digit may be a mark, by text line. min_probability: the
+    lowest that the number finder alone gives one of the digits; None where it found none. detections: all that it detects, for
+    candidates_in; None likewise. other_text: what the line reader reads instead; "" where that is the same, or nothing else was
+    tried.
     """
 
     digits: tuple[Digit, ...] = ()

@@ -52,8 +52,8 @@ def split_name(path: str | bytes | os.PathLike) -> tuple[str | bytes | os.PathLi
 def page_names(paths: Sequence[str]) -> list[str]:
     """Return the names of all images in files: each file's own, or, of a PDF or TIFF file with several pages, those of its pages.
 
-    Where it has more than MAX_PAGES, the last name is of a page beyond them: reading it says so. A file that can't be read has one
-    name: reading it says why.
+    Where it has more than MAX_PAGES, the last name is of a page beyond them: reading it says so. A file that can't be read has
+    one name: reading it says why.
     """
     with_pages = [path for path in paths if path.lower().endswith(SUFFIXES_WITH_PAGES) and os.path.isfile(path)]
     with ThreadPoolExecutor(CORES) as threads:  # they wait for processes, which count the pages of PDF files

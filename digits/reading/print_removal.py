@@ -1,8 +1,8 @@
 """A field cut out of a form, with some of the form around it -> the same without what is printed there.
 
-Removed are the lines of the field's box and of its cells, found by the Hough transform (Duda and Hart 1972), and every piece of ink that
-lies mostly outside the field: its label, and what is written in the field beside it. A form is dark on light. Lengths are in heights
-of the field. The constants were set by hand on composed forms with validation digits and measured together
+Removed are the lines of the field's box and of its cells, found by the Hough transform (Duda and Hart 1972), and every piece of
+ink that lies mostly outside the field: its label, and what is written in the field beside it. A form is dark on light. Lengths
+are in heights of the field. The constants were set by hand on composed forms with validation digits and measured together
 (benchmarks/results/forms.json).
 """
 
@@ -20,6 +20,7 @@ MAX_LEVEL_GAP, MAX_UPRIGHT_GAP = 1.0, 0.35  # heights: a line ends where nothing
 MAX_END_DISTANCE = 0.06  # heights: so near to the field's upper and lower side, or at a level line, an upright one ends, and no 1
 SOFT_EDGE = 1.5  # pixels on either side of a line, where it is blurred
 MAX_LINE_ANGLE, ANGLE_STEP = np.radians(4), np.radians(0.5)  # of a scan that lies askew
+MAX_CANDIDATES = 1000  # straight lines, the clearest first, that are looked at: a second at most, whatever the sheet shows
 MIN_SHARE_INSIDE = 0.5  # of a piece of ink's pixels that lie in the field, else it belongs to something else
 MIN_PART_HEIGHT = 0.4  # heights; what comes in from another field is lower
 MIN_INK_SIDE = 0.15  # heights: smaller specks alone are no writing
@@ -48,9 +49,8 @@ def remove_print(grey: np.ndarray, field: tuple[float, float, float, float]) -> 
 def _paper(grey: np.ndarray, height: float) -> np.ndarray:
     """Return the paper's brightness everywhere, (h, w) float32: without the ink, by a morphological closing."""
     side = int(PAPER_REACH * height) | 1
-    soft = cv2.GaussianBlur(grey, (3, 3), 0)
-    closed = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    paper = cv2.blur(closed, (side, side)).astype(np.float32)
+    soft = np.asarray(cv2.GaussianBlur(grey, (3, 3), 0))
+    paper = cv2.blur(_morph(cv2.MORPH_CLOSE, soft, side, side), (side, side)).astype(np.float32)
     return paper - max(float(np.median(paper - soft)), 0)  # a closing takes the lightest grain
 
 
@@ -88,25 +88,28 @@ def _level_lines(
     lines = np.zeros_like(ink)
     angles = np.pi / 2 - MAX_LINE_ANGLE, np.pi / 2 + MAX_LINE_ANGLE
     found = cv2.HoughLines(flat, 1, ANGLE_STEP, max(int(min_support / 2), 1), min_theta=angles[0], max_theta=angles[1])
-    rows, columns = np.arange(ink.shape[0])[:, None], np.arange(ink.shape[1])
-    for distance, angle in () if found is None else found[:, 0]:
+    columns = np.arange(ink.shape[1])
+    for distance, angle in () if found is None else found[:MAX_CANDIDATES, 0]:
         y = (distance - columns * np.cos(angle)) / np.sin(angle)
-        supported = (flat & (np.abs(rows - y) <= 1.5)).any(axis=0)
+        around = slice(max(int(y.min()) - thickest, 0), max(int(y.max()) + thickest + 1, 0))
+        rows = np.arange(len(ink))[around, None]
+        supported = (flat[around] & (np.abs(rows - y) <= 1.5)).any(axis=0)
         start, end = _longest_run(supported, max_gap)
         if supported[start:end].sum() < min_support:
             continue
         # The transform knows the line to half a degree; its pixels know it better.
-        near = flat & (np.abs(rows - y) <= thickest) & (start <= columns) & (columns < end)
+        within = (start <= columns) & (columns < end)
+        near = flat[around] & (np.abs(rows - y) <= thickest) & within
         thickness = near.sum(axis=0)
         seen = np.flatnonzero(thickness)
         y = np.polyval(np.polyfit(seen, (near * rows).sum(axis=0)[seen] / thickness[seen], 1), columns)
-        first, last = (round(float(np.clip(y[column], 0, len(rows) - 1))) for column in (start, end - 1))
+        first, last = (round(float(np.clip(y[column], 0, len(ink) - 1))) for column in (start, end - 1))
         if ends is not None and not (ends[first, start] and ends[last, end - 1]):
             continue
         reach = np.median(thickness[seen]) / 2 + SOFT_EDGE
-        band = ((np.abs(rows - y) <= reach) & (start <= columns) & (columns < end)).astype(np.uint8)
-        lines |= band
-        flat &= ~band
+        band = ((np.abs(rows - y) <= reach) & within).astype(np.uint8)
+        lines[around] |= band
+        flat[around] &= ~band
     return lines
 
 
@@ -129,15 +132,16 @@ def _pieces_inside(ink: np.ndarray, field: tuple[float, float, float, float]) ->
     left, top, right, bottom = (max(round(side), 0) for side in field)
     inside = labels[top:bottom, left:right]
     share = np.bincount(inside.ravel(), minlength=count) / np.bincount(labels.ravel(), minlength=count)
-    rows = np.array([(inside == label).any(axis=1).sum() for label in range(count)])
     whole = share >= MIN_SHARE_INSIDE
-    cut = rows >= MIN_PART_HEIGHT * (bottom - top)
+    cut = np.zeros_like(whole)
+    for label in np.flatnonzero((share > 0) & ~whole):
+        cut[label] = (inside == label).any(axis=1).sum() >= MIN_PART_HEIGHT * (bottom - top)
     whole[0] = cut[0] = False  # the label of the paper
     pieces = whole[labels]
     pieces[top:bottom, left:right] |= cut[inside]
     return pieces.astype(np.uint8)
 
 
-def _morph(operation: int, mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _morph(operation: int, image: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Return the result of one of OpenCV's morphological operations with a rectangle of this size."""
-    return cv2.morphologyEx(mask, operation, np.ones((rows, columns), np.uint8))
+    return cv2.morphologyEx(image, operation, np.ones((rows, columns), np.uint8))

@@ -41,10 +41,10 @@ class Reader:
     """Reads the digits and numbers in images: Reader().read("me.jpg").text.
 
     model_path, card: of the digit network, as in Classifier. number_reader: of the number reader, as in NumberFinder; None:
-    numbers are read by their ink alone. line_reader: of the line reader, which reads numbers a second time, as in LineReader; None:
-    no number is read a second time, so it is less certain which are sure. Where the shipped one of these two is missing, this is
-    logged, and the Reader does without it. What is sure in a number was set with the shipped ones, and holds less for others.
-    Raises UserError where a network can't be used.
+    numbers are read by their ink alone. line_reader: of the line reader, which reads numbers a second time, as in LineReader;
+    None: no number is read a second time, so it is less certain which are sure. Where the shipped one of these two is missing,
+    this is logged, and the Reader does without it. What is sure in a number was set with the shipped ones, and holds less for
+    others. Raises UserError where a network can't be used.
     """
 
     def __init__(

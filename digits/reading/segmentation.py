@@ -4,8 +4,8 @@ Digits that touch can't be told from one wide digit by their shape alone, only b
 reading is decided here. Wide ink is offered whole and cut at several places, and the reader takes the path with the
 best digits (over-segmentation and a segmentation graph: LeCun, Bottou, Bengio and Haffner 1998, section VII).
 
-Where a line gives no source, its constant was set by hand on own_digits; docs/constants.md shows what a third more or less of each
-changes.
+Where a line gives no source, its constant was set by hand on own_digits; docs/constants.md shows what a third more or less of
+each changes.
 """
 
 from typing import NamedTuple
