@@ -8,7 +8,9 @@ Nothing leaves this machine, and nothing is kept unless you press Keep: that put
 where train_model.py --fine-tune custom_digits learns your hand. It prints:
 
     model: models/digit_recognition_model.tflite
-    page:  http://127.0.0.1:8000   (Ctrl-C ends it)
+    number reader: models/number_reader.tflite
+    line reader: models/line_reader.tflite
+    page: http://127.0.0.1:8000   (Ctrl-C ends it)
 """
 
 import argparse
@@ -102,8 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with listen(arguments.host, arguments.port) as listening:
         host, port = listening.getsockname()[:2]
         address = local_address(host, port)
-        print(f"model: {formatting.printable(readers.model_path)}")
-        print(f"page:  {address}   (Ctrl-C ends it)", flush=True)
+        for kind, path in readers.models.items():
+            print(f"{kind}: {formatting.printable(path)}")
+        print(f"page: {address}   (Ctrl-C ends it)", flush=True)
         if not ipaddress.ip_address(host).is_loopback:
             print(f"phone: {network_address(host, port)}", flush=True)
             print(NETWORK_NOTE, file=sys.stderr)

@@ -15,6 +15,7 @@ Each line gives the image, what was read, for each digit its confidence, and the
 
     model: models/digit_recognition_model.tflite
     number reader: models/number_reader.tflite
+    line reader: models/line_reader.tflite
     custom_digits/42/phone.jpg                42        4 99.9 %  2 99.9 %
     custom_digits/1/hooked_ballpen_photo.jpg  1         1 97.9 % (or 7 1.8 %)
     absent.png                                error     there is no such file
@@ -239,8 +240,8 @@ def read_and_write(
 ) -> Answers:
     """Read the images, write the JSON, the CSV and the crops, print a line for each image.
 
-    form: of which they are sheets; None: they are none. quiet: whether nothing is printed. max_shown: how many Readings to return,
-    for the figure; fewer than all if interrupted.
+    form: of which they are sheets; None: they are none. quiet: whether nothing is printed. max_shown: how many Readings to
+    return, for the figure; fewer than all if interrupted.
     """
     width = min(MAX_NAME_WIDTH, max(len(formatting.printable(path)) for path in paths))
     with_progress, write_line = progress_bar(len(paths))
@@ -284,10 +285,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     reader = Reader(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)  # standard output is for the answers alone
     if not quiet:
-        print(f"model: {formatting.printable(reader.classifier.model_path)}")
-        for kind, used in (("number reader", reader.number_finder), ("line reader", reader.line_reader)):
-            if used is not None:
-                print(f"{kind}: {formatting.printable(used.model_path)}")
+        for kind, path in reader.models.items():
+            print(f"{kind}: {formatting.printable(path)}")
 
     draws = bool(arguments.output_dir or not (arguments.json or arguments.csv))
     answers = read_and_write(reader, form, paths, arguments, quiet, MAX_IMAGES_IN_FIGURE if draws else 0)

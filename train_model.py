@@ -12,8 +12,9 @@
 
 It writes models/digit_recognition_model.h5, the same as .tflite for fast starts and phones, and .json (the model's
 card), and draws dataset_overview, training_history and sample_predictions in outputs/. With --eye it writes
-models/number_reader.h5, .tflite and .json and draws nothing, with --line-reader models/line_reader.h5, .tflite and .json. The last lines, of the run that
-made the shipped model (--preset best --seed 46, on one of two x86 cores, no GPU, another training on the other):
+models/number_reader.h5, .tflite and .json and draws nothing, with --line-reader models/line_reader.h5, .tflite and .json. The
+last lines, of the run that made the shipped model (--preset best --seed 46, on one of two x86 cores, no GPU, another training on
+the other):
 
     saved
       digit_recognition_model.h5      970 kB
@@ -82,8 +83,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"EPOCHS": 28, "CONV1_FILTERS": 10, "CONV2_FILTERS": 20},  # below 20,000 parameters
 }
 BUNDLED_EPOCHS = 60  # the 1,400 bundled digits are a fortieth of MNIST, so they take less time even when seen five times as often
-# Of --eye and --line-reader, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try. The other settings
-# stand in digits/training/composed_training.py.
+# Of --eye and --line-reader, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try. The other
+# settings stand in digits/training/composed_training.py.
 NUMBER_READER_EPOCHS, LINE_READER_EPOCHS = 20, 13
 OVERVIEW_IMAGES = 1000  # training images of which dataset_overview.png shows some as an epoch does
 # Of MNIST's test images; a run that reads fewer says so. Below each preset's worst seed: 99.48, 99.63 and 99.39 % (seeds.json).
@@ -134,7 +135,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output-dir", type=command_line.path, metavar="FOLDER", help="folder for a training's figures (default: outputs)"
     )
-    resume_help = "go on with an interrupted training, with the same other flags; with --eye and --line-reader, else with the network in place"
+    resume_help = (
+        "go on with an interrupted training, with the same other flags; "
+        "with --eye and --line-reader, else with the network in place"
+    )
     parser.add_argument("--resume", action="store_true", help=resume_help)
     fine_tune_help = "teach the saved model your handwriting: a labelled folder such as custom_digits, or an .npz"
     parser.add_argument("--fine-tune", type=command_line.path, metavar="FOLDER_OR_DATA", help=fine_tune_help)

@@ -55,14 +55,14 @@ LOW_ACCURACY = 0.9  # of a folder; below it advice is printed, for the shipped m
 class ScoredDataset(NamedTuple):
     """A data set whose test images were scored. probabilities: (N, 10) float32, of those images. card: of the model.
 
-    readers: as in ScoredFolder; none, because single digits are not looked for.
+    models: as Reader.models; the model alone, because single digits are not looked for.
     """
 
     data: Dataset
     probabilities: np.ndarray
     report: Report
     card: ModelCard
-    readers: Mapping[str, Path]
+    models: Mapping[str, Path]
 
     def draw(self, output_dir: Path) -> None:
         """Draw the five figures about single digits."""
@@ -94,7 +94,7 @@ class ScoredDataset(NamedTuple):
 class ScoredFolder(NamedTuple):
     """A labelled folder that was scored: the images' labels and what was read, in the same order.
 
-    card: of the model. readers: {kind: path} of the networks that read numbers with it.
+    card: of the model. models: of the networks that read the images, as Reader.models.
     """
 
     folder: Path
@@ -102,7 +102,7 @@ class ScoredFolder(NamedTuple):
     readings: list[Reading]
     report: Report
     card: ModelCard
-    readers: Mapping[str, Path]
+    models: Mapping[str, Path]
 
     def draw(self, output_dir: Path) -> None:
         """Draw the three figures about a folder."""
@@ -151,7 +151,7 @@ def score_dataset(classifier: Classifier, data: Dataset) -> ScoredDataset:
         parameters=classifier.card.parameters,
         is_mnist=data.is_mnist,
     )
-    return ScoredDataset(data, classification.probabilities, report, classifier.card, readers={})
+    return ScoredDataset(data, classification.probabilities, report, classifier.card, {"model": classifier.model_path})
 
 
 def score_folder(reader: Reader, folder: Path, with_thumbnails: bool) -> ScoredFolder:
@@ -169,9 +169,7 @@ def score_folder(reader: Reader, folder: Path, with_thumbnails: bool) -> ScoredF
         model=str(reader.classifier.model_path),
         parameters=reader.classifier.card.parameters,
     )
-    readers = {"number reader": reader.number_finder, "line reader": reader.line_reader}
-    paths = {kind: one.model_path for kind, one in readers.items() if one is not None}
-    return ScoredFolder(folder, labels, readings, report, reader.classifier.card, paths)
+    return ScoredFolder(folder, labels, readings, report, reader.classifier.card, reader.models)
 
 
 def score(arguments: argparse.Namespace, draws: bool) -> list[ScoredDataset | ScoredFolder]:
@@ -198,7 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if not quiet:
         for one in scored:
-            print_report(one.report, one.card, one.readers)
+            print_report(one.report, one.card, one.models)
         if any(report.images is not None and report.score.accuracy < LOW_ACCURACY for report in reports):
             print(
                 "\nThis is low. custom_errors.png shows what the network saw: look for missing parts, or for what is not ink.\n"

@@ -53,9 +53,9 @@ LIGHT_SLOPE = 0.25  # fraction by which one side may be darker than the middle
 SHADOW_DEPTH, SHADOW_SOFTNESS = (0.15, 0.45), (10, 120)  # fraction of the light; pixels
 BLUR_STD, GRAIN_STD = (0.3, 1.0), (2.0, 7.0)  # pixels; grey levels
 
-WORDS = """amount meter reading number date total price order items room page weight height score points class street code customer
-    invoice quantity row seat ticket start end hours minutes distance stock shelf batch account member year table entry lap
-    volume pressure level sample tank unit district house floor ward bed dose visit case file""".split()
+WORDS = """amount meter reading number date total price order items room page weight height score points class street code
+    customer invoice quantity row seat ticket start end hours minutes distance stock shelf batch account member year table entry
+    lap volume pressure level sample tank unit district house floor ward bed dose visit case file""".split()
 
 
 @dataclasses.dataclass(frozen=True)

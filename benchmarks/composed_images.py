@@ -1,9 +1,9 @@
 """Images that are composed for whole_numbers.py: rows of MNIST's digits, rows of cells, numbers with marks, numbers beside words.
 
-Nothing that is to be read was learned. The digits are images that neither network learned, drawn with other pens and slants. The
-marks have the shape that digits/composition/signs.py holds back. Letters come from typefaces that OpenCV, whose fonts are learned,
-does not have, and from an alphabet of pen strokes that is listed here. How lines are laid out, cells, paper, light and camera are
-those of the composer that both readers learn from, with other random numbers.
+Nothing that is to be read was learned. The digits are images that no network learned, drawn with other pens and slants. The
+marks have the shape that digits/composition/signs.py holds back. Letters come from typefaces that OpenCV, whose fonts are
+learned, does not have, and from an alphabet of pen strokes that is listed here. How lines are laid out, cells, paper, light and
+camera are those of the composer that both readers learn from, with other random numbers.
 
 To look at some of each kind:
 
@@ -45,6 +45,7 @@ from digits.composition.text import Token
 from digits.data import dataset
 from digits.data.dataset import Split
 from digits.model.card import ModelCard
+from digits.model.heat_map import CHARACTERS
 
 SEED = 0
 COUNT = 500  # images of each kind: the 95 % interval of a rate near 95 % then reaches two points to either side
@@ -69,7 +70,8 @@ WORD_SPACE = 0.35, 1.0  # digit heights between number and word
 WORD_HEIGHT = 0.7, 1.05  # digit heights of a capital
 LETTER_SPACE = 0.08, 0.16  # digit heights between handwritten letters
 CELL_LENGTHS = 2, 7  # digits
-# Each digit and mark is darker than the paper around it by so many grey levels, and by so many of the paper's standard deviations.
+# Each digit and mark is darker than the paper around it by so many grey levels, and by so many of the paper's standard
+# deviations.
 MIN_CONTRAST, MIN_CONTRAST_RATIO = 25, 2.0
 PAPER_DISTANCE = 2, 5  # pixels from the ink, between which is the paper around it: nearer, the camera's blur reaches
 LETTERS_LENGTHS = 1, 5  # digits beside a word
@@ -105,7 +107,8 @@ ALPHABET: dict[str, list[list[tuple[float, float]]]] = {
     "d": [[(0.42, -0.4), (0.15, -0.7), (-0.05, -0.2), (0.15, 0.1), (0.42, -0.15)], [(0.45, -1), (0.43, 0)]],
     "e": [[(0.02, -0.3), (0.45, -0.33), (0.35, -0.7), (0, -0.55), (0.02, 0.08), (0.42, -0.08)]],
     "f": [[(0.4, -0.95), (0.15, -1.1), (0.12, -0.5), (0.1, 0.02)], [(-0.05, -0.55), (0.35, -0.57)]],
-    "g": [[(0.42, -0.5), (0.1, -0.7), (-0.05, -0.2), (0.2, 0.08), (0.42, -0.25)], [(0.44, -0.58), (0.42, 0.1), (0.3, 0.45), (0, 0.3)]],
+    "g": [[(0.42, -0.5), (0.1, -0.7), (-0.05, -0.2), (0.2, 0.08), (0.42, -0.25)],
+          [(0.44, -0.58), (0.42, 0.1), (0.3, 0.45), (0, 0.3)]],
     "h": [[(0.05, -1), (0.03, 0)], [(0.03, -0.35), (0.2, -0.7), (0.42, -0.5), (0.42, 0)]],
     "i": [[(0.05, -0.58), (0.05, 0)], [(0.05, -0.85), (0.07, -0.83)]],
     "k": [[(0.05, -1), (0.03, 0)], [(0.38, -0.6), (0.05, -0.28)], [(0.15, -0.35), (0.42, 0)]],
@@ -149,7 +152,7 @@ WOBBLE = 0.02  # capital heights: standard deviation of the control points
 
 
 class ComposedImage(NamedTuple):
-    """kind: under which the result counts it. pixels: (height, width) uint8, grey. label: the digits and marks that stand on it."""
+    """kind: under which the result counts it. pixels: (height, width) uint8, grey. label: the digits and marks on it."""
 
     kind: str
     pixels: np.ndarray
@@ -175,7 +178,7 @@ class _Glyphs:
 def composed_images(digits: Split, count: int = COUNT) -> Iterator[ComposedImage]:
     """Yield all composed images, at most this many of each kind.
 
-    digits: images that neither network learned, some of each digit. Each kind has random numbers of its own, so the images stay
+    digits: images that no network learned, some of each digit. Each kind has random numbers of its own, so the images stay
     as they are when a kind is added.
     """
     for gap in ROW_GAPS:
@@ -248,7 +251,7 @@ def number_with(mark: str, sources: Sources, rng: np.random.Generator) -> tuple[
     """Return (a number with the mark in or before it, its label)."""
     form = str(rng.choice(MARK_FORMS[mark]))
     tokens: list[Token] = [
-        int(rng.integers(NUM_CLASSES)) if character == "#" else NUM_CLASSES + MARKS.index(character) for character in form
+        int(rng.integers(NUM_CLASSES)) if character == "#" else CHARACTERS.index(character) for character in form
     ]
     while True:
         line = _Line.random(rng)
@@ -322,7 +325,7 @@ def _stands_on(page: Page, tokens: Sequence[Token]) -> bool:
 
 def _label(tokens: Sequence[Token]) -> str:
     """Return digits and marks as text."""
-    return "".join((*map(str, range(NUM_CLASSES)), *MARKS)[token] for token in tokens if isinstance(token, int))
+    return "".join(CHARACTERS[token] for token in tokens if isinstance(token, int))
 
 
 def _draw_some_rules(page: Page, line: _Line, rng: np.random.Generator) -> None:
@@ -380,7 +383,7 @@ def _is_readable(page: Page, box: tuple[int, int, int, int], image: np.ndarray) 
 
 
 def _handwritten(word: str, capital: float, line: _Line, rng: np.random.Generator) -> list[tuple[np.ndarray, float]]:
-    """Return each letter's ink, (h, w) uint8, with its top from the base line in pixels. capital: a capital's height in pixels."""
+    """Return each letter's ink, (h, w) uint8, and its top from the base line. capital: a capital's height. Both in pixels."""
     pen = max(line.handwriting.pen or MNIST_SIGN_PEN, MIN_SIGN_PEN) * line.layout.height
     inks = []
     for letter in word:

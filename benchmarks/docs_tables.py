@@ -39,6 +39,7 @@ KINDS = {  # of people's images in whole_numbers.py
     "cheques": "amounts on bank cheques",
     "all single digits": "**all single digits**",
     "all numbers": "**all numbers**",
+    "all numbers, without the line reader": "- the same, read without the line reader",
 }
 PEERS = {
     "ours": "this project",
@@ -52,9 +53,9 @@ PEOPLE_NOTE = (
     "**They are not public**, so you can't repeat their rows; all the others you can."
 )
 PEERS_NOTE = (
-    "The classic CNN gets people's images as tutorials prepare them: resized to 28x28, inverted where they are bright. PP-OCRv6 (the "
-    "small model) is told that each image is one text line: on whole numbers the two differ by no more than chance, on cheques alone it reads "
-    "more. Tesseract reads fewer."
+    "The classic CNN gets people's images as tutorials prepare them: resized to 28x28, inverted where they are bright. PP-OCRv6 "
+    "(the small model) is told that each image is one text line: on whole numbers the two differ by no more than chance, on "
+    "cheques alone it reads more. Tesseract reads fewer."
 )
 INGREDIENTS = {
     "all": "the default preset",
@@ -116,9 +117,11 @@ def claim(results: Results) -> str:
     every = kinds["all numbers"]
     return (
         f"People wrote and photographed {single['n'] + others['n']:,} single digits, of which the program reads "
-        f"{single['correct'] + others['correct']:,}, and {numbers['n']:,} whole numbers, of which it reads {numbers['correct']:,}. "
-        f'It calls {every["unsure"]:,} of the numbers "not sure", most of them although they are right; {every["wrong_and_ok"]:,} are '
-        "wrong without a word. No network learned from these images, but all of them were looked at while the program was developed."
+        f"{single['correct'] + others['correct']:,}, and {numbers['n']:,} whole numbers, of which it reads "
+        f"{numbers['correct']:,}. "
+        f'It calls {every["unsure"]:,} of the numbers "not sure", most of them although they are right; '
+        f"{every['wrong_and_ok']:,} are wrong without a word. No network learned from these images, but all of them were "
+        "looked at while the program was developed."
     )
 
 
@@ -309,9 +312,9 @@ def ranking(results: Results) -> str:
         return ""
     prepared, straight = (result["auroc"][name] for name in ("prepared", "straight"))
     return (
-        f"How well the log-odds rank MNIST's test digits above letters (AUROC): {prepared['auroc']:.4f} for {prepared['letters']} "
-        f"letters that are prepared from images, {straight['auroc']:.4f} for {straight['letters']} that are drawn directly in "
-        "MNIST's form."
+        f"How well the log-odds rank MNIST's test digits above letters (AUROC): {prepared['auroc']:.4f} for "
+        f"{prepared['letters']} letters that are prepared from images, {straight['auroc']:.4f} for {straight['letters']} "
+        "that are drawn directly in MNIST's form."
     )
 
 
@@ -419,8 +422,8 @@ def constants(results: Results) -> str:
         n, without, found = result["sample"]["n"], result["sample"]["without_a_digit"], result["unchanged"]
         counts = (
             f"\n\nUnchanged, the program reads {count({'correct': found['correct'], 'n': n - without}, 1)} exactly, calls "
-            f"{found['unsure']:,} of them not sure, and is sure and wrong about {found['wrong_and_ok']:,} images, those without a "
-            f"digit, {without:,} more, included."
+            f"{found['unsure']:,} of them not sure, and is sure and wrong about {found['wrong_and_ok']:,} images, those without "
+            f"a digit, {without:,} more, included."
         )
     return counts + table(header, rows, "python benchmarks/sweep.py FOLDER")
 
@@ -508,7 +511,8 @@ def _parts(card: ModelCard, command: str) -> list[str]:
 BLOCKS: dict[str, Callable[[Results], str]] = {
     function.__name__: function
     for function in (
-        claim, comparison, networks, training_time, own_images, misread, whole_numbers, lengths, composed, peers, outliers, ranking, robustness, ingredients, speed,
+        claim, comparison, networks, training_time, own_images, misread, whole_numbers, lengths, composed, peers, outliers,
+        ranking, robustness, ingredients, speed,
         faults, constants, fine_tuning, scores, number_reader, line_reader,
     )
 }  # fmt: skip

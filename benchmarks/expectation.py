@@ -4,12 +4,12 @@
                                                    marks; four minutes
 
 Each image is read without an expectation, and with the right one, which is the form of its label: "404" is ###, "12.50" is ##.##.
-What does not fit at once and is read otherwise then (a fit) may be sure, if it is likely enough: digits.reading.expectation has the
-threshold. The wrong expectations tell how low it may be: one character less than the right one, one digit more, and the same
-without its marks. With these, an answer that is "ok" is wrong. The sweep shows what each threshold gives. The counts "left out" use
-thresholds that are set without the images of the writer (for cheques, without the fold; for composed numbers, without the mark):
-of those with which no fit to a right expectation is sure and wrong, and at most 1 % of the fits to wrong ones are sure, the one with
-most sure fits to a right expectation, the highest of several.
+What does not fit at once and is read otherwise then (a fit) may be sure, if it is likely enough: digits.reading.expectation has
+the threshold. The wrong expectations tell how low it may be: one character less than the right one, one digit more, and the same
+without its marks. With these, an answer that is "ok" is wrong. The sweep shows what each threshold gives. The counts "left out"
+use thresholds that are set without the images of the writer (for cheques, without the fold; for composed numbers, without the
+mark): of those with which no fit to a right expectation is sure and wrong, and at most 1 % of the fits to wrong ones are sure,
+the one with most sure fits to a right expectation, the highest of several.
 
 Of the cheques, every fourth is read. Images whose text lines have different forms are left out. The tables go to standard output,
 the numbers to benchmarks/results/expectation.json.

@@ -57,7 +57,7 @@ class Answer(NamedTuple):
 
 
 def read_sheets(reader: Reader, digits: Split, count: int) -> Iterator[tuple[str, ComposedForm, list[str], FormReading]]:
-    """Yield (way, form, labels, what was read) of each sheet in each way. count: of filled in fields, rounded up to whole sheets."""
+    """Yield (way, form, labels, what was read) of each sheet in each way. count: of filled in fields, at least."""
     rng = np.random.default_rng(SEED)
     blank = blank_form(rng)
     filled = len(blank.fields) - EMPTY_FIELDS

@@ -65,7 +65,7 @@ class Averaging(loop.Muon):
 
 
 def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, seed):
-    """Return a network as network.build does, with two 3x3 convolutions before the first pooling (Simonyan and Zisserman 2015)."""
+    """Return a network as of network.build, with two 3x3 convolutions before its first pooling (Simonyan and Zisserman 2015)."""
     from digits.model.network import _convolution as convolution
     from digits.model.network import layers
 

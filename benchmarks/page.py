@@ -3,9 +3,9 @@
     python benchmarks/page.py                      measure
     python benchmarks/page.py --screenshots docs   take the screenshots of the page for the README instead
 
-An eight is drawn with mouse events, twenty times: from the moment when the pen touches the drawing to the first answer on the page,
-and the answers a second in a stroke of two seconds. The same with a scribble of forty turns, which could be cut into digits at
-many places. Then the camera, which sees one of our own images. It writes benchmarks/results/page.json, and prints:
+An eight is drawn with mouse events, twenty times: from the moment when the pen touches the drawing to the first answer on the
+page, and the answers a second in a stroke of two seconds. The same with a scribble of forty turns, which could be cut into digits
+at many places. Then the camera, which sees one of our own images. It writes benchmarks/results/page.json, and prints:
 
                                               median
       pen down to first answer, milliseconds      75

@@ -11,8 +11,8 @@
                     parameters, which is trained at the first run and kept in outputs/ (see classic_networks.py); one digit
                     is all that it can answer, so it is given single digits alone
 
-Digits and text lines are compared, whatever else was read is left out; letters that look like a digit, such as O and S, count as that
-digit, for PP-OCRv6 can't be told that there are digits alone. The other programs are not among this project's
+Digits and text lines are compared, whatever else was read is left out; letters that look like a digit, such as O and S, count as
+that digit, for PP-OCRv6 can't be told that there are digits alone. The other programs are not among this project's
 requirements: pip install rapidocr==3.10.0 onnxruntime, and Tesseract's own package (Debian: tesseract-ocr).
 
 Each reads on one thread, and what is given is the time of the processor, from the image's file to the text: it does not depend on
@@ -111,7 +111,8 @@ def ppocr_page(model_path: Path) -> Peer:
 def in_lines(boxes: np.ndarray, texts: Sequence[str]) -> list[str]:
     """Return pieces of text joined to lines, from the top.
 
-    boxes: (N, 4, 2), the corners (x, y). A piece is on a line when its centre is above the lowest corner of the line's first piece.
+    boxes: (N, 4, 2), the corners (x, y). A piece is on a line when its centre is above the lowest corner of the line's first
+    piece.
     """
     centres = boxes.mean(axis=1)
     lines: list[list[int]] = []

@@ -5,9 +5,9 @@
     python benchmarks/seeds.py best --seeds 42 43     these seeds
 
 Each run writes its model to models/seeds/PRESET-SEED/ and, as it ends, a line to benchmarks/results/seeds.json; a run that is
-there with the same settings and recipe is not made again, and one that was interrupted goes on. So seeds can be gathered over days; and
-by several of these commands at a time, each with seeds and a core of its own (taskset -c 0 python ...), which takes longer
-for each training and less for all.
+there with the same settings and recipe is not made again, and one that was interrupted goes on. So seeds can be gathered over
+days; and by several of these commands at a time, each with seeds and a core of its own (taskset -c 0 python ...), which takes
+longer for each training and less for all.
 Which seed's model to use is the matter of its validation score, never of its test score: the last column says it. Each seed
 keeps other images for validation, so a lead of a few images may be theirs and not the model's.
 

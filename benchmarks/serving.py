@@ -19,7 +19,6 @@ def served_page() -> Iterator[tuple[subprocess.Popen, str]]:
         env={**os.environ, "BROWSER": "true"},  # a program that does nothing, in place of a browser
     )
     try:
-        process.stdout.readline()  # the model
-        yield process, process.stdout.readline().split()[1]
+        yield process, next(line.split()[1] for line in process.stdout if line.startswith("page:"))  # behind the networks
     finally:
         process.terminate()

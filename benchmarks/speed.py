@@ -77,7 +77,7 @@ def run(command):
 
 
 def medians(*commands):
-    """Return (seconds, MiB) for each command: medians of RUNS runs in turn. A first round, which fills the disk cache, is left out."""
+    """Return (seconds, MiB) for each command: medians of RUNS runs in turn, after a first round, which fills the disk cache."""
     results = [[run(command) for command in commands] for _ in range(RUNS + 1)][1:]
     return [tuple(statistics.median(values) for values in zip(*of_one, strict=True)) for of_one in zip(*results, strict=True)]
 
@@ -113,7 +113,7 @@ def folder():
 
 
 def step_times(paths):
-    """Return {step: milliseconds an image} on one core. The functions of each step are replaced by ones that measure themselves."""
+    """Return {step: milliseconds an image} on one core. Each step's functions are replaced by ones that measure themselves."""
     spent = dict.fromkeys(("decode", "find ink", "segment and crop", "network"), 0.0)
 
     def timed(step, function):

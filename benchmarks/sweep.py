@@ -6,8 +6,8 @@
 
 The folders are those of whole_numbers.py. Read are every whole number in them, every third single digit, and 100 of the images
 without a digit of not_digits.py. A constant is a name in capitals at the head of a module that a Reader uses; its value is a
-number or a tuple of numbers, of which each is changed alone. LEFT_OUT names those that are not changed, and why. A constant that is
-computed from another one keeps its value when that one is changed.
+number or a tuple of numbers, of which each is changed alone. LEFT_OUT names those that are not changed, and why. A constant that
+is computed from another one keeps its value when that one is changed.
 
 For each change the JSON holds the differences to the unchanged program: "correct", in the number of images that are read exactly;
 "wrong_and_ok", of those that are "ok" and misread, or "ok" without a digit; "unsure", of those with a digit that are "not sure".
@@ -196,7 +196,7 @@ def modules_behind(module: str) -> set[str]:
 
 
 class Stage:
-    """A function that keeps its answers in the unchanged program, and gives them again where a changed constant can't change them.
+    """A function that keeps its answers in the unchanged program, and gives them again where no changed constant matters.
 
     holder, name: the module or class in which the function stands under this name; there it is replaced.
     """

@@ -16,7 +16,8 @@ A folder has one or more of these tables, with the columns file, label, writer a
 
 An image is read exactly when its digits and text lines are those of the label; marks count where the label has some. Two errors
 are counted besides: "sure and wrong" (called "ok", but misread) and "not sure". What decides between these two was set while
-looking at these images: docs/results.md names the constants. Constants of the preparation: own_digits.py.
+looking at these images: docs/results.md names the constants. Constants of the preparation: own_digits.py. The whole numbers are
+read once more without the line reader, which shows what that is good for.
 
 The composed images are those of composed_images.py: rows of digits with gaps from apart to overlapping, rows of table and form
 cells, numbers with marks, numbers beside letters. Of these it is counted, too, how many are "ok" with a mark lost, or with a
@@ -63,6 +64,7 @@ NOT_READABLE = ("unclear", "not_digits")
 SINGLE_KINDS = ("single", "more")  # all other kinds are whole numbers
 LONG = 7  # digits: longer numbers are counted together, for there are few
 
+WITHOUT_LINE_READER = "all numbers, without the line reader"  # one of the kinds in the result
 ALL_MARKS = "numbers with marks, all"  # of the composed images
 
 
@@ -165,6 +167,13 @@ def score_people(reader: Reader, folders: Sequence[Path]) -> dict[str, Any]:
     return result
 
 
+def count_numbers(reader: Reader, folders: Sequence[Path]) -> dict[str, int]:
+    """Return the counts of the whole numbers in the folders, all together."""
+    items = [item for item in find_items(folders) if item.kind not in SINGLE_KINDS]
+    readings = [read(reader, item.path) for item in tqdm(items, "numbers once more", disable=None)]
+    return counts(outcome_of(readings, [item.label for item in items]), np.ones(len(items), bool))
+
+
 # ---- composed images --------------------------------------------------------------------------------------------------
 
 
@@ -197,7 +206,7 @@ def score_composed(reader: Reader, digits: Split, count: int) -> dict[str, dict[
 
 
 def digits_to_compose(card: ModelCard, final: bool) -> Split:
-    """Return MNIST's test digits, or those of its training digits that neither network learned from."""
+    """Return MNIST's test digits, or those of its training digits that no network learned from."""
     if final:
         data = dataset.load(parts=("test",))
         return Split(data.x_test, data.y_test)
@@ -249,6 +258,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     result = facts_with_model("whole_numbers", argv, reader.classifier)
     if arguments.folders:
         result |= score_people(reader, arguments.folders)
+        if "all numbers" in result["kinds"]:
+            result["kinds"][WITHOUT_LINE_READER] = count_numbers(Reader(arguments.model, line_reader=None), arguments.folders)
     result["composed"] = score_composed(reader, digits_to_compose(reader.classifier.card, arguments.final), arguments.count)
 
     print(f"{result['model']}, threshold {result['threshold']:.3f}")

@@ -186,11 +186,15 @@ def large_images():
     """Yield (name, function that makes the image, format, options) of images of 12, 50 and 100 megapixels."""
     modes = {
         12: {
-            "RGB": ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000", "HEIF", "TGA"), "RGBA": ("PNG", "WEBP", "TIFF", "JPEG2000"),
-            "CMYK": ("JPEG", "TIFF"), "L": ("GIF", "PNG", "JPEG"), "LA": ("PNG",), "P": ("PNG", "TIFF"), "1": ("PNG", "TIFF", "PPM"),
+            "RGB": ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000", "HEIF", "TGA"),
+            "RGBA": ("PNG", "WEBP", "TIFF", "JPEG2000"), "CMYK": ("JPEG", "TIFF"), "L": ("GIF", "PNG", "JPEG"), "LA": ("PNG",),
+            "P": ("PNG", "TIFF"), "1": ("PNG", "TIFF", "PPM"),
             "I;16": ("PNG", "TIFF", "PPM"), "F": ("TIFF",),
         },
-        50: {"RGB": ("PNG", "JPEG", "WEBP", "JPEG2000", "BMP"), "RGBA": ("PNG",), "I;16": ("PNG",), "CMYK": ("TIFF",), "L": ("GIF",)},
+        50: {
+            "RGB": ("PNG", "JPEG", "WEBP", "JPEG2000", "BMP"), "RGBA": ("PNG",), "I;16": ("PNG",), "CMYK": ("TIFF",),
+            "L": ("GIF",),
+        },
         100: {"RGB": ("PNG", "JPEG", "JPEG2000"), "RGBA": ("PNG",), "I;16": ("PNG",), "F": ("TIFF",)},
     }  # fmt: skip
     for megapixels, size in LARGE.items():

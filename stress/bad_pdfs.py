@@ -1,4 +1,4 @@
-"""PDF files that would take much memory or much time, never end, or are broken. They are written byte by byte: no program would."""
+"""PDF files that would take much memory or time, never end, or are broken. They are written byte by byte: no program would."""
 
 import zlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ def stream(content: bytes, entries: bytes = b"") -> bytes:
 
 
 def form(drawing: bytes, following: int) -> bytes:
-    """Return a form, which a page or another form may draw. following: the number of the object that it may draw itself, as /F."""
+    """Return a form, which a page or another form may draw. following: the number of the object that it may draw, as /F."""
     return stream(drawing, b"/Subtype/Form/BBox[0 0 72 72]/Resources<</XObject<</F %d 0 R>>>>" % following)
 
 

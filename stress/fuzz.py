@@ -148,7 +148,7 @@ def found(folder):
 
 
 def watch(folder, minutes):
-    """Fuzz in a separate process, and in a new one when a finding ended it. Yield (seconds, runs, places reached) again and again."""
+    """Fuzz in a separate process, and in a new one when a finding ended it. Yield (seconds, runs, places reached) repeatedly."""
     started, runs_before = time.monotonic(), 0
     while (left := int(started + 60 * minutes - time.monotonic())) > 0:
         command = [sys.executable, __file__, "--folder", folder, "--seconds", str(left)]

@@ -4,13 +4,13 @@
     python stress/hostile_images.py --folder FOLDER  keep the images there (2 GB); a folder that has images is used as it is
 
 bad_images.py makes them: every format that Pillow can open and write here, whole, truncated at 20 lengths and with flipped
-bits; files that would take much time or memory, PDF files among them; odd names; pipes, devices, links in a circle; images of 12, 50
-and 100 megapixels. The folder is read twice: once on all cores, while the memory of each process is measured, and once on one core,
-where the lines come image by image and so tell the processor time of each. These claims must hold:
+bits; files that would take much time or memory, PDF files among them; odd names; pipes, devices, links in a circle; images of 12,
+50 and 100 megapixels. The folder is read twice: once on all cores, while the memory of each process is measured, and once on one
+core, where the lines come image by image and so tell the processor time of each. These claims must hold:
 
 no traceback; exit code 1; every image once in the JSON and on one line, with the same answer in both runs; at most 2
-seconds for an image of up to 12 megapixels, 10 for one of 50, and 11 for a page of a PDF file; an image of more than 100 megapixels
-is refused by its header alone; at most 1,000 MiB in a process.
+seconds for an image of up to 12 megapixels, 10 for one of 50, and 11 for a page of a PDF file; an image of more than 100
+megapixels is refused by its header alone; at most 1,000 MiB in a process.
 
 It writes benchmarks/results/hostile_pictures.json, ends with exit code 1 where a claim fails, and prints:
 

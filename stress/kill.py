@@ -7,8 +7,8 @@
 A small model learns 1,200 of the digits that come with scikit-learn. Then train_model.py is started with it again and again, and
 killed: at a random moment of a training, of a fine-tuning (--fine-tune), or of saving, which begins when the staging folder
 appears. After each kill the model must load, match its card, and read the test images as its card says; and it must be, byte
-for byte, the model before or the one that the same command makes without a kill. What the kill left behind stays there for the next
-run. At the end of each part a run without a kill must succeed and leave no file behind that does not belong there.
+for byte, the model before or the one that the same command makes without a kill. What the kill left behind stays there for the
+next run. At the end of each part a run without a kill must succeed and leave no file behind that does not belong there.
 
 It writes benchmarks/results/kill.json, prints a line for each kill, ends with exit code 1 where one was not survived, and prints:
 

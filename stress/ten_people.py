@@ -3,9 +3,10 @@
     python stress/ten_people.py                 a minute
     python stress/ten_people.py --seconds 600   longer
 
-Each of them sends the images in custom_digits/ one after another, in a random order and without a pause, as the page does: over one
-connection, the next image when the answer has come. Every answer must be the one that a single person got before.
-It writes benchmarks/results/ten_people.json, ends with exit code 1 where something fails, and prints (two cores, other work beside it):
+Each of them sends the images in custom_digits/ one after another, in a random order and without a pause, as the page does: over
+one connection, the next image when the answer has come. Every answer must be the one that a single person got before.
+It writes benchmarks/results/ten_people.json, ends with exit code 1 where something fails, and prints (two cores, other work
+beside it):
 
       answers                               1,696
       lost                                      0

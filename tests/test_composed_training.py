@@ -127,6 +127,7 @@ def test_each_part_ends_with_a_whole_set_whose_card_tells_of_all_parts(
 
     stdout, first = train()
     assert "from scratch" in stdout and stdout.count("epoch ") == 2 and "network before" not in stdout
+    assert "\nsettings, from digits/training/composed_training.py\n" in stdout
     assert (first.steps, len(first.history), first.trained_from, first.earlier_parts) == (4, 2, None, None)
     assert first.settings["EPOCHS"] == 2 and "composition.CODE_CHECKSUM" in first.recipe
 
@@ -176,20 +177,26 @@ def test_an_interrupted_part_goes_on_to_the_same_weights_with_batches_from_anoth
 
     monkeypatch.setattr(composed_training, "STEPS_PER_EPOCH", 2)
     monkeypatch.setattr(composed_training, "VALIDATION_BATCHES", 1)
-    network = BY_KIND[kind]
-    training, validation = composing.split(dataset.load(small_data))
-    settings = composed_training.PartSettings(epochs=2, seed=0, batch_size=network.batch_size)
+    training = BY_KIND[kind]
+    data = dataset.load(small_data)
+    settings = composed_training.PartSettings(epochs=2, seed=0, batch_size=training.batch_size)
 
-    def part(folder, resume, on_epoch_end=lambda *_: None):
-        model = network.build(0)
-        checkpoint = Checkpoint(folder, settings.to_json())
-        composed_training.fit(network, model, training, validation, settings, (), checkpoint, resume, on_epoch_end)
+    def train(folder, resume, on_epoch_end=lambda *_: None):
+        model = training.build(0)
+        part = composed_training.Part(
+            training=training,
+            settings=settings,
+            data_name=data.name,
+            digits=composing.split(data),
+            checkpoint=Checkpoint(folder, settings.to_json()),
+        )
+        composed_training.fit(part, model, resume, on_epoch_end)
         return model.get_weights()
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    whole = part(tmp_path / "whole", resume=False)
+    whole = train(tmp_path / "whole", resume=False)
     with pytest.raises(KeyboardInterrupt):
-        part(tmp_path / "halves", resume=False, on_epoch_end=interrupt)
-    assert all(np.array_equal(a, b) for a, b in zip(whole, part(tmp_path / "halves", resume=True), strict=True))
+        train(tmp_path / "halves", resume=False, on_epoch_end=interrupt)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, train(tmp_path / "halves", resume=True), strict=True))

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from digits.model.heat_map import CLASS_COUNT, OTHER_INK, POINT
+from digits.model.heat_map import CLASS_COUNT, COLON, OTHER_INK, POINT
 from digits.reading.detection import Detection, intersection_over_union, same_symbol, shared_areas, suppress_non_maxima, vote
 
 
@@ -21,10 +21,11 @@ def box(left, top, width, height):
     return np.array([left, top, width, height], float)
 
 
-def test_a_detection_has_a_centre_and_is_a_digit_or_not():
+def test_a_detection_has_a_centre_and_is_a_digit_or_a_mark_or_neither():
     seven = detection(7, left=10, top=40)
     assert (seven.x, seven.y) == (20, 55)
-    assert [detection(label, 0).is_digit for label in (0, 9, POINT, OTHER_INK)] == [True, True, False, False]
+    assert [detection(label, 0).is_digit for label in (0, 9, POINT, COLON, OTHER_INK)] == [True, True, False, False, False]
+    assert [detection(label, 0).is_mark for label in (0, 9, POINT, COLON, OTHER_INK)] == [False, False, True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 
 from digits.common.errors import UserError
 from digits.model.calibration import PROBABILITY_FLOOR
-from digits.reading.expectation import CHARACTERS, Expectation, PatternCandidate, likeliest_fit
+from digits.model.heat_map import CHARACTERS
+from digits.reading.expectation import Expectation, PatternCandidate, likeliest_fit
 from digits.reading.results import text_of
 
 # ---- the pattern ----------------------------------------------------------------------------------------------------

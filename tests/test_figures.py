@@ -178,7 +178,10 @@ def test_tiles_stay_within_the_page_and_do_not_overlap():
         pytest.param(lambda: scores.confusion("t", np.zeros((10, 10), int)), id="an empty matrix"),
         pytest.param(lambda: scores.confidence("t", np.array([3]), probabilities_of([3])), id="one answer"),
         pytest.param(lambda: training.training_history([EpochRecord(1.0, 0.1, 1.0, 0.1, 1.0)], False, 1), id="one epoch"),
-        pytest.param(lambda: training.dataset_overview("t", splits_of([1, 1, 5]), Split(images_of(2), np.array([1, 10]))), id="missing digits"),
+        pytest.param(
+            lambda: training.dataset_overview("t", splits_of([1, 1, 5]), Split(images_of(2), np.array([1, 10]))),
+            id="missing digits",
+        ),
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("error")

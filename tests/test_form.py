@@ -80,7 +80,10 @@ def test_columns_may_be_in_another_order_and_expect_may_be_absent(fields_file):
         (HEADER + ",0,0,1,1,\n", 2, "the name '' can't be used"),
         (HEADER + "a;b,0,0,1,1,\n", 2, "the name 'a;b' can't be used"),
         (HEADER + '"a\nb",0,0,1,1,\n', 3, "the name 'a\\nb' can't be used"),
-        *((HEADER + f"{name},0,0,1,1,\n", 2, f"the name '{name}' can't be used") for name in ("image", "status", "message", "unsure")),
+        *(
+            (HEADER + f"{name},0,0,1,1,\n", 2, f"the name '{name}' can't be used")
+            for name in ("image", "status", "message", "unsure")
+        ),
         (HEADER + "a,0.5,0,0.6,1,\n", 2, "x '0.5', y '0', width '0.6', height '1' is no part of a page"),
         (HEADER + "a,-0.1,0,0.6,1,\n", 2, "x '-0.1'"),
         (HEADER + "a,0,0,0,1,\n", 2, "width '0'"),

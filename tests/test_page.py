@@ -278,7 +278,8 @@ def test_a_camera_that_starts_too_late_is_switched_off(open_page):
     wait_for(page, "7")
     page.evaluate("allow.forEach((resolve) => resolve())")
     page.wait_for_function(
-        "() => granted.length === 2 && granted.flatMap((stream) => stream.getTracks()).every((track) => track.readyState === 'ended')"
+        "() => granted.length === 2 && "
+        "granted.flatMap((stream) => stream.getTracks()).every((track) => track.readyState === 'ended')"
     )
     wait_for(page, "7")
     assert page.locator("#video").is_hidden()
@@ -414,7 +415,8 @@ def test_the_drawing_area_does_not_move_whatever_the_answer_is(open_page):
             (
                 "12345678901234567890|12345678901234567890",
                 "unsure",
-                "10 of 40 pieces of ink are not clearly a digit; there is a sign that is not a digit after the 20th digit of text line 2",
+                "10 of 40 pieces of ink are not clearly a digit; "
+                "there is a sign that is not a digit after the 20th digit of text line 2",
             ),
             ("", "error", str(wrong_pattern("12:30"))),
             ("", "error", "it is not an image that can be read (in none of the known formats), or it has too many pixels"),

@@ -1,6 +1,7 @@
 """What verify_all_digits.py prints says the same as the report."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from digits.cli.print_report import count_rate_and_interval, frequent_confusions
 from digits.common.score import Score
 from digits.evaluation.report import report_on_digits, report_on_readings
 from digits.model.card import ModelCard
+
+MODELS = {"model": Path("m.tflite"), "line reader": Path("l.tflite")}
 
 
 @pytest.fixture
@@ -63,22 +66,29 @@ def test_the_most_frequent_confusions_come_first(four):
 
 
 def test_a_report_is_printed_whole(four, capsys):
-    print_report(four, ModelCard(), {})
+    print_report(four, ModelCard(), MODELS)
     printed = capsys.readouterr().out
-    for expected in ("m.tflite (no card)", "4, MNIST", "3 / 4 (75.00 %", "disputed labels", "2 read as 7  1"):
+    for expected in (
+        "m.tflite (no card)",
+        "line reader        l.tflite\n",
+        "4, MNIST",
+        "3 / 4 (75.00 %",
+        "disputed labels",
+        "2 read as 7  1",
+    ):
         assert expected in printed
     assert "the card differs" not in printed
 
 
 @pytest.mark.parametrize(("correct", "data", "differs"), [(3, "MNIST", False), (4, "MNIST", True), (4, "other data", False)])
 def test_a_card_with_another_score_on_the_same_data_is_mentioned(four, capsys, correct, data, differs):
-    print_report(four, ModelCard(data=data, test=Score(4, correct, correct / 4)), {})
+    print_report(four, ModelCard(data=data, test=Score(4, correct, correct / 4)), MODELS)
     assert ("the card differs" in capsys.readouterr().out) == differs
 
 
 def test_errors_in_a_folder_are_listed_with_label_text_and_status(capsys):
     pairs = [("1", reading("7", "unsure", image="7.png")), ("42", reading("42")), ("9", reading("", "error", image="error.png"))]
-    print_report(report_on(pairs), ModelCard(), {})
+    print_report(report_on(pairs), ModelCard(), MODELS)
     printed = capsys.readouterr().out
     listed = printed[printed.index("read otherwise") :].split("\n")[1:3]
     assert [line.split() for line in listed] == [["7.png", "1", "7", "unsure"], ["error.png", "9", "-", "error"]]

@@ -2,11 +2,13 @@
 
 import json
 import types
+from pathlib import Path
 
 import pytest
 from conftest import PROJECT, SHIPPED_MODEL
 
 from digits.model.card import load_card
+from digits.reading.line_reader import DEFAULT_LINE_READER
 from digits.reading.number_finder import DEFAULT_NUMBER_READER
 
 # The shipped weights were trained with an input divided by 255. Their files got the input of today without another training.
@@ -85,6 +87,23 @@ def test_the_recipe_of_the_number_reader_tells_what_the_constants_are_now(monkey
     monkeypatch.setattr(augment, "MAX_ROTATION", 1.0)
     recipe = number_reader_recipe()
     assert (recipe["number_network.BOX_WEIGHT"], recipe["augmentation.ROTATION"]) == (9.0, 1.0)
+
+
+def test_the_recipe_of_the_line_reader_is_that_of_its_shipped_card():
+    from digits.training.recipe import line_reader_recipe
+
+    assert json.loads(json.dumps(line_reader_recipe())) == load_card(DEFAULT_LINE_READER.with_suffix(".json")).recipe
+
+
+@pytest.mark.parametrize("name", ["line_image", "line_rows"])
+def test_the_recipe_of_the_line_reader_is_another_one_where_the_code_of_its_lines_is(name, monkeypatch, tmp_path):
+    from digits.training import recipe
+
+    module, before = getattr(recipe, name), recipe.line_reader_recipe()
+    (tmp_path / "module.py").write_text(f"{Path(module.__file__).read_text()}\nANOTHER = 1\n")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "module.py"))
+    after = recipe.line_reader_recipe()
+    assert [entry for entry in after if after[entry] != before[entry]] == ["line_rows.CODE_CHECKSUM"]
 
 
 def test_a_function_without_a_name_in_the_recipe_is_an_error(monkeypatch):

@@ -334,6 +334,7 @@ def test_a_sheet_that_can_not_be_aligned_is_unsure_and_exit_code_0(form, call_sc
     page.save(form / "blank.png")
     (form / "scans" / "a.png").unlink()
     page.save(form / "scans" / "a.png")
+    (form / "fields.csv").write_text("name,x,y,width,height\nnumber,0.1,0.2,0.2,0.03\ncorner,0.02,0.02,0.1,0.1\n")
     flags = ("--fields", "fields.csv", "--align", "blank.png", "--csv", "-")
     result = call_script("predict_custom.py", "scans/a.png", "scans/c.png", *flags, cwd=form)
     assert result.returncode == 0, result.stderr
@@ -425,7 +426,8 @@ def test_any_file_name_is_read_and_reported(run_script, tmp_path):
 def test_a_quick_answer_imports_neither_tensorflow_nor_matplotlib():
     code = (
         "import sys, predict_custom; predict_custom.main([sys.argv[1], '--json', '-']);"
-        "print([name for name in ('tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy') if name in sys.modules], file=sys.stderr)"
+        "names = ('tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy');"
+        "print([name for name in names if name in sys.modules], file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code, SEVEN], capture_output=True, text=True, cwd=PROJECT)
     assert result.stderr.strip() == "[]"
@@ -477,7 +479,7 @@ def test_wrong_flags_are_exit_code_2_with_a_reason(command, call_script):
     [
         (("train_model.py", "--eye", "--quantize"), "away with --eye: only the digit network has an 8-bit version"),
         (("train_model.py", "--eye", "--fine-tune", "custom_digits"), "only the digit network can be fine-tuned"),
-        (("train_model.py", "--eye", "--preset", "best"), "the settings of the number reader stand in"),
+        (("train_model.py", "--eye", "--preset", "best"), "its settings stand in"),
         (("train_model.py", "--eye", "--output-dir", "o"), "it draws no figures"),
         (("train_model.py", "--resume", "--fine-tune", "custom_digits"), "leave --resume away with --fine-tune"),
         (("train_model.py", "--quantize", "--resume"), "leave --resume away with --quantize"),
@@ -486,7 +488,10 @@ def test_wrong_flags_are_exit_code_2_with_a_reason(command, call_script):
         (("train_model.py", "--quantize", "--seed", "0"), "it takes the settings of the saved model"),
         (("predict_custom.py", "--label", "7"), "no image is given: predict_custom.py me.jpg --label 7"),
         (("predict_custom.py", "--align", "blank.jpg"), "give them with --fields fields.csv"),
-        (("predict_custom.py", "--fields", "f.csv", "--expect", "5"), "a column expect in the file of --fields says it of each field"),
+        (
+            ("predict_custom.py", "--fields", "f.csv", "--expect", "5"),
+            "a column expect in the file of --fields says it of each field",
+        ),
         (("predict_custom.py", "a.png", "--fields", "f.csv", "--label", "5"), "--fields reads many numbers on each"),
         (("predict_custom.py", "--model", ""), "expected a path, not ''"),
         (("verify_all_digits.py", "--images", ""), "expected a path, not ''"),

@@ -345,7 +345,7 @@ def test_the_script_prints_its_address_and_ends_with_ctrl_c(call_script):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "BROWSER": "true"},
         preexec_fn=heed_ctrl_c,
     )  # fmt: skip
-    assert process.stdout.readline().startswith("model: ")
+    assert [process.stdout.readline().partition(":")[0] for _ in range(3)] == ["model", "number reader", "line reader"]
     port = int(re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())[1])
     assert request(port, "GET", "/")[0] == 200
     taken = call_script("draw_digits.py", "--port", port)
@@ -354,7 +354,8 @@ def test_the_script_prints_its_address_and_ends_with_ctrl_c(call_script):
     for disconnects in (True, False):
         upload = socket.create_connection(("127.0.0.1", port))
         upload.sendall(
-            f"POST /read HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nContent-Length: 999\r\n\r\nx".encode()
+            f"POST /read HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
+            "Content-Length: 999\r\n\r\nx".encode()
         )
         if disconnects:
             upload.close()

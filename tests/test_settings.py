@@ -15,7 +15,8 @@ CARD = json.loads(SHIPPED_MODEL.with_suffix(".json").read_text())
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("EPOCHS", 0), ("BATCH_SIZE", 0), ("VALIDATION_SPLIT", 1.5), ("VALIDATION_SPLIT", "0.1"), ("LEARNING_RATE", True), ("DROPOUT_RATE", None), ("CONV1_FILTERS", 0), ("DROPOUT_RATE", 1), ("AUGMENT", "no"), ("SEED", -1), ("SEED", 2**32)],
+    [("EPOCHS", 0), ("BATCH_SIZE", 0), ("VALIDATION_SPLIT", 1.5), ("VALIDATION_SPLIT", "0.1"), ("LEARNING_RATE", True),
+     ("DROPOUT_RATE", None), ("CONV1_FILTERS", 0), ("DROPOUT_RATE", 1), ("AUGMENT", "no"), ("SEED", -1), ("SEED", 2**32)],
 )  # fmt: skip
 def test_a_setting_out_of_its_range_is_refused_by_its_name(name, value, monkeypatch):
     monkeypatch.setattr(train_model, name, value)

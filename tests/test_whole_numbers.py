@@ -62,6 +62,10 @@ def test_counts_equal_those_by_hand(folder):
     assert result["not_readable"] == {"not_digits": {"n": 1, "refused": 0, "accepted": {"e.png": "8"}}}
 
 
+def test_the_numbers_alone_are_counted_together(folder):
+    assert whole_numbers.count_numbers(FakeReader(), [folder]) == {"n": 2, "correct": 1, "unsure": 1, "wrong_and_ok": 1}
+
+
 def test_composed_images_are_counted_by_kind_and_lost_marks_apart(monkeypatch):
     point, cells = whole_numbers.MARK_KINDS["."], "table and form cells"
     # kind, label, read, status

@@ -57,7 +57,7 @@ def pencil(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def blur(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Blur each image by a Gaussian, like a lens out of focus, or along a line, like a moving camera; each with probability 0.5."""
+    """Blur each image by a Gaussian, like a lens out of focus, or along a line, like a moving camera; both equally often."""
     blurred = np.empty_like(images)
     for i, image in enumerate(images):
         if rng.random() < 0.5:

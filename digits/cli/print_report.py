@@ -14,13 +14,13 @@ from digits.model.card import ModelCard
 MAX_CONFUSIONS = 5  # lines; the figure and the JSON hold all of them
 
 
-def print_report(report: Report, card: ModelCard, readers: Mapping[str, Path]) -> None:
+def print_report(report: Report, card: ModelCard, models: Mapping[str, Path]) -> None:
     """Print the report. card: the model's; where it states another score on the same data, that is printed, too.
 
-    readers: {kind: path} of the networks that read the images with the model.
+    models: of the networks that read the images, as Reader.models.
     """
     print()
-    command_line.print_table(summary(report, card, readers))
+    command_line.print_table(summary(report, card, models))
     print()
     command_line.print_table(rates_table(report))
     confusions = frequent_confusions(report)
@@ -33,12 +33,11 @@ def print_report(report: Report, card: ModelCard, readers: Mapping[str, Path]) -
         command_line.print_table([(printable(image.image), image.label, image.text or "-", image.status) for image in wrong])
 
 
-def summary(report: Report, card: ModelCard, readers: Mapping[str, Path]) -> list[tuple[str, str]]:
+def summary(report: Report, card: ModelCard, models: Mapping[str, Path]) -> list[tuple[str, str]]:
     """Return [(name, value)] of what was scored and the scores over all images."""
     parameters = f"{report.parameters:,} parameters" if report.parameters else "no card"
     rows = [
-        ("model", f"{printable(report.model)} ({parameters})"),
-        *((kind, printable(path)) for kind, path in readers.items()),
+        *((kind, f"{printable(path)} ({parameters})" if kind == "model" else printable(path)) for kind, path in models.items()),
         ("images", f"{report.score.n:,}, {printable(report.dataset)}"),
         ("accuracy", count_rate_and_interval(report.score)),
     ]

@@ -24,7 +24,7 @@ def train_reader_network(kind: ModelKind, model_path: Path, data_path: Path | No
     is of another kind.
     """
     data = dataset.load(data_path, parts=("train",))
-    training, validation = composing.split(data)
+    digits = composing.split(data)
     with store.lock(model_path):
         card_in_place = store.recover_and_load_card(model_path)
         lookup.check_kind(model_path, card_in_place, kind, print_training.OTHER_KIND_IN_PLACE)
@@ -35,19 +35,27 @@ def train_reader_network(kind: ModelKind, model_path: Path, data_path: Path | No
         from digits.training.checkpoint import Checkpoint
         from digits.training.composed_networks import BY_KIND
 
-        network = BY_KIND[kind]
-        settings = composed_training.PartSettings(epochs=epochs, seed=seed, batch_size=network.batch_size)
+        training = BY_KIND[kind]
+        settings = composed_training.PartSettings(epochs=epochs, seed=seed, batch_size=training.batch_size)
         earlier_card = _earlier_card(model_path, card_in_place) if resume else None
         identity = {"pictures": data.fingerprint(), "trained_from": _checksum(model_path, earlier_card)}
-        identity |= settings.to_json() | network.recipe()
+        identity |= settings.to_json() | training.recipe()
         checkpoint = Checkpoint(store.checkpoint_folder(model_path), identity)
+        part = composed_training.Part(
+            training=training,
+            settings=settings,
+            data_name=data.name,
+            digits=digits,
+            checkpoint=checkpoint,
+            earlier_card=earlier_card,
+        )
         restores = resume and checkpoint.path.exists()
-        model, start = network.build(seed), "from the checkpoint" if restores else "from scratch"
+        model, start = training.build(seed), "from the checkpoint" if restores else "from scratch"
         if earlier_card and not restores:
             keras_files.load_weights(model, model_path, kind)
             start = "from the weights in place"
         print_training.say_if_discarded(checkpoint, resume)
-        print(f"\ndata: {data.name}\n\nsettings")
+        print(f"\ndata: {data.name}\n\nsettings, from digits/training/composed_training.py")
         command_line.print_table(settings.to_json().items())
         print(f"\nnetwork: {model.count_params():,} parameters, {start}\n", flush=True)
 
@@ -55,16 +63,13 @@ def train_reader_network(kind: ModelKind, model_path: Path, data_path: Path | No
             measured = f"loss {record.loss:6.3f}   validation {record.val_loss:6.3f}   right {100 * record.val_accuracy:5.2f} %"
             print(print_training.epoch_line(number, epochs, measured, record.seconds, seconds_left), flush=True)
 
-        earlier_epochs = (earlier_card.history if earlier_card else None) or ()
         try:
-            history, validated = composed_training.fit(
-                network, model, training, validation, settings, earlier_epochs, checkpoint, restores, print_epoch
-            )
+            history, validation = composed_training.fit(part, model, restores, print_epoch)
         except KeyboardInterrupt:
             return print_training.say_interrupted(resume)
-        card = composed_training.save(network, model, model_path, data, settings, history, validated, earlier_card)
+        card = composed_training.save(part, model, model_path, history, validation)
         checkpoint.remove()
-        _print_result(model_path, card, card_in_place, network.score_name)
+        _print_result(model_path, card, card_in_place, training.score_name)
     return command_line.DONE
 
 

@@ -38,7 +38,7 @@ def worker_processes(count: int, prepare: Callable[..., None], *arguments: Any) 
 
 
 def _start(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    """Prepare a process of the pool. It ends as soon as the one that started it is gone; else it would wait for tasks without end."""
+    """Prepare a process of the pool. It ends when the one that started it is gone; else it would wait for tasks without end."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     prepare(*arguments)

@@ -4,8 +4,8 @@ The tables at the head of the modules define which pages are composed: page_kind
 says), handwriting (how a person writes it), rules (cells and lines), papers, photographs (light and camera), windows (borders).
 forms and signs hold drawings as control points. All these tables together are called the family of pages. They were set by hand
 while looking at the kinds of image that the network failed on among the development images, and are measured as a whole by
-benchmarks/results/whole_numbers.json, 777 images. So a single value has no reason of its own beside the words on its line. None of the development
-images is learned.
+benchmarks/results/whole_numbers.json, 777 images. So a single value has no reason of its own beside the words on its line. None
+of the development images is learned.
 
 In the tables, (low, high) is a range from which a value is drawn evenly, and (mean, standard deviation) says so. A tuple of
 choices holds a value twice where it is drawn twice as often. A height is that of a line's digits.

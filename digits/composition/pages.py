@@ -9,6 +9,8 @@ from digits.composition.papers import PaperPool
 
 IGNORED_LABEL = -1  # of a symbol for which every answer is right: half of a digit, a minus as long as a rule
 
+GLYPHS_RENEWED, PAPERS_RENEWED = 8, 1  # after each batch: half as many glyphs as windows, an eighth of the time
+
 Borders = tuple[int, int, int, int]  # left, right, top, bottom of an image, in pixels
 
 
@@ -61,3 +63,9 @@ class Sources:
     papers: PaperPool
     held_back: bool = False
     draw_letterforms: bool = True
+
+    def renew(self) -> None:
+        """Replace some of the glyphs and papers by new ones."""
+        self.digits.renew(GLYPHS_RENEWED)
+        for _ in range(PAPERS_RENEWED):
+            self.papers.renew()

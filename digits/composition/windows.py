@@ -1,11 +1,13 @@
 """Windows that the number reader's network learns from: parts of composed pages, and what the network is to answer for each."""
 
+import itertools
 import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from digits.common.config import NUM_CLASSES
+from digits.composition.chance import shown_twice
 from digits.composition.page_kinds import PAGE_MARGIN, WINDOW_HEIGHT, WINDOW_WIDTH, WrittenPage, write_page
 from digits.composition.pages import IGNORED_LABEL, Borders, Sources, Symbol
 from digits.composition.photographs import photograph, scan
@@ -26,9 +28,8 @@ from digits.model.heat_map import (
 MIN_VISIBLE_FRACTION, MAX_HIDDEN_FRACTION = 0.8, 0.45
 
 # ---- batches ----
-PAGES_KEPT = 64  # pages that wait for a second photograph: enough that both are seldom in one batch
+WINDOW_PAGES_KEPT = 64  # pages that wait for a second photograph: enough that both are seldom in one batch
 SECOND_PHOTOGRAPH_PROBABILITY = 0.5  # that a window shows such a page: writing a page takes twice as long as photographing it
-GLYPHS_RENEWED, PAPERS_RENEWED = 8, 1  # after each batch: half as many glyphs as windows, an eighth of the time
 
 # ---- borders of images; the family of pages: see digits/composition/__init__.py. Heights are those of the digits. ----
 INVERTED_PROBABILITY = 0.06  # that an image is light on dark
@@ -59,20 +60,23 @@ def batches(sources: Sources, rng: np.random.Generator, batch_size: int) -> Iter
 
     Half of the pages are photographed a second time, with other paper, light and borders.
     """
-    waiting: list[WrittenPage] = []
+    pages = written_pages(sources, WINDOW_PAGES_KEPT, rng)
     while True:
-        made = []
-        for _ in range(batch_size):
-            if len(waiting) > PAGES_KEPT and rng.random() < SECOND_PHOTOGRAPH_PROBABILITY:
-                written = waiting.pop(rng.integers(len(waiting)))
-            else:
-                written = write_page(sources, rng)
-                waiting.append(written)
-            made.append(show(written, sources, rng))
-        sources.digits.renew(GLYPHS_RENEWED)
-        for _ in range(PAPERS_RENEWED):
-            sources.papers.renew()
+        made = [show(written, sources, rng) for written in itertools.islice(pages, batch_size)]
+        sources.renew()
         yield np.stack([window for window, _ in made])[..., None], np.stack([target(symbols) for _, symbols in made])
+
+
+def written_pages(sources: Sources, kept: int, rng: np.random.Generator) -> Iterator[WrittenPage]:
+    """Yield pages to photograph without end, half of them for the second time. kept: pages that wait for that."""
+    return shown_twice((write_page(sources, rng) for _ in itertools.count()), kept, SECOND_PHOTOGRAPH_PROBABILITY, rng)
+
+
+def image_of(written: WrittenPage, borders: Borders, sources: Sources, rng: np.random.Generator) -> np.ndarray:
+    """Return the photograph or the scan of a part of a page, (h, w) uint8, dark on light. borders: in pixels of the window."""
+    left, right, top, bottom = borders
+    on_page = (left + PAGE_MARGIN, right + PAGE_MARGIN, top + PAGE_MARGIN, bottom + PAGE_MARGIN)
+    return scan(written.page, on_page) if written.clean else photograph(written.page, on_page, sources.papers, rng)
 
 
 def show(written: WrittenPage, sources: Sources, rng: np.random.Generator) -> tuple[np.ndarray, list[Symbol]]:
@@ -87,8 +91,7 @@ def show(written: WrittenPage, sources: Sources, rng: np.random.Generator) -> tu
         left, right = max(left, 0), min(right, WINDOW_WIDTH)
         if right - left < MIN_IMAGE_WIDTH:
             continue
-        on_page = (left + PAGE_MARGIN, right + PAGE_MARGIN, top + PAGE_MARGIN, bottom + PAGE_MARGIN)
-        image = scan(written.page, on_page) if written.clean else photograph(written.page, on_page, sources.papers, rng)
+        image = image_of(written, (left, right, top, bottom), sources, rng)
         window[top:bottom, left:right] = normalise(255 - image if inverted else image)
         visible += visible_in(written, (left, right, top, bottom))
     return window, visible

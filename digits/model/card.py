@@ -50,8 +50,8 @@ class EpochRecord:
 class TrainingPart:
     """What a training in several parts did in one of them.
 
-    steps: of the optimizer, in this part. seconds: that it took. settings, recipe: as in ModelCard; None where they are not known.
-    made_by: in words, what the settings do not say.
+    steps: of the optimizer, in this part. seconds: that it took. settings, recipe: as in ModelCard; None where they are not
+    known. made_by: in words, what the settings do not say.
     """
 
     steps: int

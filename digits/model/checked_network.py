@@ -13,8 +13,8 @@ from digits.model.lookup import ModelKind, find_model
 class CheckedNetwork:
     """A saved network of this kind and its card, None where there is none beside it.
 
-    model_path: of its .tflite. kind: number reader or line reader. input_shape, output_shape: as in LiteRTNetwork. blank_shape: of an
-    image that tries it. Raises UserError where there is no such network, or one that can't be used.
+    model_path: of its .tflite. kind: number reader or line reader. input_shape, output_shape: as in LiteRTNetwork. blank_shape:
+    of an image that tries it. Raises UserError where there is no such network, or one that can't be used.
     """
 
     def __init__(

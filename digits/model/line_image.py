@@ -56,6 +56,7 @@ def fit_line(boxes: np.ndarray, margin: float) -> TextLine:
     height = line_height(boxes[:, 3])
     (x, y), slope = centres.mean(axis=0), 0.0
     if len(boxes) >= MIN_SLOPE_DIGITS and np.ptp(centres[:, 0]) > height:
+        # Of the whole line at once. text_lines follows a line digit by digit, which may bend, and fits its last digits alone.
         slope = float(np.clip(np.polyfit(centres[:, 0], centres[:, 1], 1)[0], -MAX_SLOPE, MAX_SLOPE))
     left = float(boxes[:, 0].min()) - margin * height
     right = float((boxes[:, 0] + boxes[:, 2]).max()) + margin * height
@@ -63,7 +64,7 @@ def fit_line(boxes: np.ndarray, margin: float) -> TextLine:
 
 
 def line_height(heights: Sequence[float] | np.ndarray) -> float:
-    """Return the height of a line of digits with these heights: between the median and the tall ones, for zeros are often small."""
+    """Return the height of a line of digits with these heights: between the median and the tall ones: zeros are often small."""
     return math.sqrt(float(np.median(heights)) * float(np.percentile(heights, TALL_PERCENTILE)))
 
 

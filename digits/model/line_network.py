@@ -41,8 +41,8 @@ def build(seed: int) -> keras.Model:
 def loss(target: Any, answer: Any) -> Any:
     """Return the CTC loss of a batch, the mean of its rows: one number.
 
-    target: (N, length) int32, the classes of a row's symbols from left to right, then PADDING. answer: (N, columns, 17) float32, of
-    the network.
+    target: (N, length) int32, the classes of a row's symbols from left to right, then PADDING. answer: (N, columns, 17) float32,
+    of the network.
     """
     ops = keras.ops
     lengths = ops.sum(ops.cast(target != PADDING, "int32"), axis=-1)

@@ -21,8 +21,8 @@ MAX_DISTANCE_RATIO = (
     0.75  # of the best match's distance to the second best one's (Lowe 2004); what a form repeats has no clear best one
 )
 MAX_ERROR = 3.0  # pixels at MATCHING_SIDE by which a match may miss the homography: 0.6 mm of A4
-# What a homography must have, else the sheet's place is not known: this many matches that agree, and so much of the page between
-# them.
+# What a homography must have, or the sheet's place is not known: this many matches that agree, with this part of the page
+# between them.
 MIN_INLIERS, MIN_SPREAD = 25, 0.15
 MAX_SIDE_RATIO = 2.0  # of opposite sides of the page, as a camera sees them; more is no photograph that can be read
 MIN_AREA, MAX_AREA = 0.1, 10.0  # of the page in the image, in areas of the image

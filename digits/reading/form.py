@@ -26,10 +26,8 @@ from digits.reading.results import Box, Reading, Status
 
 SHEET_SIDE = 3508  # pixels of the longer side, to which larger sheets are reduced: A4 at 300 dots an inch
 MARGIN = 0.4  # heights of a field, on each side of it, that are read with it: for strokes that leave it
-MIN_FIELD_SIDE, MAX_FIELD_SIDE = (
-    8,
-    2 * WORKING_SIDE,
-)  # pixels; other fields are enlarged or reduced to them; the Reader reduces them, too
+# Pixels; other fields are enlarged or reduced to them; the Reader reduces them, too.
+MIN_FIELD_SIDE, MAX_FIELD_SIDE = 8, 2 * WORKING_SIDE
 MAX_OUTSIDE = 0.01  # of the image's sides, by which a field may reach beyond it: a box at the border, and an inexact alignment
 
 NUMBERS = ("x", "y", "width", "height")
@@ -79,7 +77,7 @@ class FormReading(Reading):
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of a form; and a sheet of it, blank or filled in, by which others are aligned; None: they lie where the fields are."""
+    """The fields of a form, and a sheet of it, blank or filled in, by which others are aligned; None: they need no alignment."""
 
     fields: tuple[Field, ...]
     reference: Reference | None = None
@@ -94,7 +92,7 @@ class Form:
 
     @classmethod
     def with_reference(cls, fields: tuple[Field, ...], reference: ImageSource) -> "Form":
-        """Return a form whose sheets are aligned. reference: an image as in Reader.read. Raises UserError where it can't be used."""
+        """Return a form whose sheets are aligned. reference: as an image in Reader.read. Raises UserError if it can't be used."""
         try:
             return cls(fields, Reference.of(load_image(reference, SHEET_SIDE)))
         except UserError as error:
@@ -162,7 +160,8 @@ def _field(cells: Mapping[str, str]) -> Field:
     name = cells["name"]
     if not name or name in RESERVED_NAMES or NAME_SEPARATOR in name or not name.isprintable():
         raise UserError(
-            f"the name {name!r} can't be used.\nExpected a name without {NAME_SEPARATOR!r}, other than {', '.join(RESERVED_NAMES)}."
+            f"the name {name!r} can't be used.\n"
+            f"Expected a name without {NAME_SEPARATOR!r}, other than {', '.join(RESERVED_NAMES)}."
         )
     try:
         x, y, width, height = (float(cells[column]) for column in NUMBERS)

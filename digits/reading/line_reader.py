@@ -23,7 +23,7 @@ WIDTH_STEP = 32  # pixels: the input's width is a multiple of this, so that Lite
 
 
 class LineSymbol(NamedTuple):
-    """A symbol in a text line. label: its class, a number in heat_map. probability: of that class in the column that shows it best."""
+    """A symbol in a text line. label: its class, a number in heat_map. probability: of it in the column that shows it best."""
 
     label: int
     probability: float

@@ -28,8 +28,8 @@ from digits.reading.results import Box, Digit, Mark
 # digit: it divides its probability by 10 at the most, the number finder by 10,000.
 FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
 # By the classifier alone, of a digit that may be sure: twice that of an answer that prefers no digit. It learned from images
-# without a digit, which the number reader and the line reader did not: of the letter M, which they read as 11, it gives a 1 about
-# 0.1.
+# without a digit, which the number reader and the line reader did not: of the letter M, which they read as 11, it gives a 1
+# about 0.1.
 MIN_SECOND_OPINION = 2 / NUM_CLASSES
 MIN_MARK_PROBABILITY = 0.5  # of a mark that is read, and of other ink that is reported
 MAX_MARK_SHARE = 0.3  # of a mark's probability in its sum with the digit's, where the digit is surely none: a 1 may be a slash

@@ -153,7 +153,7 @@ def _page_frames(image: Any) -> list[int]:
 
 
 def _run_pdf_process(file: BinaryIO, number: int) -> tuple[dict[str, Any], memoryview]:
-    """Return (the header, the pixels) that pdf_process gives for a page of a PDF file. Raises UserError where it can't be read."""
+    """Return (the header, the pixels) that pdf_process gives for a page of a PDF file. Raises UserError if it can't be read."""
     file.seek(0)
     is_on_disk = isinstance(getattr(file, "raw", None), io.FileIO)
     source: dict[str, Any] = {"stdin": file} if is_on_disk else {"input": file.read()}

@@ -3,8 +3,9 @@
 A PDF file can bring its decoder down, or keep it drawing without end; in a process of its own that costs one page. PDFium has no
 threads, either. Nothing of the project is imported, so that the process starts in a tenth of a second.
 
-Standard output is a line of JSON, then the pixels of the page: {"pages": 3, "size": [1654, 2339], "row_bytes": 4964, "mode":
-"BGR"}; {"pages": 3} alone, where the file has no such page; or {"error": what is wrong}.
+Standard output is a line of JSON, then the pixels of the page:
+{"pages": 3, "size": [1654, 2339], "row_bytes": 4964, "mode": "BGR"};
+{"pages": 3} alone, where the file has no such page; or {"error": what is wrong}.
 """
 
 import io

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from digits.common.config import MARKS, NUM_CLASSES
+from digits.common.config import NUM_CLASSES
 from digits.composition import windows
 from digits.evaluation import metrics
 from digits.model import line_network, lookup, number_network
-from digits.model.heat_map import BOX_UNIT, CLASS_COUNT, MIN_CENTRE, OTHER_INK, OUTPUT_COUNT, SIDE_MULTIPLE, STRIDE
+from digits.model.heat_map import BOX_UNIT, CLASS_COUNT, CLASS_NAMES, MIN_CENTRE, OTHER_INK, OUTPUT_COUNT, SIDE_MULTIPLE, STRIDE
 from digits.model.line_image import COLUMN_STRIDE, LINE_HEIGHT, NO_SYMBOL, PADDING, best_path
 from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
 from digits.training import line_rows
-from digits.training.composed_training import ComposedNetwork, Validation
+from digits.training.composed_training import ComposedTraining, Validation
 from digits.training.composing import Batch
 from digits.training.recipe import line_reader_recipe, number_reader_recipe
 
-CLASSES = [*map(str, range(NUM_CLASSES)), *MARKS, "other ink"]
+# Set by hand together with the settings in composed_training, and measured as a whole: benchmarks/results/whole_numbers.json.
+WINDOWS_PER_BATCH, ROWS_PER_BATCH = 16, 24
 
 
 def validate_centres(model: keras.Model, batches: Sequence[Batch]) -> Validation:
@@ -46,9 +47,9 @@ def validate_rows(model: keras.Model, batches: Sequence[Batch]) -> Validation:
     return Validation(metrics.score_answers(np.array(right)), float(np.mean(losses)))
 
 
-NUMBER_READER = ComposedNetwork(
+NUMBER_READER_TRAINING = ComposedTraining(
     kind=lookup.NUMBER_READER,
-    batch_size=16,
+    batch_size=WINDOWS_PER_BATCH,
     build=number_network.build,
     loss=number_network.loss,
     accuracy=number_network.centre_accuracy,
@@ -57,16 +58,16 @@ NUMBER_READER = ComposedNetwork(
     score_name="digits of composed windows",
     recipe=number_reader_recipe,
     card={
-        "classes": CLASSES,
+        "classes": CLASS_NAMES,
         "input": f"(N, height, width, 1) float32, local mean 0 and standard deviation 1, sides multiples of {SIDE_MULTIPLE}",
         "output": f"(N, height / {STRIDE}, width / {STRIDE}, {OUTPUT_COUNT}) float32: a logit for each class; log width and log "
         f"height in units of {BOX_UNIT:.0f} pixels; the centre's offset to the right and down in units of {STRIDE} pixels",
     },
 )
 
-LINE_READER = ComposedNetwork(
+LINE_READER_TRAINING = ComposedTraining(
     kind=lookup.LINE_READER,
-    batch_size=24,
+    batch_size=ROWS_PER_BATCH,
     build=line_network.build,
     loss=line_network.loss,
     accuracy=line_network.exact_rows,
@@ -75,10 +76,11 @@ LINE_READER = ComposedNetwork(
     score_name="composed rows",
     recipe=line_reader_recipe,
     card={
-        "classes": [*CLASSES, lookup.NO_SYMBOL_NAME],
-        "input": f"(N, {LINE_HEIGHT}, width, 1) float32, local mean 0 and standard deviation 1, width a multiple of {COLUMN_STRIDE}",
+        "classes": [*CLASS_NAMES, lookup.NO_SYMBOL_NAME],
+        "input": f"(N, {LINE_HEIGHT}, width, 1) float32, local mean 0 and standard deviation 1, width a multiple of "
+        f"{COLUMN_STRIDE}",
         "output": f"(N, width / {COLUMN_STRIDE}, {NO_SYMBOL + 1}) float32: a logit for each class in each column, for CTC",
     },
 )
 
-BY_KIND = {network.kind: network for network in (NUMBER_READER, LINE_READER)}
+BY_KIND = {training.kind: training for training in (NUMBER_READER_TRAINING, LINE_READER_TRAINING)}

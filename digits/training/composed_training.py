@@ -14,20 +14,21 @@ from typing import Any
 import numpy as np
 
 from digits.common.score import Score
-from digits.data.dataset import Dataset, Split
+from digits.data.dataset import Split
 from digits.model import keras_files, store
 from digits.model.card import EpochRecord, ModelCard
 from digits.model.lookup import ModelKind
 from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
 from digits.training.checkpoint import Checkpoint
-from digits.training.composing import Batch, BatchStream, Compose, compose_ahead, split, validation_batches
+from digits.training.composing import Batch, BatchStream, Compose, compose_ahead, validation_batches
 from digits.training.environment import environment
 from digits.training.interrupt import StopBetweenBatches
 from digits.training.loop import EpochCallback, EpochScores, run_epochs, start_or_restore
+from digits.training.schedule import rise_and_fall
 
 VALIDATION_BATCHES = 20  # about 1,500 digits in windows, or 4,000 in rows
 
-# The settings, beside epochs and seed. Set by hand, together, and measured as a whole: benchmarks/results/whole_numbers.json, 777 images.
+# The settings, beside epochs and seed. Set by hand, together, and measured as a whole: benchmarks/results/whole_numbers.json.
 STEPS_PER_EPOCH = 500  # batches: about four minutes on two cores
 PART_LEARNING_RATE = 0.002  # the highest; in each part it rises to this and falls along a cosine
 FINAL_RATE_FRACTION = 0.01  # of the highest learning rate, with which a part ends
@@ -72,8 +73,8 @@ class Validation:
 
 
 @dataclass(frozen=True)
-class ComposedNetwork:
-    """A network that learns from composed pages, and how it learns.
+class ComposedTraining:
+    """How one of the two networks that learn from composed pages is trained.
 
     kind: of the model. batch_size: windows or rows a step. build: makes it, of a seed. loss: of targets and answers. accuracy: of
     the same, shown while training. compose: makes its batches. validate: says how it answers for a list of batches. score_name:
@@ -92,47 +93,60 @@ class ComposedNetwork:
     card: Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One part of a training.
+
+    training: of the network. settings: of this part. data_name: of the data set. digits: to compose pages of and to validate on,
+    as composing.split returns them. checkpoint: is written after each epoch. earlier_card: of the network from whose weights the
+    part starts; None where it starts from scratch.
+    """
+
+    training: ComposedTraining
+    settings: PartSettings
+    data_name: str
+    digits: tuple[Split, Split]
+    checkpoint: Checkpoint
+    earlier_card: ModelCard | None = None
+
+
 def fit(
-    network: ComposedNetwork,
+    part: Part,
     model: keras.Model,
-    training: Split,
-    validation: Split,
-    settings: PartSettings,
-    earlier: Sequence[EpochRecord],
-    checkpoint: Checkpoint,
     resume: bool,
     on_epoch_end: EpochCallback = lambda number, record, seconds_left: None,
 ) -> tuple[list[EpochRecord], Validation]:
     """Train the model in place for one part; return the records of all epochs of all parts, and the last validation.
 
-    network: what the model is. training, validation: as of composing.split. earlier: the records of the parts before. checkpoint: is written after each epoch.
-    resume: whether to go on from it. on_epoch_end: is called with the number of the epoch in this part. Raises UserError where
-    the checkpoint can't be read or written, and KeyboardInterrupt after Ctrl-C; the last complete epoch can then be resumed.
+    resume: whether to go on from the checkpoint. on_epoch_end: is called with the number of the epoch in this part. Raises
+    UserError where the checkpoint can't be read or written, and KeyboardInterrupt after Ctrl-C; the last complete epoch can then
+    be resumed.
     """
+    training, settings = part.training, part.settings
+    learned, held_back = part.digits
+    earlier = (part.earlier_card.history if part.earlier_card else None) or ()
     steps = settings.epochs * STEPS_PER_EPOCH
     warm_up = max(1, min(MAX_WARM_UP_STEPS, steps // 10))
-    learning_rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm_up), FINAL_RATE_FRACTION, warmup_target=PART_LEARNING_RATE, warmup_steps=warm_up
-    )
+    learning_rate = rise_and_fall(steps, warm_up, PART_LEARNING_RATE, final_fraction=FINAL_RATE_FRACTION)
     optimizer = keras.optimizers.AdamW(learning_rate, WEIGHT_DECAY, clipnorm=CLIP_NORM)
-    model.compile(optimizer, network.loss, metrics=[keras.metrics.MeanMetricWrapper(network.accuracy, name="accuracy")])
+    model.compile(optimizer, training.loss, metrics=[keras.metrics.MeanMetricWrapper(training.accuracy, name="accuracy")])
     optimizer.build(model.trainable_variables)
 
-    history = start_or_restore(model, checkpoint, resume, earlier)
-    stream = BatchStream(network.compose, training, settings.seed, len(history), STEPS_PER_EPOCH, settings.batch_size)
+    history = start_or_restore(model, part.checkpoint, resume, earlier)
+    stream = BatchStream(training.compose, learned, settings.seed, len(history), STEPS_PER_EPOCH, settings.batch_size)
     with StopBetweenBatches() as stop, compose_ahead(stream, stop) as upcoming:
-        held_back = validation_batches(network.compose, validation, VALIDATION_BATCHES, settings.batch_size)
+        held_back_batches = validation_batches(training.compose, held_back, VALIDATION_BATCHES, settings.batch_size)
 
         def run_epoch() -> EpochScores:
             accuracy, loss = train_on_batches(model, itertools.islice(upcoming, STEPS_PER_EPOCH), stop)
-            validated = network.validate(model, held_back)
+            validated = training.validate(model, held_back_batches)
             return accuracy, loss, validated.score.accuracy, validated.loss
 
         def report(number: int, record: EpochRecord, seconds_left: float) -> None:
             on_epoch_end(number - len(earlier), record, seconds_left)
 
-        run_epochs(model, history, len(earlier) + settings.epochs, checkpoint, run_epoch, report)
-        return history, network.validate(model, held_back)
+        run_epochs(model, history, len(earlier) + settings.epochs, part.checkpoint, run_epoch, report)
+        return history, training.validate(model, held_back_batches)
 
 
 def train_on_batches(model: keras.Model, batches: Iterator[Batch], stop: StopBetweenBatches) -> tuple[float, float]:
@@ -149,40 +163,31 @@ def train_on_batches(model: keras.Model, batches: Iterator[Batch], stop: StopBet
     return float(accuracy), float(loss)
 
 
-def save(
-    network: ComposedNetwork,
-    model: keras.Model,
-    model_path: Path,
-    data: Dataset,
-    settings: PartSettings,
-    history: Sequence[EpochRecord],
-    validation: Validation,
-    earlier_card: ModelCard | None,
-) -> ModelCard:
+def save(part: Part, model: keras.Model, model_path: Path, history: Sequence[EpochRecord], validation: Validation) -> ModelCard:
     """Write the three files beside the old ones, move them into place together, and return the new card.
 
-    network: what the model is. history: the records of all epochs of all parts. earlier_card: of the network from whose weights the part started,
-    None where it started from scratch. The other arguments are as fit takes and returns them.
+    history, validation: as fit returns them.
     """
-    training, held_back = split(data)
+    settings = part.settings
+    learned, held_back = part.digits
     own_seconds = sum(record.seconds for record in history[-settings.epochs :])
     card = ModelCard(
-        data=data.name,
-        pictures={"training": len(training.labels), "validation": len(held_back.labels)},
+        data=part.data_name,
+        pictures={"training": len(learned.labels), "validation": len(held_back.labels)},
         settings=settings.to_json(),
-        recipe=network.recipe(),
+        recipe=part.training.recipe(),
         seed=settings.seed,
         **environment(),
         seconds=round(own_seconds, 1),
         steps=settings.epochs * STEPS_PER_EPOCH,
         history=tuple(history),
         parameters=model.count_params(),
-        **network.card,
+        **part.training.card,
         validation=validation.score,
         validation_marks=validation.marks,
     )
-    if earlier_card is not None:
-        card = card.after(earlier_card, model_path.name)
+    if part.earlier_card is not None:
+        card = card.after(part.earlier_card, model_path.name)
     with store.staged(model_path) as staging:
         keras_files.save_as_float16(model, staging / model_path.name, staging / f"{model_path.stem}.tflite")
         return store.commit(model_path, card)

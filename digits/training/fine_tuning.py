@@ -24,6 +24,7 @@ from digits.training.interrupt import StopBetweenBatches
 from digits.training.loop import compile_for_digits, score, train_batches
 from digits.training.prefetch import prefetch
 from digits.training.row_guard import MAX_ROW_DROP, FoundRows
+from digits.training.schedule import rise_and_fall
 from digits.training.settings import TrainingSettings
 
 # Set by hand, and measured as a whole: benchmarks/results/fine_tuning.json.
@@ -115,10 +116,7 @@ def learn(model: keras.Model, training: Split, own: Split, settings: TrainingSet
     """Train the model in place, at a low rate. training, own, settings: as in images_of_round. Raises as fine_tune does."""
     steps = ROUNDS * STEPS_PER_ROUND
     warm_up = round(RATE_RISE_FRACTION * steps)
-    learning_rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warm_up, warmup_target=PEAK_LEARNING_RATE, warmup_steps=warm_up
-    )
-    compile_for_digits(model, learning_rate)
+    compile_for_digits(model, rise_and_fall(steps, warm_up, PEAK_LEARNING_RATE))
     stream = itertools.chain.from_iterable(
         batched(images_of_round(training, own, settings, number), ROUND_BATCH_SIZE) for number in range(ROUNDS)
     )

@@ -3,15 +3,14 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
 from digits.common.config import NUM_CLASSES
-from digits.composition.page_kinds import PAGE_MARGIN, WINDOW_WIDTH, WrittenPage, write_page
+from digits.composition.chance import shown_twice
+from digits.composition.page_kinds import WINDOW_WIDTH, WrittenPage
 from digits.composition.pages import IGNORED_LABEL, Borders, Sources, Symbol
-from digits.composition.photographs import photograph, scan
-from digits.composition.windows import GLYPHS_RENEWED, MIN_IMAGE_WIDTH, PAPERS_RENEWED, random_borders, visible_in
+from digits.composition.windows import MIN_IMAGE_WIDTH, image_of, random_borders, visible_in, written_pages
 from digits.model.heat_map import OTHER_INK
 from digits.model.line_image import COLUMN_STRIDE, LINE_HEIGHT, PADDING, TextLine, fit_line, line_image
 from digits.reading.detection import Detection, boxes_of
@@ -30,13 +29,11 @@ HEIGHT_STD, MIDDLE_STD, SLOPE_STD = 0.1, 0.05, 0.02  # of the height's logarithm
 MARGIN = (0.3, 1.5)  # heights, on either side
 SINGLE_DIGIT_PROBABILITY = 0.4  # that a line of one symbol is kept: there are many, and they teach less
 SPACE = (0, 16)  # pixels of the network's input between two lines beside each other
-# Pages and photographs that wait to be shown once more, and the probability that one of them is shown instead of a new one. Writing
-# a page takes twice as long as photographing it, and that ten times as long as cutting out its lines.
-PAGES_KEPT, SECOND_PHOTOGRAPH_PROBABILITY = 128, 0.5
-PHOTOGRAPHS_KEPT, SECOND_CROP_PROBABILITY = 256, 0.5
+# Pages and photographs that wait to be shown once more, and the probability that such a photograph is shown instead of a new one:
+# photographing a page takes ten times as long as cutting out its lines.
+ROW_PAGES_KEPT, PHOTOGRAPHS_KEPT, SECOND_CROP_PROBABILITY = 128, 256, 0.5
 MAX_SINGLE_DIGITS = 2  # images of one digit each that are taken of a page of these
 
-T = TypeVar("T")
 Line = tuple[np.ndarray, list[int]]  # as the network sees it, (32, width) float32; the classes of its symbols from left to right
 RowBatch = tuple[
     np.ndarray, np.ndarray
@@ -48,9 +45,7 @@ def batches(sources: Sources, rng: np.random.Generator, batch_size: int) -> Iter
     lines = _lines(sources, rng)
     while True:
         rows = [_row(lines, rng) for _ in range(batch_size)]
-        sources.digits.renew(GLYPHS_RENEWED)
-        for _ in range(PAPERS_RENEWED):
-            sources.papers.renew()
+        sources.renew()
         yield np.stack([row for row, _ in rows])[..., None], np.stack([symbols for _, symbols in rows])
 
 
@@ -78,7 +73,7 @@ def _space(rng: np.random.Generator) -> int:
 
 def _lines(sources: Sources, rng: np.random.Generator) -> Iterator[Line]:
     """Yield text lines without end."""
-    for grey, visible in _shown_twice(_photographs(sources, rng), PHOTOGRAPHS_KEPT, SECOND_CROP_PROBABILITY, rng):
+    for grey, visible in shown_twice(_photographs(sources, rng), PHOTOGRAPHS_KEPT, SECOND_CROP_PROBABILITY, rng):
         for image, labels in lines_in(grey, visible, rng):
             if len(labels) > 1 or rng.random() < SINGLE_DIGIT_PROBABILITY:
                 yield image, labels
@@ -86,12 +81,10 @@ def _lines(sources: Sources, rng: np.random.Generator) -> Iterator[Line]:
 
 def _photographs(sources: Sources, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, list[Symbol]]]:
     """Yield photographs of pages without end, (height, width) uint8, each with what is visible in it."""
-    pages = (write_page(sources, rng) for _ in itertools.count())
-    for written in _shown_twice(pages, PAGES_KEPT, SECOND_PHOTOGRAPH_PROBABILITY, rng):
+    for written in written_pages(sources, ROW_PAGES_KEPT, rng):
         for borders in _borders(written, rng):
-            left, right, top, bottom = borders
-            on_page = (left + PAGE_MARGIN, right + PAGE_MARGIN, top + PAGE_MARGIN, bottom + PAGE_MARGIN)
-            image = scan(written.page, on_page) if written.clean else photograph(written.page, on_page, sources.papers, rng)
+            image = image_of(written, borders, sources, rng)
+            left, _, top, _ = borders
             visible = visible_in(written, borders)
             yield (
                 image,
@@ -109,18 +102,6 @@ def _borders(written: WrittenPage, rng: np.random.Generator) -> list[Borders]:
         if right <= WINDOW_WIDTH and min(right - left, bottom - top) >= MIN_IMAGE_WIDTH
     ]
     return whole[:MAX_SINGLE_DIGITS]
-
-
-def _shown_twice(items: Iterator[T], kept: int, probability: float, rng: np.random.Generator) -> Iterator[T]:
-    """Yield the items. As soon as more than `kept` wait, one of those is yielded with this probability, for the last time."""
-    waiting: list[T] = []
-    while True:
-        if len(waiting) > kept and rng.random() < probability:
-            yield waiting.pop(rng.integers(len(waiting)))
-        else:
-            item = next(items)
-            waiting.append(item)
-            yield item
 
 
 def lines_in(grey: np.ndarray, visible: list[Symbol], rng: np.random.Generator) -> list[Line]:

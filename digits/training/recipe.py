@@ -138,7 +138,8 @@ def number_reader_recipe() -> dict[str, Any]:
 def line_reader_recipe() -> dict[str, Any]:
     """Return the constants of a training of the line reader, beside its settings.
 
-    The entry "line_rows.CODE_CHECKSUM" stands for the code and the constants of the lines, as that of _pages_recipe for the pages.
+    The entry "line_rows.CODE_CHECKSUM" stands for the code and the constants of the lines, as that of _pages_recipe for the
+    pages.
     """
     return {
         **_pages_recipe(),
@@ -169,10 +170,10 @@ def _pages_recipe() -> dict[str, Any]:
         "composition.MIN_VISIBLE_FRACTION": windows.MIN_VISIBLE_FRACTION,
         "composition.MAX_HIDDEN_FRACTION": windows.MAX_HIDDEN_FRACTION,
         "composition.MAX_GAUSSIAN_REACH": windows.MAX_GAUSSIAN_REACH,
-        "composition.PAGES_KEPT": windows.PAGES_KEPT,
+        "composition.PAGES_KEPT": windows.WINDOW_PAGES_KEPT,
         "composition.SECOND_PHOTOGRAPH_PROBABILITY": windows.SECOND_PHOTOGRAPH_PROBABILITY,
-        "composition.GLYPHS_RENEWED": windows.GLYPHS_RENEWED,
-        "composition.PAPERS_RENEWED": windows.PAPERS_RENEWED,
+        "composition.GLYPHS_RENEWED": pages.GLYPHS_RENEWED,
+        "composition.PAPERS_RENEWED": pages.PAPERS_RENEWED,
         "composition.GLYPHS_KEPT": glyphs.GLYPHS_KEPT,
         "composition.VARIATION_SCALE": glyphs.VARIATION_SCALE,
         "composition.WARP_SCALE": glyphs.WARP_SCALE,

@@ -1,4 +1,4 @@
-"""The course of a training: its two phases, and the learning rate in each step.
+"""The course of a training: the learning rate in each step, and the two phases of the digit network's.
 
 The first phase learns to read poorly written and poorly shown digits. The second one, with milder augmentation and a lower
 learning rate, makes the rest more exact.
@@ -19,6 +19,19 @@ def second_phase_epochs(epochs: int) -> int:
     return round(SECOND_PHASE_FRACTION * epochs)
 
 
+def rise_and_fall(
+    steps: int, warm_up: int, highest: float, initial: float = 0.0, final_fraction: float = 0.0
+) -> keras.optimizers.schedules.CosineDecay:
+    """Return a learning rate that rises from `initial` to the highest one in the first steps, and falls along a cosine.
+
+    steps: in all. warm_up: steps in which it rises, 1 or more. final_fraction: of the highest one, to which it falls.
+    """
+    decay_steps = max(1, steps - warm_up)
+    return keras.optimizers.schedules.CosineDecay(
+        initial, decay_steps, final_fraction, warmup_target=highest, warmup_steps=warm_up
+    )
+
+
 class CosineWithRestart(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate by step: it rises, falls to zero along a cosine, restarts lower and falls to zero again.
 
@@ -29,9 +42,7 @@ class CosineWithRestart(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, first_steps: int, second_steps: int, highest: float) -> None:
         warm_up = max(1, round(first_steps * WARM_UP_FRACTION))
         self.first_steps = first_steps
-        self.first = keras.optimizers.schedules.CosineDecay(
-            highest * INITIAL_RATE_FRACTION, max(1, first_steps - warm_up), warmup_target=highest, warmup_steps=warm_up
-        )
+        self.first = rise_and_fall(first_steps, warm_up, highest, initial=highest * INITIAL_RATE_FRACTION)
         self.second = keras.optimizers.schedules.CosineDecay(highest * SECOND_PHASE_RATE_FRACTION, max(1, second_steps))
 
     def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:

@@ -59,7 +59,7 @@ class Preview(BaseModel):
 
 
 class ReadResponse(BaseModel):
-    """The answer to /read. preview is left out where it was not asked for, or the image can't be read; pages where there is one."""
+    """The answer to /read. preview is left out if it was not asked for or the image can't be read; pages where there is one."""
 
     status: Status
     text: str

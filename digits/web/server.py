@@ -147,7 +147,7 @@ async def image_in_body(request: Request) -> bytes:
 
 
 def valid_expectation(expect: str = "") -> str | None:
-    """Return what each text line is expected to hold, as in Reader.read; None for "". Raises HTTPException for a wrong pattern."""
+    """Return what each text line is expected to hold, as in Reader.read; None for "". Raises HTTPException for a bad pattern."""
     if not expect:
         return None
     try:

@@ -21,7 +21,7 @@ ACCURACY_TICKS = (0.1, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999
 
 
 def dataset_overview(name: str, splits: Splits, epoch: Split) -> Figure:
-    """Return the figure of a data set: the number of images of each digit, and ten of each, as they are and as one epoch shows them.
+    """Return the figure of a data set: how many images each digit has, and ten of each, as they are and as an epoch shows them.
 
     epoch: some images that an epoch shows. With augmentation there are outliers among them.
     """
