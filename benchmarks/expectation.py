@@ -32,6 +32,7 @@ from digits.cli import command_line
 from digits.common import files
 from digits.common.config import MARKS
 from digits.data.labels import matches
+from digits.reading.certainty import settle_fit
 from digits.reading.expectation import MIN_LOG_RATIO, Expectation, Fit, likeliest_fit
 from digits.reading.image import ImageSource, load_image
 from digits.reading.numbers import candidates_in, read_numbers
@@ -111,7 +112,7 @@ def try_all(reader: Reader, image: Image) -> tuple[dict[str, int], list[Try]]:
     for name, expectation in expectations_of(image):
         fit: Fit | None = None if expectation.fits(free.text) else likeliest_fit(expectation, candidates)
         if fit is not None and fit.digits:
-            is_clear = all(digit.sure for digit in fit.digits) and not numbers.other_ink
+            is_clear = all(digit.sure for digit in settle_fit(fit.digits, fit.seconded)) and not numbers.other_ink
             is_right = name == RIGHT and matches(text_of(fit.digits, fit.marks), image.label)
             tries.append(Try(image.kind, image.group, name, fit.log_ratio, is_clear, is_right))
     expected = reader.read(image.source, next(expectations_of(image))[1].pattern)

@@ -1,4 +1,4 @@
-"""Make each constant of digits/reading a third smaller and a third larger, alone, and read people's images with it.
+"""Make each constant that Reader.read uses a third smaller and a third larger, alone, and read people's images with it.
 
     python benchmarks/sweep.py FOLDER ...                          every constant: hours; it continues where it stopped
     python benchmarks/sweep.py FOLDER ... --only ink STRONG_INK    those of these modules, and these constants, measured again
@@ -7,7 +7,8 @@
 The folders are those of whole_numbers.py. Read are every whole number in them, every third single digit, and 100 of the images
 without a digit of not_digits.py. A constant is a name in capitals at the head of a module that a Reader uses; its value is a
 number or a tuple of numbers, of which each is changed alone. LEFT_OUT names those that are not changed, and why. A constant that
-is computed from another one keeps its value when that one is changed.
+is computed from another one keeps its value when that one is changed. form, alignment, print_removal and parallel are no part of
+Reader.read; results/forms.json measures the first three. The constants of digits/model are fixed by the training.
 
 For each change the JSON holds the differences to the unchanged program: "correct", in the number of images that are read exactly;
 "wrong_and_ok", of those that are "ok" and misread, or "ok" without a digit; "unsure", of those with a digit that are "not sure".
@@ -58,6 +59,7 @@ LEFT_OUT = {  # a module or one of its constants: why it is not changed
     "image.BAND_PIXELS": "a limit of memory",
     "image.SIDEWAYS_ORIENTATIONS": "EXIF's numbers",
     "expectation.MIN_LOG_RATIO": "acts only with --expect; expectation.py sweeps it",
+    "certainty.MIN_FIT_CONFIDENCE": "acts only with --expect",
     "ink.MAD_TO_SIGMA": "a property of the normal distribution",
     "ink_reading.MAX_TURNED_DIGITS": "the length of the longest label",
     "line_reader.WIDTH_STEP": "a size that follows from the network",

@@ -9,6 +9,7 @@ import pytest
 from digits.model.heat_map import COMMA, OTHER_INK, POINT
 from digits.reading.certainty import (
     MIN_CONFIRMED_CONFIDENCE,
+    MIN_FIT_CONFIDENCE,
     MIN_LONE_CONFIDENCE,
     MIN_LONE_INK_CONFIDENCE,
     MIN_SURE_CONFIDENCE,
@@ -34,7 +35,8 @@ def number_of(text, confidence=0.99, lines=1, **found):
     """What the number reader found in an image: these digits in one text line, or others in `lines`."""
     detections = Detections(np.zeros((50, 300), np.uint8), [[None]] * lines, [], [])
     digits = tuple(digit_of(int(value), 30 * i, confidence) for i, value in enumerate(text))
-    return FoundText(**{"digits": digits, "detections": detections} | found)
+    digits = found.pop("digits", digits)
+    return FoundText(digits, seconded=(True,) * len(digits), detections=detections, **found)
 
 
 def lines_of(*lines, probability=0.9):
@@ -92,9 +94,10 @@ def test_text_lines_are_compared_one_by_one():
     assert settle(found, (), lines_of([1], [3])).other_text == "1|3"
 
 
-def test_the_digits_of_a_fit_are_sure_by_their_confidence_alone():
-    fit = settle_fit([digit_of(1, 0, HIGH), digit_of(2, 30, MIDDLE)])
-    assert [digit.sure for digit in fit] == [True, False]
+def test_the_digits_of_a_fit_are_sure_by_their_confidence_where_the_classifier_does_not_contradict():
+    digits = [digit_of(1, 0, MIN_FIT_CONFIDENCE), digit_of(2, 30, MIDDLE), digit_of(3, 60, MIN_FIT_CONFIDENCE)]
+    fit = settle_fit(digits, [True, True, False])
+    assert [digit.sure for digit in fit] == [True, False, False]
 
 
 def test_a_symbol_that_the_line_reader_itself_doubts_confirms_nothing():
@@ -127,5 +130,5 @@ def test_several_digits_of_the_ink_that_the_number_reader_does_not_see_are_not_s
 @pytest.mark.parametrize(("contradicted", "sure"), [(1, True), (2, False), (3, False)])
 def test_a_number_of_which_the_classifier_contradicts_half_of_the_digits_is_not_sure(contradicted, sure):
     found = number_of("1234")
-    digits = tuple(dataclasses.replace(digit, sure=i >= contradicted) for i, digit in enumerate(found.digits))
-    assert is_sure(settle(dataclasses.replace(found, digits=digits), found.digits, lines_of([1, 2, 3, 4]))) is sure
+    found = dataclasses.replace(found, seconded=tuple(i >= contradicted for i in range(4)))
+    assert is_sure(settle(found, found.digits, lines_of([1, 2, 3, 4]))) is sure

@@ -93,7 +93,9 @@ def row_of(*candidates, row=0):
         for character, probability in probabilities.items():
             values[CHARACTERS.index(character)] = probability
         made.append(
-            PatternCandidate(values, float(values.max()), (20 * number, 40 * row, 10, 30), row, np.zeros((28, 28), np.uint8))
+            PatternCandidate(
+                values, float(values.max()), True, (20 * number, 40 * row, 10, 30), row, np.zeros((28, 28), np.uint8)
+            )
         )
     return made
 
@@ -158,7 +160,9 @@ def test_it_is_the_likeliest_of_all_readings_that_fit():
     for pattern in ("###", "#.#", "7#", "-##"):
         for _ in range(10):
             row = [
-                PatternCandidate(rng.random(len(CHARACTERS)) ** 4, presence, (0, 0, 10, 30), 0, np.zeros((28, 28), np.uint8))
+                PatternCandidate(
+                    rng.random(len(CHARACTERS)) ** 4, presence, True, (0, 0, 10, 30), 0, np.zeros((28, 28), np.uint8)
+                )
                 for presence in rng.random(6)
             ]
             _, log_ratio = text_and_ratio(pattern, row)

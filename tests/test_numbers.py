@@ -119,11 +119,12 @@ def test_a_digit_that_the_finder_takes_for_another_one_almost_as_likely_is_less_
     assert numbers.min_probability == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize(("probability", "sure"), [(0.95, True), (0.19, False)])
-def test_a_digit_counts_as_sure_where_the_classifier_does_not_contradict_it(probability, sure):
+@pytest.mark.parametrize(("probability", "seconded"), [(0.95, True), (0.19, False)])
+def test_a_digit_is_seconded_where_the_classifier_does_not_contradict_it_and_not_sure_yet(probability, seconded):
     image = LoadedImage(np.full((200, 300, 3), 255, np.uint8), (300, 200))
-    (digit,) = read_numbers(image, FakeFinder([line_of("4")]), FakeClassifier("4", probability)).digits
-    assert digit.sure is sure
+    numbers = read_numbers(image, FakeFinder([line_of("4")]), FakeClassifier("4", probability))
+    assert numbers.seconded == (seconded,)
+    assert not any(digit.sure for digit in numbers.digits)
 
 
 @pytest.mark.parametrize(("slash", "count"), [(0.1, 0), (0.5, 1)])

@@ -233,8 +233,15 @@ def says(shipped, monkeypatch):
         numbers = FoundText()
         if digits:
             detections = Detections(np.zeros((10, 10), np.uint8), [], [], [])
-            parts = (tuple(part) for part in (digits, marks, other_ink, uncertain_marks))
-            numbers = FoundText(*parts, min_probability=min_probability, detections=detections)
+            numbers = FoundText(
+                tuple(digits),
+                (True,) * len(digits),
+                tuple(marks),
+                tuple(other_ink),
+                tuple(uncertain_marks),
+                min_probability=min_probability,
+                detections=detections,
+            )
         monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: numbers)
         monkeypatch.setattr(shipped, "line_reader", None)
 

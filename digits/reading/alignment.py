@@ -17,9 +17,8 @@ from digits.reading.image import LoadedImage
 MATCHING_SIDE = 1400  # pixels of the longer side, at which features are found: small print is then just legible
 MAX_FEATURES = 6000  # the most distinct ones: matching takes two tenths of a second, and handwriting leaves room for print
 MIN_FEATURE_CONTRAST = 0.02  # SIFT's contrast threshold, half its usual one: print lies in shadow, too
-MAX_DISTANCE_RATIO = (
-    0.75  # of the best match's distance to the second best one's (Lowe 2004); what a form repeats has no clear best one
-)
+# Of the best match's distance to the second best one's (Lowe 2004); what a form repeats has no clear best one.
+MAX_DISTANCE_RATIO = 0.75
 MAX_ERROR = 3.0  # pixels at MATCHING_SIDE by which a match may miss the homography: 0.6 mm of A4
 # What a homography must have, or the sheet's place is not known: this many matches that agree, with this part of the page
 # between them.

@@ -1,7 +1,7 @@
 """An image -> candidates for digits: crops in MNIST's form, each with its box and its text line.
 
-The reader knows only find_candidates and Candidate. How digits are found stays behind them: ink.py tells ink from paper,
-segmentation.py divides the ink into segments, and preprocessing.py brings each segment into MNIST's form.
+ink_reading.py and segmentation_graph.py know only find_candidates and Candidate. How digits are found stays behind them: ink.py
+tells ink from paper, segmentation.py divides the ink into segments, and preprocessing.py brings each segment into MNIST's form.
 """
 
 from collections.abc import Iterator

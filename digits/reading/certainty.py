@@ -22,13 +22,15 @@ MIN_SYMBOL_PROBABILITY = 0.5  # by the line reader, of each symbol of a number t
 # Of a digit that stands alone, where its ink and the number reader give the same one: the confidence of each.
 MIN_LONE_INK_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.6
 
+MIN_FIT_CONFIDENCE = 0.95  # of each digit of a reading that fits only because it is expected
+
 TextLines = Sequence[Sequence[LineSymbol]]  # the symbols of each text line, from left to right
 
 
 def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | None) -> FoundText:
     """Return what was found with each digit sure or not, and with what may be read instead.
 
-    found: what was chosen, by ink or by the number reader, each digit sure as ink_reading or numbers says. by_ink: the digits as
+    found: what was chosen, by ink or by the number reader, a digit found by ink sure as Digit says. by_ink: the digits as
     their ink gives them. line_reader: None where there is none.
 
     chosen by ink: one digit                           as by ink
@@ -45,7 +47,7 @@ def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | 
 
     It confirms all where it gives the same digits, marks and other ink, each from MIN_SYMBOL_PROBABILITY on.
     """
-    if found.detections is None:
+    if found.detections is None:  # chosen by ink: only the number reader detects
         return found if len(found.digits) == 1 else replace(found, digits=_sure_from(math.inf, found.digits))
     if len(found.digits) == 1:
         return _settle_one(found, by_ink)
@@ -68,7 +70,7 @@ def _settle_one(found: FoundText, by_ink: Sequence[Digit]) -> FoundText:
 def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLines | None) -> FoundText:
     """Return a number of several digits, sure or not by what its ink and the line reader give."""
     text = text_of(found.digits)
-    if 2 * sum(digit.sure for digit in found.digits) <= len(found.digits):
+    if 2 * sum(found.seconded) <= len(found.digits):
         return replace(found, digits=_sure_from(math.inf, found.digits))
     if by_line is not None and _digits_of(by_line) != text:
         return replace(found, digits=_sure_from(math.inf, found.digits), other_text=_text_of(by_line))
@@ -78,9 +80,15 @@ def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLine
     return replace(found, digits=_sure_from(least, found.digits), uncertain_marks=())
 
 
-def settle_fit(digits: Sequence[Digit]) -> tuple[Digit, ...]:
-    """Return the digits of a reading that fits what is expected, each sure from MIN_SURE_CONFIDENCE on."""
-    return _sure_from(MIN_SURE_CONFIDENCE, digits)
+def settle_fit(digits: Sequence[Digit], seconded: Sequence[bool]) -> tuple[Digit, ...]:
+    """Return the digits of a reading that fits what is expected, sure from MIN_FIT_CONFIDENCE on.
+
+    seconded: of each digit, whether the classifier does not contradict it; where it does, the digit is not sure.
+    """
+    return tuple(
+        replace(digit, sure=agrees and digit.confidence >= MIN_FIT_CONFIDENCE)
+        for digit, agrees in zip(digits, seconded, strict=True)
+    )
 
 
 def _sure_from(least: float, digits: Sequence[Digit]) -> tuple[Digit, ...]:

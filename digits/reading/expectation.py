@@ -18,9 +18,8 @@ from digits.model.heat_map import CHARACTERS
 from digits.reading.results import Box, Digit, Mark
 
 ANY_DIGIT = "#"
-# Of a fit that is sure. benchmarks/results/expectation.json has 45 fits to what they hold and 433 to what they don't: at this
-# value, 7 and 1 are sure, and all 7 are right; from -1.75 on, numbers with a digit too few pass for right. That is worse than one
-# more that is not sure, so this keeps a distance from there.
+# Of a fit that is sure: the free reading is at most e = 2.7 times as likely. benchmarks/results/expectation.json has 47 fits to
+# what they hold and 435 to what they don't: at this value 9 and none are sure, and all 9 are right; at -4, 11 and none.
 MIN_LOG_RATIO = -1.0
 
 
@@ -56,11 +55,13 @@ class PatternCandidate:
     probabilities: (15,), that it is there and is each of CHARACTERS, each 0 to 1; they have no sum of 1.
     presence: the probability that it is there at all; 1 for what is read without an expectation, too, so that a number with
     more digits or marks than expected does not pass for one that fits.
+    seconded: whether the classifier does not contradict the digit that is most probable.
     box, row, crop: as of a Digit.
     """
 
     probabilities: np.ndarray = field(repr=False)
     presence: float
+    seconded: bool
     box: Box
     row: int
     crop: np.ndarray = field(repr=False)
@@ -68,9 +69,14 @@ class PatternCandidate:
 
 @dataclass(frozen=True)
 class Fit:
-    """A reading that fits. log_ratio: of its probability to that of the likeliest reading of all, natural, at most 0."""
+    """A reading that fits.
+
+    seconded: of each digit, as of its candidate. log_ratio: of its probability to that of the likeliest reading of all, natural,
+    at most 0.
+    """
 
     digits: tuple[Digit, ...]
+    seconded: tuple[bool, ...]
     marks: tuple[Mark, ...]
     log_ratio: float
 
@@ -86,6 +92,7 @@ def likeliest_fit(expectation: Expectation, lines: Sequence[Sequence[PatternCand
     lines: the candidates of each text line, from left to right.
     """
     digits: list[Digit] = []
+    seconded: list[bool] = []
     marks: list[Mark] = []
     log_ratio = 0.0
     for candidates in lines:
@@ -100,7 +107,8 @@ def likeliest_fit(expectation: Expectation, lines: Sequence[Sequence[PatternCand
                 marks.append(Mark(place, candidate.row, len(digits) - before, confidence, candidate.box))
             else:
                 digits.append(_digit(candidate, place))
-    return Fit(tuple(digits), tuple(marks), log_ratio)
+                seconded.append(candidate.seconded)
+    return Fit(tuple(digits), tuple(seconded), tuple(marks), log_ratio)
 
 
 def _likeliest_path(pattern: str, candidates: Sequence[PatternCandidate]) -> tuple[list[PatternCandidate] | None, float]:
@@ -138,7 +146,7 @@ def _digit(candidate: PatternCandidate, place: str) -> Digit:
     probabilities = np.where(allowed, np.maximum(candidate.probabilities[:NUM_CLASSES], PROBABILITY_FLOOR), 0).astype(np.float32)
     probabilities /= probabilities.sum()
     digit_log_odds = float(log_odds(probabilities[None])[0])
-    return Digit.from_probabilities(probabilities, digit_log_odds, True, candidate.box, candidate.row, candidate.crop)
+    return Digit.from_probabilities(probabilities, digit_log_odds, False, candidate.box, candidate.row, candidate.crop)
 
 
 def _may_be(character: str, place: str) -> bool:

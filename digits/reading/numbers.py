@@ -48,14 +48,16 @@ class TextPosition(NamedTuple):
 class FoundText:
     """The digits and marks that were found in an image, by its ink or by the number reader.
 
-    digits: in reading order. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: where
+    digits: in reading order. seconded: of each digit of the number reader, whether the classifier does not contradict it; () of
+    those found by ink. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: where
     something may be a mark, by text line. ambiguous_digits: where a digit may be a mark, by text line. min_probability: the
     lowest that the number finder alone gives one of the digits; None where it found none. detections: all that it detects, for
-    candidates_in; None likewise. other_text: what the line reader reads instead; "" where that is the same, or nothing else was
-    tried.
+    candidates_in; None where the digits were found by ink. other_text: what the line reader reads instead; "" where that is the
+    same, or nothing else was tried.
     """
 
     digits: tuple[Digit, ...] = ()
+    seconded: tuple[bool, ...] = ()
     marks: tuple[Mark, ...] = ()
     other_ink: tuple[TextPosition, ...] = ()
     uncertain_marks: tuple[TextPosition, ...] = ()
@@ -81,8 +83,10 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
     ambiguous_digits = [
         _position(digit, row, image) for row, line in enumerate(detections.lines) for digit in line if _may_be_a_mark(digit)
     ]
+    digits, seconded = _digits(detections, image, classifier)
     return FoundText(
-        digits=_digits(detections, image, classifier),
+        digits=digits,
+        seconded=seconded,
         marks=tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0]))),
         other_ink=tuple(sorted(other_ink)),
         uncertain_marks=tuple(sorted(uncertain_marks)),
@@ -123,32 +127,33 @@ def combine(finder_probabilities: np.ndarray, classifier_probabilities: np.ndarr
     return (combined / combined.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _digits(detections: Detections, image: LoadedImage, classifier: Classifier) -> tuple[Digit, ...]:
-    """Return the digits in reading order, as both networks together read them.
+def _digits(detections: Detections, image: LoadedImage, classifier: Classifier) -> tuple[tuple[Digit, ...], tuple[bool, ...]]:
+    """Return (the digits in reading order, as both networks together read them, whether the classifier seconds each).
 
-    Each counts as sure that the classifier does not contradict; certainty.settle decides which of them are.
+    None of them is sure yet: certainty.settle decides.
     """
     placed = [(digit, row) for row, line in enumerate(detections.lines) for digit in line]
-    crops, combined, by_classifier = _judge(detections.grey, [digit for digit, _ in placed], classifier)
-    seconded = by_classifier[np.arange(len(combined)), combined.argmax(axis=1)] >= MIN_SECOND_OPINION
+    crops, combined, seconded = _judge(detections.grey, [digit for digit, _ in placed], classifier)
     digit_log_odds = log_odds(combined)
-    return tuple(
-        Digit.from_probabilities(combined[i], digit_log_odds[i], seconded[i], _box(digit, image), row, crops[i])
+    digits = tuple(
+        Digit.from_probabilities(combined[i], digit_log_odds[i], False, _box(digit, image), row, crops[i])
         for i, (digit, row) in enumerate(placed)
     )
+    return digits, tuple(map(bool, seconded))
 
 
 def _judge(
     grey: np.ndarray, detections: Sequence[Detection], classifier: Classifier
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what both networks say of detections as digits: (crops, combined probabilities, the classifier's alone).
+    """Return what both networks say of detections as digits: (crops, combined probabilities, whether the classifier agrees).
 
-    grey: the image that was searched. The results are (N, 28, 28) uint8, and (N, 10) float32 twice.
+    grey: the image that was searched. The results are (N, 28, 28) uint8, (N, 10) float32 and (N,) bool.
     """
     crops = np.stack([crop_of(grey, detection) for detection in detections])
     by_finder = np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections])
     by_classifier = classifier.classify(crops).probabilities
-    return crops, combine(by_finder, by_classifier), by_classifier
+    combined = combine(by_finder, by_classifier)
+    return crops, combined, by_classifier[np.arange(len(combined)), combined.argmax(axis=1)] >= MIN_SECOND_OPINION
 
 
 def _mark(detection: Detection, row: int, line: Sequence[Detection], image: LoadedImage) -> Mark:
@@ -200,12 +205,12 @@ def candidates_in(detections: Detections, image: LoadedImage, classifier: Classi
         if row is not None:
             placed.append((symbol, row, symbol.is_mark and symbol.probability >= MIN_MARK_PROBABILITY))
     placed.sort(key=lambda candidate: candidate[0].x)
-    crops, combined, _ = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
+    crops, combined, seconded = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
     lines: list[list[PatternCandidate]] = [[] for _ in detections.lines]
     for i, (symbol, row, is_read) in enumerate(placed):
         probabilities = symbol.probabilities[:OTHER_INK].copy()
         of_a_digit = symbol.probability if symbol.is_digit else probabilities[:NUM_CLASSES].max()
         probabilities[:NUM_CLASSES] = combined[i] * of_a_digit
         presence = 1.0 if is_read else float(probabilities.max())
-        lines[row].append(PatternCandidate(probabilities, presence, _box(symbol, image), row, crops[i]))
+        lines[row].append(PatternCandidate(probabilities, presence, bool(seconded[i]), _box(symbol, image), row, crops[i]))
     return lines

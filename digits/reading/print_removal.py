@@ -13,12 +13,16 @@ PAPER_REACH = 0.5  # heights: a stroke is thinner, so the paper is the lightest 
 PAPER_LEVEL = 235.0  # grey levels that the paper gets, whatever light falls on it
 # An inked pixel is darker than the paper by so many grey levels, and by this share of what the darkest ink is darker.
 MIN_INK_DEPTH, MIN_INK_CONTRAST = 15.0, 0.25
+DARKEST_PERCENTILE = 99  # of how much darker than paper the pixels are: the darkest ink, without a few pixels darker still
 MAX_LINE_THICKNESS = 0.12  # heights; a printed line is thinner
 # Of the field's width that is seen of a level line, whatever crosses it; of its height, of an upright one.
 MIN_LEVEL_SUPPORT, MIN_UPRIGHT_SUPPORT = 0.45, 0.6
 MAX_LEVEL_GAP, MAX_UPRIGHT_GAP = 1.0, 0.35  # heights: a line ends where nothing of it is seen for longer; digits hide less of it
 MAX_END_DISTANCE = 0.06  # heights: so near to the field's upper and lower side, or at a level line, an upright one ends, and no 1
 SOFT_EDGE = 1.5  # pixels on either side of a line, where it is blurred
+END_REACH = 3  # pixels above and below a level line within which an upright one ends at it: their edges are blurred
+CORNER_REACH = 4  # pixels from a level and from an upright line: ink as near to both is the blur of their corner, no stroke
+MAX_SUPPORT_DISTANCE = 1.5  # pixels of a line's ink from where the transform puts it, which is right to about a pixel
 MAX_LINE_ANGLE, ANGLE_STEP = np.radians(4), np.radians(0.5)  # of a scan that lies askew
 MAX_CANDIDATES = 1000  # straight lines, the clearest first, that are looked at: a second at most, whatever the sheet shows
 MIN_SHARE_INSIDE = 0.5  # of a piece of ink's pixels that lie in the field, else it belongs to something else
@@ -34,7 +38,7 @@ def remove_print(grey: np.ndarray, field: tuple[float, float, float, float]) -> 
     height = field[3] - field[1]
     paper = _paper(grey, height)
     depth = paper - np.asarray(cv2.GaussianBlur(grey, (3, 3), 0))
-    ink = (depth > max(MIN_INK_DEPTH, MIN_INK_CONTRAST * np.percentile(depth, 99))).astype(np.uint8)
+    ink = (depth > max(MIN_INK_DEPTH, MIN_INK_CONTRAST * np.percentile(depth, DARKEST_PERCENTILE))).astype(np.uint8)
     lines, crossings = _printed_lines(ink, field)
     written = _pieces_inside(ink & ~lines | crossings, field)
     _, _, stats, _ = cv2.connectedComponentsWithStats(written)
@@ -60,7 +64,7 @@ def _printed_lines(ink: np.ndarray, field: tuple[float, float, float, float]) ->
     height = bottom - top
     thickest = max(3, round(MAX_LINE_THICKNESS * height))
     level = _level_lines(ink, thickest, MIN_LEVEL_SUPPORT * (right - left), MAX_LEVEL_GAP * height)
-    ends = _morph(cv2.MORPH_DILATE, level, 7, 2 * thickest + 1)
+    ends = _morph(cv2.MORPH_DILATE, level, 2 * END_REACH + 1, 2 * thickest + 1)
     reach = round(MAX_END_DISTANCE * height)
     first, last = max(round(top) - reach, 0), round(bottom) + reach
     ends[: round(top) + reach + 1] = ends[round(bottom) - reach :] = 1
@@ -68,7 +72,8 @@ def _printed_lines(ink: np.ndarray, field: tuple[float, float, float, float]) ->
     upright[first:last] = _level_lines(
         ink[first:last].T.copy(), thickest, MIN_UPRIGHT_SUPPORT * height, MAX_UPRIGHT_GAP * height, ends[first:last].T
     ).T
-    corners = _morph(cv2.MORPH_DILATE, level, 9, 9) & _morph(cv2.MORPH_DILATE, upright, 9, 9)
+    side = 2 * CORNER_REACH + 1
+    corners = _morph(cv2.MORPH_DILATE, level, side, side) & _morph(cv2.MORPH_DILATE, upright, side, side)
     lines = level | upright | corners
     strokes = ink & ~lines
     over_level = _morph(cv2.MORPH_CLOSE, strokes, thickest + 3, 1) & level
@@ -93,7 +98,7 @@ def _level_lines(
         y = (distance - columns * np.cos(angle)) / np.sin(angle)
         around = slice(max(int(y.min()) - thickest, 0), max(int(y.max()) + thickest + 1, 0))
         rows = np.arange(len(ink))[around, None]
-        supported = (flat[around] & (np.abs(rows - y) <= 1.5)).any(axis=0)
+        supported = (flat[around] & (np.abs(rows - y) <= MAX_SUPPORT_DISTANCE)).any(axis=0)
         start, end = _longest_run(supported, max_gap)
         if supported[start:end].sum() < min_support:
             continue

@@ -107,7 +107,11 @@ class Reader:
             fit = likeliest_fit(expectation, candidates_in(numbers.detections, image, self.classifier))
         if fit is None:
             return replace(unconstrained, status="unsure", message=f"does not fit {expectation.pattern}")
-        reading = _reading(unconstrained.image, image, FoundText(settle_fit(fit.digits), fit.marks, numbers.other_ink))
+        reading = _reading(
+            unconstrained.image,
+            image,
+            FoundText(settle_fit(fit.digits, fit.seconded), marks=fit.marks, other_ink=numbers.other_ink),
+        )
         if fit.is_likely:
             return reading
         message = f"fits {expectation.pattern}, but {unconstrained.text} is far more likely"
