@@ -125,6 +125,31 @@ def claim(results: Results) -> str:
     )
 
 
+def summary(results: Results) -> str:
+    """The README's introduction in numbers."""
+    kinds = (results.of_model("whole_numbers") or {}).get("kinds", {})
+    if not {"all single digits", "all numbers"} <= set(kinds):
+        return ""
+    test, single, numbers = results.card.to_json()["test"], kinds["all single digits"], kinds["all numbers"]
+    return (
+        f"The program reads exactly {test['correct']:,} of MNIST's {test['n']:,} test images and, of images that people "
+        f"made (all seen in development), {single['correct']:,} of {single['n']:,} single digits and {numbers['correct']:,} of "
+        f"{numbers['n']:,} whole numbers."
+    )
+
+
+def line_reader_gain(results: Results) -> str:
+    """What the line reader changes in how sure people's whole numbers are."""
+    kinds = (results.of_model("whole_numbers") or {}).get("kinds", {})
+    if not {"all numbers", "all numbers, without the line reader"} <= set(kinds):
+        return ""
+    with_it, without = kinds["all numbers"], kinds["all numbers, without the line reader"]
+    return (
+        f"With the line reader, {with_it['unsure']:,} instead of {without['unsure']:,} of people's {with_it['n']:,} whole "
+        f'numbers are "not sure", and {with_it["wrong_and_ok"]:,} instead of {without["wrong_and_ok"]:,} are misread, but "ok".'
+    )
+
+
 def comparison(results: Results) -> str:
     """This project, the classic network and an OCR engine on MNIST and on people's own images."""
     card = results.card.to_json()
@@ -511,8 +536,8 @@ def _parts(card: ModelCard, command: str) -> list[str]:
 BLOCKS: dict[str, Callable[[Results], str]] = {
     function.__name__: function
     for function in (
-        claim, comparison, networks, training_time, own_images, misread, whole_numbers, lengths, composed, peers, outliers,
-        ranking, robustness, ingredients, speed,
+        summary, line_reader_gain, claim, comparison, networks, training_time, own_images, misread, whole_numbers, lengths,
+        composed, peers, outliers, ranking, robustness, ingredients, speed,
         faults, constants, fine_tuning, scores, number_reader, line_reader,
     )
 }  # fmt: skip

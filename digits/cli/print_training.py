@@ -1,4 +1,4 @@
-"""What the trainings of the digit network and of the number reader print alike."""
+"""What the trainings of the digit network, the number reader and the line reader print alike."""
 
 import shlex
 import sys

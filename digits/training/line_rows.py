@@ -35,9 +35,8 @@ ROW_PAGES_KEPT, PHOTOGRAPHS_KEPT, SECOND_CROP_PROBABILITY = 128, 256, 0.5
 MAX_SINGLE_DIGITS = 2  # images of one digit each that are taken of a page of these
 
 Line = tuple[np.ndarray, list[int]]  # as the network sees it, (32, width) float32; the classes of its symbols from left to right
-RowBatch = tuple[
-    np.ndarray, np.ndarray
-]  # rows (N, 32, 256, 1) float32; their symbols (N, MAX_SYMBOLS) int32, as line_network.loss
+# Rows (N, 32, 256, 1) float32; their symbols (N, MAX_SYMBOLS) int32, as line_network.loss.
+RowBatch = tuple[np.ndarray, np.ndarray]
 
 
 def batches(sources: Sources, rng: np.random.Generator, batch_size: int) -> Iterator[RowBatch]:
