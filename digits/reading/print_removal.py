@@ -69,8 +69,10 @@ def _printed_lines(ink: np.ndarray, field: tuple[float, float, float, float]) ->
     first, last = max(round(top) - reach, 0), round(bottom) + reach
     ends[: round(top) + reach + 1] = ends[round(bottom) - reach :] = 1
     upright = np.zeros_like(ink)
+    # Without the level lines: their ink above and below a 1 would count as a part of it, and the 1 as a line of a cell.
+    upright_ink = (ink & ~level)[first:last]
     upright[first:last] = _level_lines(
-        ink[first:last].T.copy(), thickest, MIN_UPRIGHT_SUPPORT * height, MAX_UPRIGHT_GAP * height, ends[first:last].T
+        upright_ink.T.copy(), thickest, MIN_UPRIGHT_SUPPORT * height, MAX_UPRIGHT_GAP * height, ends[first:last].T
     ).T
     side = 2 * CORNER_REACH + 1
     corners = _morph(cv2.MORPH_DILATE, level, side, side) & _morph(cv2.MORPH_DILATE, upright, side, side)
