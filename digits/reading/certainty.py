@@ -30,11 +30,11 @@ TextLines = Sequence[Sequence[LineSymbol]]  # the symbols of each text line, fro
 def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | None) -> FoundText:
     """Return what was found with each digit sure or not, and with what may be read instead.
 
-    found: what was chosen, by ink or by the number reader, a digit found by ink sure as Digit says. by_ink: the digits as
+    found: what reader.choose returned; a digit found by ink is sure or not as Digit says. by_ink: the digits as
     their ink gives them. line_reader: None where there is none.
 
-    chosen by ink: one digit                           as by ink
-    chosen by ink: several, unseen by number reader    not sure
+    found by ink: one digit                            as by ink
+    found by ink: several, unseen by number reader     not sure
     by the number reader: one, and ink gives it too    as by ink, or from MIN_LONE_INK_CONFIDENCE and MIN_LONE_CONFIDENCE on
     by the number reader: one, and ink does not        not sure: both networks take many signs that stand alone for digits
     by the number reader: several, most of them
@@ -47,7 +47,7 @@ def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | 
 
     It confirms all where it gives the same digits, marks and other ink, each from MIN_SYMBOL_PROBABILITY on.
     """
-    if found.detections is None:  # chosen by ink: only the number reader detects
+    if found.detections is None:  # found by ink: only the number reader detects
         return found if len(found.digits) == 1 else replace(found, digits=_sure_from(math.inf, found.digits))
     if len(found.digits) == 1:
         return _settle_one(found, by_ink)

@@ -35,7 +35,7 @@ from digits.reading.text_lines import HEIGHT_RANGE, drop_unlikely_lines, text_li
 
 DEFAULT_NUMBER_READER = MODELS_DIR / f"{NUMBER_READER_NAME}.tflite"
 
-MAX_PYRAMID_PIXELS = 100_000  # of all levels together: about 50 ms on one core
+MAX_PYRAMID_PIXELS = 100_000  # of all levels together: the time of the coarse search grows with them
 PYRAMID_STEP = 1.5  # from one level to the next: the network knows heights of more than an octave
 MIN_SIDE = 8  # pixels of the shorter side of an image at the network's scale: two places of the heat map
 # Pixels: near the geometric mean of the heights that the network knows, 25; set by hand together with VIEW_HEIGHTS, as their
