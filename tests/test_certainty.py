@@ -39,6 +39,10 @@ def number_of(text, confidence=0.99, lines=1, **found):
     return FoundText(digits, seconded=(True,) * len(digits), detections=detections, **found)
 
 
+def mark_of(mark, left):
+    return Mark(mark, 0, 1, 0.9, (left, 35, 3, 3))
+
+
 def lines_of(*lines, probability=0.9):
     """A line reader that gives these classes, one text line after the other."""
     answers = iter(lines)
@@ -57,8 +61,8 @@ def is_sure(found):
         (MIDDLE, "", [[1, 2]], True),
         (LOW, "", [[1, 2]], False),
         (LOW, "12", [[1, 2]], True),
-        (HIGH, "", [[1, POINT, 2]], True),
-        (MIDDLE, "12", [[1, POINT, 2]], False),
+        (HIGH, "", [[1, OTHER_INK, 2]], True),
+        (MIDDLE, "12", [[1, OTHER_INK, 2]], False),
         (HIGH, "12", None, True),
         (MIDDLE, "12", None, False),
     ],
@@ -74,14 +78,25 @@ def test_a_number_of_which_the_line_reader_gives_other_digits_has_another_text()
     assert settle(number_of("12"), (), lines_of([1, 2])).other_text == ""
 
 
-def test_what_may_be_a_mark_is_settled_only_where_the_line_reader_gives_all_symbols_alike():
-    uncertain = (TextPosition(0, 25.0),)
-    assert settle(number_of("12", uncertain_marks=uncertain), (), lines_of([1, 2])).uncertain_marks == ()
-    assert settle(number_of("12", uncertain_marks=uncertain), (), lines_of([1, POINT, 2])).uncertain_marks == uncertain
+@pytest.mark.parametrize(
+    ("by_line", "marks", "uncertain"),
+    [([1, 2], "", ""), ([1, POINT, 2], ".", ""), ([1, 2, POINT], "", "."), ([1, COMMA, 2], "", ".")],
+)
+def test_what_may_be_a_mark_is_settled_where_the_line_reader_gives_it_or_nothing(by_line, marks, uncertain):
+    settled = settle(number_of("12", uncertain_marks=(mark_of(".", 25),)), (), lines_of(by_line))
+    assert ["".join(mark.mark for mark in found) for found in (settled.marks, settled.uncertain_marks)] == [marks, uncertain]
+
+
+def test_a_mark_that_only_the_line_reader_gives_makes_a_number_not_sure():
+    settled = settle(number_of("12"), number_of("12").digits, lines_of([1, POINT, 2]))
+    assert settled.other_text == "1.2"
+    assert not is_sure(settled)
+    assert settle(number_of("12"), (), lines_of([1, POINT, 2], probability=MIN_SYMBOL_PROBABILITY - 0.1)).other_text == ""
+    assert settle(number_of("12"), (), lines_of([1, OTHER_INK, 2])).other_text == ""
 
 
 def test_marks_and_other_ink_are_compared_where_they_stand():
-    marks, other = (Mark(".", 0, 1, 0.9, (25, 35, 3, 3)),), (TextPosition(0, 90.0),)
+    marks, other = (mark_of(".", 25),), (TextPosition(0, 90.0),)
     found = number_of("12", MIDDLE, marks=marks, other_ink=other)
     assert is_sure(settle(found, (), lines_of([1, POINT, 2, OTHER_INK])))
     assert not is_sure(settle(found, (), lines_of([1, 2, POINT, OTHER_INK])))

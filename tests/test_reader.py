@@ -147,6 +147,14 @@ def test_a_row_that_lies_on_its_side_is_turned(shipped):
     assert shipped.read(row.transpose(Image.Transpose.ROTATE_90)).text == shipped.read(row).text
 
 
+@pytest.mark.parametrize(("probability", "text"), [(reader.MIN_UPRIGHT_PROBABILITY, "12"), (0.7, "34")])
+def test_a_number_of_which_the_number_reader_is_certain_is_not_turned(shipped, says, monkeypatch, probability, text):
+    as_turned = ink_reading.InkReading((digit_of(3, 0), digit_of(4, 30)), turned=True)
+    monkeypatch.setattr(reader, "read_by_ink", lambda image, classifier: as_turned)
+    says([digit_of(1, 0), digit_of(2, 30)], min_probability=probability)
+    assert shipped.read(NUMBER).text == text
+
+
 def test_dashes_are_not_ones_on_their_side(shipped):
     dashes = np.full((300, 500), 255, np.uint8)
     dashes[150:157, 50:110] = dashes[150:157, 190:250] = dashes[150:157, 330:390] = 0
@@ -326,7 +334,7 @@ def test_other_ink_beside_a_number_is_not_sure(shipped, says):
     [
         ({"other_ink": [TextPosition(0, 5.0)]}, "there is a sign that is not a digit before the 1st digit of text line 1"),
         ({"other_ink": [TextPosition(1, 35.0)]}, "there is a sign that is not a digit after the 1st digit of text line 2"),
-        ({"uncertain_marks": [TextPosition(1, 95.0)]}, "there is what may be a mark after the 3rd digit of text line 2"),
+        ({"uncertain_marks": [Mark(".", 1, 3, 0.4, (90, 35, 10, 5))]}, "there is what may be a mark after the 3rd digit of text line 2"),
         (
             {"other_ink": [TextPosition(0, 99.0), TextPosition(1, 1.0), TextPosition(1, 99.0)]},
             "there is a sign that is not a digit after the 1st digit of text line 1, and 2 more",

@@ -95,7 +95,7 @@ def test_two_lines_of_like_ink_and_height_are_both_written():
     ("second", "ink"),
     [
         pytest.param(row("45", y=120), 190, id="faint"),
-        pytest.param(row("45", y=120, height=12), 40, id="small"),
+        pytest.param(row("45", y=120, height=10), 40, id="small"),
         pytest.param(row("4", y=200, height=80), 40, id="large"),
         pytest.param(row("45", y=120, probability=0.35), 40, id="uncertain"),
     ],

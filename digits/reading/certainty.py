@@ -6,19 +6,20 @@ third more or less of each changes.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from digits.common.config import NUM_CLASSES
 from digits.model.heat_map import CHARACTERS, OTHER_INK
 from digits.reading.line_reader import LineReader, LineSymbol
-from digits.reading.numbers import FoundText
+from digits.reading.numbers import FoundText, in_reading_order, position_of
 from digits.reading.results import Digit, text_of
 
 # Combined probabilities of both networks, of each digit of a number, from which the number is sure: where the line reader gives
 # the same digits, and where it confirms all symbols.
 MIN_SURE_CONFIDENCE, MIN_CONFIRMED_CONFIDENCE = 0.9, 0.8
-MIN_SYMBOL_PROBABILITY = 0.5  # by the line reader, of each symbol of a number that it confirms
+MIN_SYMBOL_PROBABILITY = 0.5  # by the line reader, of each symbol of a number that it confirms, and of a mark that is missing
 # Of a digit that stands alone, where its ink and the number reader give the same one: the confidence of each.
 MIN_LONE_INK_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.6
 
@@ -40,12 +41,13 @@ def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | 
     by the number reader: several, most of them
         contradicted by the classifier                 not sure: it knows signs that are no digits, the two readers do not
     by the number reader: several, and the line reader
-        gives other digits                             not sure; what it gives is kept as the other text
-        confirms all, and ink gives these digits       sure; what may be a mark is settled
-        confirms all                                   from MIN_CONFIRMED_CONFIDENCE on; what may be a mark is settled
+        gives other digits, or a mark that is missing  not sure; what it gives is kept as the other text
+        confirms all, and ink gives these digits       sure
+        confirms all                                   from MIN_CONFIRMED_CONFIDENCE on
         gives the same digits, or there is none        from MIN_SURE_CONFIDENCE on
 
-    It confirms all where it gives the same digits, marks and other ink, each from MIN_SYMBOL_PROBABILITY on.
+    It confirms all where it gives the same digits, marks and other ink, each from MIN_SYMBOL_PROBABILITY on. What may be a mark
+    is then settled: all of it are marks where the line reader gives these, too, and none where it gives none of them.
     """
     if found.detections is None:  # found by ink: only the number reader detects
         return found if len(found.digits) == 1 else replace(found, digits=_sure_from(math.inf, found.digits))
@@ -72,12 +74,14 @@ def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLine
     text = text_of(found.digits)
     if 2 * sum(found.seconded) <= len(found.digits):
         return replace(found, digits=_sure_from(math.inf, found.digits))
-    if by_line is not None and _digits_of(by_line) != text:
+    if by_line is not None and (_digits_of(by_line) != text or _gives_another_mark(by_line, found)):
         return replace(found, digits=_sure_from(math.inf, found.digits), other_text=_text_of(by_line))
-    if by_line is None or not _confirms(by_line, found):
-        return replace(found, digits=_sure_from(MIN_SURE_CONFIDENCE, found.digits))
-    least = 0.0 if text_of(by_ink) == text else MIN_CONFIRMED_CONFIDENCE
-    return replace(found, digits=_sure_from(least, found.digits), uncertain_marks=())
+    with_uncertain = replace(found, marks=in_reading_order((*found.marks, *found.uncertain_marks)))
+    for complete in (found, with_uncertain):
+        if by_line is not None and _confirms(by_line, complete):
+            least = 0.0 if text_of(by_ink) == text else MIN_CONFIRMED_CONFIDENCE
+            return replace(complete, digits=_sure_from(least, found.digits), uncertain_marks=())
+    return replace(found, digits=_sure_from(MIN_SURE_CONFIDENCE, found.digits))
 
 
 def settle_fit(digits: Sequence[Digit], seconded: Sequence[bool]) -> tuple[Digit, ...]:
@@ -96,6 +100,13 @@ def _sure_from(least: float, digits: Sequence[Digit]) -> tuple[Digit, ...]:
     return tuple(replace(digit, sure=digit.confidence >= least) for digit in digits)
 
 
+def _gives_another_mark(by_line: TextLines, found: FoundText) -> bool:
+    """Return whether the line reader gives a mark, more likely than not, of which nothing was found."""
+    given = Counter(symbol.label for line in by_line for symbol in line if symbol.probability >= MIN_SYMBOL_PROBABILITY)
+    of_marks = Counter({label: count for label, count in given.items() if NUM_CLASSES <= label < OTHER_INK})
+    return bool(of_marks - Counter(CHARACTERS.index(mark.mark) for mark in (*found.marks, *found.uncertain_marks)))
+
+
 def _confirms(by_line: TextLines, numbers: FoundText) -> bool:
     """Return whether the line reader gives the symbols that the number reader found, each more likely than not."""
     are_likely = all(symbol.probability >= MIN_SYMBOL_PROBABILITY for line in by_line for symbol in line)
@@ -104,9 +115,9 @@ def _confirms(by_line: TextLines, numbers: FoundText) -> bool:
 
 def _labels_of(numbers: FoundText) -> list[list[int]]:
     """Return the classes of the symbols in each text line, from left to right."""
-    placed = [(digit.row, digit.box[0] + digit.box[2] / 2, digit.digit) for digit in numbers.digits]
-    placed += [(mark.row, mark.box[0] + mark.box[2] / 2, CHARACTERS.index(mark.mark)) for mark in numbers.marks]
-    placed += [(position.row, position.x, OTHER_INK) for position in numbers.other_ink]
+    placed = [(*position_of(digit), digit.digit) for digit in numbers.digits]
+    placed += [(*position_of(mark), CHARACTERS.index(mark.mark)) for mark in numbers.marks]
+    placed += [(*position, OTHER_INK) for position in numbers.other_ink]
     rows = sorted({digit.row for digit in numbers.digits})
     return [[label for row, _, label in sorted(placed) if row == line] for line in rows]
 

@@ -3,7 +3,7 @@
 The constants were set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -49,8 +49,8 @@ class FoundText:
     """The digits and marks that were found in an image, by its ink or by the number reader.
 
     digits: in reading order. seconded: of each digit of the number reader, whether the classifier does not contradict it; () of
-    those found by ink. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: where
-    something may be a mark, by text line. ambiguous_digits: where a digit may be a mark, by text line. min_probability: the
+    those found by ink. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: what
+    may be a mark, by text line. ambiguous_digits: where a digit may be a mark, by text line. min_probability: the
     lowest that the number finder alone gives one of the digits; None where it found none. detections: all that it detects, for
     candidates_in; None where the digits were found by ink. other_text: what the line reader reads instead; "" where that is the
     same, or nothing else was tried.
@@ -60,7 +60,7 @@ class FoundText:
     seconded: tuple[bool, ...] = ()
     marks: tuple[Mark, ...] = ()
     other_ink: tuple[TextPosition, ...] = ()
-    uncertain_marks: tuple[TextPosition, ...] = ()
+    uncertain_marks: tuple[Mark, ...] = ()
     ambiguous_digits: tuple[TextPosition, ...] = ()
     min_probability: float | None = None
     detections: Detections | None = None
@@ -79,7 +79,7 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
     unclear = [(symbol, row) for symbol, row in beside if symbol.probability < MIN_MARK_PROBABILITY]
     marks = [_mark(symbol, row, detections.lines[row], image) for symbol, row in clear if symbol.is_mark]
     other_ink = [_position(symbol, row, image) for symbol, row in clear if symbol.label == OTHER_INK]
-    uncertain_marks = [_position(symbol, row, image) for symbol, row in unclear if symbol.is_mark]
+    uncertain_marks = [_mark(symbol, row, detections.lines[row], image) for symbol, row in unclear if symbol.is_mark]
     ambiguous_digits = [
         _position(digit, row, image) for row, line in enumerate(detections.lines) for digit in line if _may_be_a_mark(digit)
     ]
@@ -87,13 +87,23 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
     return FoundText(
         digits=digits,
         seconded=seconded,
-        marks=tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0]))),
+        marks=in_reading_order(marks),
         other_ink=tuple(sorted(other_ink)),
-        uncertain_marks=tuple(sorted(uncertain_marks)),
+        uncertain_marks=in_reading_order(uncertain_marks),
         ambiguous_digits=tuple(sorted(ambiguous_digits)),
         min_probability=min(digit.probability for line in detections.lines for digit in line),
         detections=detections,
     )
+
+
+def position_of(symbol: Digit | Mark) -> TextPosition:
+    """Return where a digit or a mark stands."""
+    return TextPosition(symbol.row, symbol.box[0] + symbol.box[2] / 2)
+
+
+def in_reading_order(marks: Iterable[Mark]) -> tuple[Mark, ...]:
+    """Return the marks by text line, and from left to right."""
+    return tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0])))
 
 
 def _find_either_polarity(finder: NumberFinder, grey: np.ndarray) -> Detections:

@@ -15,10 +15,10 @@ from digits.reading.detection import Detection
 
 # A digit joins a line if the line, followed to its place, passes within this fraction of the larger height of its centre, and
 # if neither is higher than the other by more than this factor.
-MAX_OFFSET, MAX_HEIGHT_RATIO = 0.55, 2.6
+MAX_OFFSET, MAX_HEIGHT_RATIO = 0.55, 2.8
 SLOPE_DIGITS = 8  # the last digits of a line, by which its slope is fitted; a line may bend
 # Of a line's height: between these factors of it lie the heights of its digits and of other lines that are writing.
-HEIGHT_RANGE = 0.45, 2.2
+HEIGHT_RANGE = 0.36, 2.2
 # A line beside the main one is writing if it has at least this fraction of its contrast, a height within HEIGHT_RANGE of its
 # height, and at least this mean probability: patterns and noise are fainter, smaller and less certain.
 MIN_CONTRAST, MIN_MEAN_PROBABILITY = 0.35, 0.45
