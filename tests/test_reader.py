@@ -147,12 +147,14 @@ def test_a_row_that_lies_on_its_side_is_turned(shipped):
     assert shipped.read(row.transpose(Image.Transpose.ROTATE_90)).text == shipped.read(row).text
 
 
-@pytest.mark.parametrize(("probability", "text"), [(reader.MIN_UPRIGHT_PROBABILITY, "12"), (0.7, "34")])
-def test_a_number_of_which_the_number_reader_is_certain_is_not_turned(shipped, says, monkeypatch, probability, text):
-    as_turned = ink_reading.InkReading((digit_of(3, 0), digit_of(4, 30)), turned=True)
+@pytest.mark.parametrize(("by_ink", "text"), [("12", "12"), ("34", "12"), ("1", "12")])
+def test_an_image_is_turned_only_where_the_number_reader_gives_the_digits_of_its_ink(shipped, says, monkeypatch, by_ink, text):
+    as_turned = ink_reading.InkReading(tuple(digit_of(int(digit), 30 * i) for i, digit in enumerate(by_ink)), quarter_turns=1)
     monkeypatch.setattr(reader, "read_by_ink", lambda image, classifier: as_turned)
-    says([digit_of(1, 0), digit_of(2, 30)], min_probability=probability)
-    assert shipped.read(NUMBER).text == text
+    says([digit_of(1, 0), digit_of(2, 30)])
+    reading = shipped.read(NUMBER)
+    assert reading.text == text
+    assert (reading.digits == as_turned.digits) is (by_ink == text)
 
 
 def test_dashes_are_not_ones_on_their_side(shipped):
@@ -334,7 +336,10 @@ def test_other_ink_beside_a_number_is_not_sure(shipped, says):
     [
         ({"other_ink": [TextPosition(0, 5.0)]}, "there is a sign that is not a digit before the 1st digit of text line 1"),
         ({"other_ink": [TextPosition(1, 35.0)]}, "there is a sign that is not a digit after the 1st digit of text line 2"),
-        ({"uncertain_marks": [Mark(".", 1, 3, 0.4, (90, 35, 10, 5))]}, "there is what may be a mark after the 3rd digit of text line 2"),
+        (
+            {"uncertain_marks": [Mark(".", 1, 3, 0.4, (90, 0, 9, 9))]},
+            "there is what may be a mark after the 3rd digit of text line 2",
+        ),
         (
             {"other_ink": [TextPosition(0, 99.0), TextPosition(1, 1.0), TextPosition(1, 99.0)]},
             "there is a sign that is not a digit after the 1st digit of text line 1, and 2 more",

@@ -42,6 +42,11 @@ class LoadedImage(NamedTuple):
         """The factors, (2,) float64, by which x and y grow from pixels to the full image; they differ in thin images."""
         return np.array(self.full_size) / self.pixels.shape[1::-1]
 
+    def turned(self, quarter_turns: int) -> "LoadedImage":
+        """Return the image after this number of quarter turns to the left."""
+        full_size = self.full_size[::-1] if quarter_turns % 2 else self.full_size
+        return LoadedImage(np.ascontiguousarray(np.rot90(self.pixels, quarter_turns)), full_size)
+
     def thumbnail(self) -> np.ndarray:
         """Return the pixels reduced to a longer side of at most 300, (height, width, 3) uint8 RGB, for figures."""
         return _reduce(self.pixels, THUMBNAIL_SIDE)

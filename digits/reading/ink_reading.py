@@ -20,10 +20,10 @@ MIN_LOG_ODDS_GAIN = 2.0  # by which the mean log-odds must be higher when turned
 
 @dataclass(frozen=True)
 class InkReading:
-    """digits: in reading order. turned: whether the image lies on its side, as its digits tell."""
+    """digits: in reading order. quarter_turns: to the left, after which the image stands upright, as its digits tell: 0 to 3."""
 
     digits: tuple[Digit, ...]
-    turned: bool = False
+    quarter_turns: int = 0
 
     @property
     def is_one_sure_digit(self) -> bool:
@@ -41,11 +41,12 @@ def read_by_ink(image: LoadedImage, classifier: Classifier) -> InkReading:
     as_it_lies = _find_digits(image, 0, classifier)
     if not 2 <= len(as_it_lies) <= MAX_TURNED_DIGITS or _are_sure(as_it_lies):
         return InkReading(as_it_lies)
-    turned = [_find_digits(image, quarter_turns, classifier) for quarter_turns in (1, 2, 3)]
-    best = max((digits for digits in turned if len(digits) >= 2), key=_mean_log_odds, default=as_it_lies)
-    is_clear = _are_sure(best) and _mean_log_odds(best) > _mean_log_odds(as_it_lies) + MIN_LOG_ODDS_GAIN
-    if is_clear and any(digit.digit > 1 for digit in best):
-        return InkReading(best, turned=True)
+    turned = [InkReading(_find_digits(image, turns, classifier), turns) for turns in (1, 2, 3)]
+    several = [reading for reading in turned if len(reading.digits) >= 2]
+    best = max(several, key=lambda reading: _mean_log_odds(reading.digits), default=InkReading(as_it_lies))
+    is_clear = _are_sure(best.digits) and _mean_log_odds(best.digits) > _mean_log_odds(as_it_lies) + MIN_LOG_ODDS_GAIN
+    if is_clear and any(digit.digit > 1 for digit in best.digits):
+        return best
     return InkReading(as_it_lies)
 
 
