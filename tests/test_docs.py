@@ -31,6 +31,7 @@ TEXTS = {path.relative_to(PROJECT).as_posix(): path.read_text(encoding="utf-8") 
 # These install, train, test or wait for Ctrl-C. .ci/run runs the README's two for a fresh machine.
 LONG = ("git clone", "python3 -m venv", "python -m pytest", "python train_model.py", "python draw_digits.py", "ruff")
 SLOW = ("python verify_all_digits.py",)  # seconds, with their figures
+STARTS_RAY = "--ray"  # seconds, too
 # A number with one of these units is a measurement.
 MEASURED = re.compile(r"\d[\d.,]* ?(%|ms|seconds|minutes|hours|MiB|kB|GB)(?=[\s,.;:)|]|$)|\d ± \d|\d / \d")
 # What looks like a measurement, and is none: a limit or a definition in the code.
@@ -46,7 +47,7 @@ def blocks(language):
 
 COMMANDS = list(dict.fromkeys(line.split("  #")[0].strip() for _, block in blocks("bash") for line in block.splitlines()))
 QUICK = [
-    pytest.param(command, marks=pytest.mark.slow) if command.startswith(SLOW) else command
+    pytest.param(command, marks=pytest.mark.slow) if command.startswith(SLOW) or STARTS_RAY in command else command
     for command in COMMANDS
     if command and not command.startswith(LONG)
 ]

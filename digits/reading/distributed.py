@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def read_and_write(
         images = images.map_batches(_fetch, batch_size=FETCHED_TOGETHER, **_transfer(count))
     answers = images.map_batches(
         _ReadingActor,
-        fn_constructor_args=(reader, form, expect),
+        fn_constructor_args=(os.getcwd(), reader, form, expect),
         batch_size=None,
         batch_format="pyarrow",
         compute=ActorPoolStrategy(size=min(count, len(starts))),
@@ -127,8 +128,9 @@ def read_and_write(
     schema, encode = _schema(form), _parquet if output.rstrip("/").endswith(PARQUET) else _json_lines
     try:
         if output.endswith("/"):
-            _check_empty(output)
-            write_part = functools.partial(_write_part, folder=output, encode=encode, schema=schema)
+            folder = output if is_remote(output) else f"{os.path.abspath(output)}/"
+            _check_empty(folder)
+            write_part = functools.partial(_write_part, folder=folder, encode=encode, schema=schema)
             done = answers.map_batches(write_part, batch_size=ROWS_PER_PART, **_transfer(count))
             for counts in done.iter_batches(batch_size=None):
                 report(int(counts["done"].sum()), int(counts["failed"].sum()))
@@ -170,16 +172,22 @@ def _fetched(name: str) -> tuple[bytes | None, int | None, str | None]:
         _, content, page = fetch(name)
         return content, page, None
     except UserError as error:
-        return None, None, str(error)
+        return None, None, str(error).split("\n")[0]
 
 
 class _ReadingActor:
-    """Reads images in another process. Ray makes one in each actor."""
+    """Reads images in another process. Ray makes one in each actor. folder: in which relative paths are."""
 
-    def __init__(self, reader: ReaderArguments, form: Form | None, expect: str | None) -> None:
-        Reader(*reader)  # so that a missing model is said: the other process could only end
+    def __init__(self, folder: str, reader: ReaderArguments, form: Form | None, expect: str | None) -> None:
+        with contextlib.suppress(OSError):  # where a node has no such folder, each file in it is missing
+            os.chdir(folder)
         self._process = ReadingProcess(reader, form)
         self._form, self._expect = form, expect
+        try:
+            self._process.start()
+        except BrokenProcessPool:  # which does not say why
+            Reader(*reader)  # it raises the same here
+            raise
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         readings = [self._read(**row) for row in rows.select(set(rows.column_names) - {"index"}).to_pylist()]
@@ -282,8 +290,8 @@ def _check_empty(folder: str) -> None:
 def _failure(error: Exception) -> UserError:
     """Return the UserError that says why Ray gave up: the last error in the stack traces that it quotes."""
     lines = str(error).strip().splitlines()
-    reason = printable(next(filter(EXCEPTION_LINE.match, reversed(lines)), lines[-1]))
+    reason = next(filter(EXCEPTION_LINE.match, reversed(lines)), lines[-1])
     return UserError(
-        f"The nodes of the Ray cluster could not read the images: {reason}\n"
+        f"The nodes of the Ray cluster could not do it: {printable(reason)}\n"
         "Expected this project at the same path on each node, with the same packages: see docs/many_images.md."
     )

@@ -84,6 +84,11 @@ class ReadingProcess(contextlib.ExitStack):
         self._arguments, self._form = arguments, form
         self._pool: ProcessPoolExecutor | None = None
 
+    def start(self) -> None:
+        """Start the process and wait for it. Raises BrokenProcessPool if it ends, as without its model."""
+        self._pool = self.enter_context(_processes(self._arguments, self._form, 1))
+        self._pool.submit(int).result()
+
     def read(self, image: ToRead) -> Reading:
         """Return the Reading of an image."""
         if self._pool is None:
