@@ -31,8 +31,10 @@ sys.addaudithook(lambda event, values: os._exit(1) if event == "open" and str(va
 """
 NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_log_monitor": False}
 HEAD = NODE | {"include_dashboard": False, "no_monitor": True}  # nothing but what reads: the other services take long to start
-# Seconds, or milliseconds, that Ray waits for its own processes: minutes, for a machine with other work.
+# For a machine with other work: minutes (in seconds or milliseconds) that Ray waits for its own processes, and the ordinary
+# priority for those that read; Ray would give them the lowest.
 PATIENCE = {
+    "RAY_worker_niceness": "0",
     "RAY_raylet_start_wait_time_s": "300",
     "RAY_agent_register_timeout_ms": "300000",
     "RAY_worker_register_timeout_seconds": "300",
