@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -78,7 +79,9 @@ def copy(tmp_path_factory, mnist_folder):
 @pytest.mark.parametrize("command", QUICK)
 def test_a_command_runs_as_written(command, copy):
     python = f"python() {{ '{sys.executable}' \"$@\"; }}; "
-    result = subprocess.run(["bash", "-c", python + command], cwd=copy, capture_output=True, text=True, timeout=300)
+    environment = {**os.environ, "RAY_ADDRESS": "local"}  # a cluster of its own, not that of another test
+    shell = ["bash", "-c", python + command]
+    result = subprocess.run(shell, cwd=copy, capture_output=True, text=True, timeout=300, env=environment)
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
 

@@ -12,6 +12,7 @@ import logging
 import math
 import os
 import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -35,6 +36,8 @@ from digits.reading.remote_files import fetch, is_remote, locate, unreachable
 
 PARQUET = ".parquet"
 EXCEPTION_LINE = re.compile(r"[\w.]+: ")  # of a stack trace: ModuleNotFoundError: No module named 'digits'
+
+MAX_CONNECT_SECONDS = 10  # until the head of a cluster answers
 
 # An actor counts as half a core, so that as many actors as cores leave half of the cores, as Ray counts them, to other tasks.
 # With a whole core each, they leave none, and reading waits without end.
@@ -77,11 +80,14 @@ def connect(address: str) -> str:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that is started here reports nothing to Ray's makers
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what helps a user is said by _failure
     try:
+        if address != "auto":
+            host, port = address.removeprefix("ray://").rsplit(":", 1)
+            socket.create_connection((host, int(port)), MAX_CONNECT_SECONDS).close()  # Ray would try for minutes
         with silent_stderr():  # it says that the level was set
             ray.init(None if address == "auto" else address, logging_level=logging.CRITICAL, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
-            f"There is no Ray cluster at {address}: {str(error).strip().splitlines()[0]}\n"
+            f"There is no Ray cluster at {address}: {(str(error).strip() or type(error).__name__).splitlines()[0]}\n"
             "Expected auto, or the address of a cluster that runs the same versions of Ray and Python, such as 10.0.0.1:6379."
         ) from error
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
@@ -108,30 +114,14 @@ def read_and_write(
     among them that could not be. actors: how many read at once; None: as many as the cluster has cores. Raises UserError; after
     Ctrl-C, KeyboardInterrupt, and what was written holds the answers so far.
     """
-    count = actors or _cores()
-    per_block = min(IMAGES_PER_BLOCK, math.ceil(len(names) / (MIN_BLOCKS_PER_ACTOR * count)))
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.execution_options.preserve_order = ordered
-    starts = range(0, len(names), per_block)
-    images: ray.data.Dataset = ray.data.from_arrow([_rows(start, names[start : start + per_block]) for start in starts])
-    if any(map(is_remote, names)):
-        images = images.map_batches(_fetch, batch_size=FETCHED_TOGETHER, **_transfer(count))
-    answers = images.map_batches(
-        _ReadingActor,
-        fn_constructor_args=(os.getcwd(), reader, form, expect),
-        batch_size=None,
-        batch_format="pyarrow",
-        compute=ActorPoolStrategy(size=min(count, len(starts))),
-        num_cpus=CORES_PER_ACTOR,
-    )
-    schema, encode = _schema(form), _parquet if output.rstrip("/").endswith(PARQUET) else _json_lines
     try:
+        answers = _answers(names, reader, form, expect, ordered, actors or _cores())
+        schema, encode = _schema(form), _parquet if output.rstrip("/").endswith(PARQUET) else _json_lines
         if output.endswith("/"):
             folder = output if is_remote(output) else f"{os.path.abspath(output)}/"
             _check_empty(folder)
             write_part = functools.partial(_write_part, folder=folder, encode=encode, schema=schema)
-            done = answers.map_batches(write_part, batch_size=ROWS_PER_PART, **_transfer(count))
+            done = answers.map_batches(write_part, batch_size=ROWS_PER_PART, **_transfer(_cores()))
             for counts in done.iter_batches(batch_size=None):
                 report(int(counts["done"].sum()), int(counts["failed"].sum()))
         else:
@@ -140,12 +130,34 @@ def read_and_write(
         raise _failure(error) from error
 
 
+def _answers(
+    names: Sequence[str], reader: ReaderArguments, form: Form | None, expect: str | None, ordered: bool, actors: int
+) -> ray.data.Dataset:
+    """Return the rows (index, status, answer as JSON) that the actors will give, with their order as in read_and_write."""
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = ordered
+    per_block = min(IMAGES_PER_BLOCK, math.ceil(len(names) / (MIN_BLOCKS_PER_ACTOR * actors)))
+    blocks = [_rows(start, names[start : start + per_block]) for start in range(0, len(names), per_block)]
+    images: ray.data.Dataset = ray.data.from_arrow(blocks)
+    if any(map(is_remote, names)):
+        images = images.map_batches(_fetch, batch_size=FETCHED_TOGETHER, **_transfer(actors))
+    return images.map_batches(
+        _ReadingActor,
+        fn_constructor_args=(os.getcwd(), reader, form, expect),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=ActorPoolStrategy(size=min(actors, len(blocks))),
+        num_cpus=CORES_PER_ACTOR,
+    )
+
+
 def _cores() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def _transfer(count: int) -> dict[str, Any]:
-    """Return the arguments of map_batches for tasks that fetch or write, as many at a time as there are actors."""
+    """Return the arguments of map_batches for tasks that fetch or write, so many at a time."""
     return {"batch_format": "pyarrow", "num_cpus": CORES_PER_TRANSFER, "concurrency": count}
 
 
