@@ -11,6 +11,7 @@ It writes benchmarks/results/scale.json, and prints images a second, and seconds
 """
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -18,7 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from record import add_flags, facts_with_model  # before digits: it puts the project on the path
+from record import PROJECT_FOLDER, add_flags, facts_with_model  # before digits: it puts the project on the path
 
 from digits.cli import command_line
 from digits.common import files
@@ -101,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, write."""
     arguments = parse(argv)
     reader = Reader(arguments.model)
+    os.environ["PYTHONPATH"] = str(PROJECT_FOLDER)  # for Ray's processes, which look beside the script that is run
     print(f"Ray cluster: {distributed.connect('auto')}; the pool has {CORES} processes\n")
     measured = measure(reader, arguments.count)
     ratios = {
