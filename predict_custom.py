@@ -10,6 +10,7 @@
     python predict_custom.py scans/ --expect '##.##'      or this: # is a digit, marks and digits stand for themselves
     python predict_custom.py scans/ --fields fields.csv --csv answers.csv    sheets of one form, a column for each field
     python predict_custom.py scans/ --fields fields.csv --align blank.jpg    that lie a little differently on each image
+    python predict_custom.py s3://bucket/scans/ --ray auto --json answers.jsonl   on the machines of a Ray cluster
 
 Each line gives the image, what was read, for each digit its confidence, and the runner-up from 0.1 % on; "?" is "not sure":
 
@@ -21,7 +22,8 @@ Each line gives the image, what was read, for each digit its confidence, and the
     absent.png                                error     there is no such file
 
 outputs/custom_predictions.png shows the first 24 images with the digits boxed, what the network saw, and the
-probabilities. With --json or --csv no figure is drawn unless --output-dir is given. docs/forms.md describes fields.csv.
+probabilities. With --json or --csv no figure is drawn unless --output-dir is given. docs/forms.md describes fields.csv,
+docs/many_images.md --ray.
 """
 
 import argparse
@@ -61,6 +63,7 @@ MAX_NAME_WIDTH = 60  # characters of the column of names; longer names push thei
 MIN_RUNNER_UP = 0.001  # probability: of a less probable one nothing but "0.0 %" would be shown
 UNSURE = " ?"  # after a text that is not sure
 CSV_COLUMNS = ("image", "status", "text", "confidence", "message")
+RAY_SUFFIXES = (".jsonl", ".parquet")  # of what --ray writes
 
 
 @dataclass
@@ -105,7 +108,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="IMAGE",
         help="a sheet of the form, blank or filled in, by which others are aligned",
     )
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="read on a Ray cluster: auto, or its address; --json names a .jsonl or .parquet file"
+    )
+    parser.add_argument("--ordered", action="store_true", help="with --ray: write the answers in the order of the images")
     arguments = parser.parse_args(argv)
+    check_flags(parser, arguments)
+    arguments.images = arguments.images or [str(IMAGE_PATH)]
+    return arguments
+
+
+def check_flags(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End with exit code 2 and a reason where flags do not fit together."""
     if arguments.align and not arguments.fields:
         parser.error("--align says where the fields of a form lie: give them with --fields fields.csv")
     if arguments.fields and arguments.expect is not None:
@@ -118,11 +132,25 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error(
             f"--label says what an image shows, and no image is given: predict_custom.py me.jpg --label {arguments.label}"
         )
-    arguments.images = arguments.images or [str(IMAGE_PATH)]
-    return arguments
+    if arguments.ordered and not arguments.ray:
+        parser.error("--ordered is for --ray: without it the answers are in the order of the images")
+    if arguments.ray:
+        for flag in ("csv", "label", "save_crops", "output_dir"):
+            if getattr(arguments, flag) is not None:
+                parser.error(f"--ray writes what --json names, and nothing else: leave --{flag.replace('_', '-')} away")
+        if not (arguments.json or "").rstrip("/").endswith(RAY_SUFFIXES):
+            given = f", not {arguments.json}" if arguments.json else ""
+            parser.error(
+                f"--ray writes one answer a line, or Parquet: expected --json answers.jsonl or --json answers.parquet{given}"
+            )
 
 
-def find_images(names: Iterable[str]) -> list[str]:
+def list_folder(path: str) -> tuple[Sequence[Any], int] | None:
+    """Return (the images in a folder, the number of its other files); None where it is none."""
+    return images_in(path) if os.path.isdir(path) else None
+
+
+def find_images(names: Iterable[str], list_folder: Callable[[str], tuple[Sequence[Any], int] | None] = list_folder) -> list[str]:
     """Return the paths of the images, in the order given; folders and patterns give theirs sorted.
 
     What is left out is counted on standard error. Raises UserError where there is no image at all.
@@ -133,10 +161,11 @@ def find_images(names: Iterable[str]) -> list[str]:
         if not matches:
             print(f"nothing matches {formatting.printable(name)}", file=sys.stderr)
         for match in matches:
-            if not os.path.isdir(match):
+            folder = list_folder(match)
+            if folder is None:
                 paths.append(match)
                 continue
-            images, others = images_in(match)
+            images, others = folder
             paths += map(str, images)
             if others or not images:
                 found = formatting.counted(len(images), "image")
@@ -260,10 +289,56 @@ def read_and_write(
                     write_line(answer_line(reading, width))
         except KeyboardInterrupt:
             answers.interrupted = True
-            written = " and ".join(name for name in (arguments.json, arguments.csv) if name not in (None, "-"))
-            kept = f" {written} holds their answers." if written else ""
-            print(f"\nInterrupted after {answers.done:,} of {len(paths):,} images.{kept}", file=sys.stderr)
+            print_interrupted(answers, len(paths), [arguments.json, arguments.csv])
     return answers
+
+
+def read_on_cluster(arguments: argparse.Namespace) -> int:
+    """Read the images on a Ray cluster and write the answers; print how many there are. Return the exit code."""
+    try:
+        from digits.reading import distributed, remote_files  # here: without --ray nothing of Ray is imported
+    except ImportError as error:
+        raise UserError("--ray needs packages that are missing.\nExpected: pip install -r requirements-ray.txt") from error
+    from tqdm import tqdm
+
+    names = page_names(find_images(arguments.images, remote_files.list_folder), remote_files.open_file)
+    check_arguments(arguments, names)
+    form = Form.load(arguments.fields, arguments.align) if arguments.fields else None
+    reader = Reader(arguments.model)
+    print_models(reader)
+    print(f"Ray cluster: {distributed.connect(arguments.ray)}")
+    answers = Answers([])
+    with tqdm(total=len(names), unit=" images", leave=False, disable=None) as bar:
+
+        def report(done: int, failed: int) -> None:
+            answers.done += done
+            answers.failed += failed
+            bar.update(done)
+
+        try:
+            distributed.read_and_write(names, arguments.json, reader.arguments, form, arguments.expect, arguments.ordered, report)
+        except KeyboardInterrupt:
+            answers.interrupted = True
+    failed = f", {answers.failed:,} of them could not be read" if answers.failed else ""
+    if answers.interrupted:
+        print_interrupted(answers, len(names), [arguments.json])
+        return command_line.INTERRUPTED
+    print(f"{formatting.counted(answers.done, 'image')}{failed}")
+    print_files(None, arguments)
+    return command_line.SOME_FAILED if answers.failed else command_line.DONE
+
+
+def print_interrupted(answers: Answers, count: int, files: Sequence[str | None]) -> None:
+    """Print on standard error how many of the images were read before Ctrl-C, and where their answers are."""
+    written = " and ".join(name for name in files if name not in (None, "-"))
+    kept = f" {written} holds their answers." if written else ""
+    print(f"\nInterrupted after {answers.done:,} of {count:,} images.{kept}", file=sys.stderr)
+
+
+def print_models(reader: Reader) -> None:
+    """Print which networks read."""
+    for kind, path in reader.models.items():
+        print(f"{kind}: {formatting.printable(path)}")
 
 
 def print_files(figure_path: Path | None, arguments: argparse.Namespace) -> None:
@@ -279,14 +354,15 @@ def print_files(figure_path: Path | None, arguments: argparse.Namespace) -> None
 def main(argv: Sequence[str] | None = None) -> int:
     """Find the images, read them, write the answers, draw the figure."""
     arguments = parse(argv)
+    if arguments.ray:
+        return read_on_cluster(arguments)
     paths = page_names(find_images(arguments.images))
     check_arguments(arguments, paths)
     form = Form.load(arguments.fields, arguments.align) if arguments.fields else None
     reader = Reader(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)  # standard output is for the answers alone
     if not quiet:
-        for kind, path in reader.models.items():
-            print(f"{kind}: {formatting.printable(path)}")
+        print_models(reader)
 
     draws = bool(arguments.output_dir or not (arguments.json or arguments.csv))
     answers = read_and_write(reader, form, paths, arguments, quiet, MAX_IMAGES_IN_FIGURE if draws else 0)

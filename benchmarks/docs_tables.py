@@ -57,6 +57,13 @@ PEERS_NOTE = (
     "(the small model) is told that each image is one text line: on whole numbers the two differ by no more than chance, on "
     "cheques alone it reads more. Tesseract reads fewer."
 )
+SCALE_WAYS = {
+    "one process": "one process of ours",
+    "pool": "our own pool of two processes, without Ray",
+    "ray 1": "Ray, one reader",
+    "ray 2": "Ray, two readers",
+}
+CORE_HOUR_DOLLARS, REQUESTS_DOLLARS = 0.05, 0.4  # US dollars; of a core's hour, and of a million requests: docs/many_images.md
 INGREDIENTS = {
     "all": "the default preset",
     "two at full size": "two 3x3 convolutions before the first pooling instead of one 5x5",
@@ -403,6 +410,22 @@ def speed(results: Results) -> str:
     return table(("on two x86 cores without a GPU", "this project", "baseline"), rows, "python benchmarks/speed.py")
 
 
+def scale(results: Results) -> str:
+    """Images a second through Ray beside our own, and the core hours of a million images."""
+    result = results.of_model("scale")
+    rows = [(SCALE_WAYS[way], f"{numbers['a_second']:.1f}") for way, numbers in (result or {"ways": {}})["ways"].items()]
+    text = table(("on one machine, two x86 cores", "images a second"), rows, "python benchmarks/scale.py")
+    if result is None:
+        return text
+    hours = 1e6 / result["ways"]["ray 1"]["a_second"] / 3600
+    one, two = (result["ratios"][way] for way in ("ray 1", "ray 2"))
+    return (
+        f"{text}One reader through Ray reads {one:.2f} times as fast as one process of ours, two read {two:.2f} times as fast as "
+        f"our own pool. At this rate a million images take {hours:.0f} hours of one core, or {hours / 64:.1f} hours of 64 cores, "
+        f"and cost about {hours * CORE_HOUR_DOLLARS + REQUESTS_DOLLARS:.1f} US dollars."
+    )
+
+
 def faults(results: Results) -> str:
     """What the stress tests found."""
     rows = []
@@ -537,7 +560,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     function.__name__: function
     for function in (
         summary, line_reader_gain, claim, comparison, networks, training_time, own_images, misread, whole_numbers, lengths,
-        composed, peers, outliers, ranking, robustness, ingredients, speed,
+        composed, peers, outliers, ranking, robustness, ingredients, speed, scale,
         faults, constants, fine_tuning, scores, number_reader, line_reader,
     )
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -31,6 +32,7 @@ TEXTS = {path.relative_to(PROJECT).as_posix(): path.read_text(encoding="utf-8") 
 # These install, train, test or wait for Ctrl-C. .ci/run runs the README's two for a fresh machine.
 LONG = ("git clone", "python3 -m venv", "python -m pytest", "python train_model.py", "python draw_digits.py", "ruff")
 SLOW = ("python verify_all_digits.py",)  # seconds, with their figures
+STARTS_RAY = "--ray"  # seconds, too
 # A number with one of these units is a measurement.
 MEASURED = re.compile(r"\d[\d.,]* ?(%|ms|seconds|minutes|hours|MiB|kB|GB)(?=[\s,.;:)|]|$)|\d ± \d|\d / \d")
 # What looks like a measurement, and is none: a limit or a definition in the code.
@@ -46,7 +48,7 @@ def blocks(language):
 
 COMMANDS = list(dict.fromkeys(line.split("  #")[0].strip() for _, block in blocks("bash") for line in block.splitlines()))
 QUICK = [
-    pytest.param(command, marks=pytest.mark.slow) if command.startswith(SLOW) else command
+    pytest.param(command, marks=pytest.mark.slow) if command.startswith(SLOW) or STARTS_RAY in command else command
     for command in COMMANDS
     if command and not command.startswith(LONG)
 ]
@@ -77,7 +79,9 @@ def copy(tmp_path_factory, mnist_folder):
 @pytest.mark.parametrize("command", QUICK)
 def test_a_command_runs_as_written(command, copy):
     python = f"python() {{ '{sys.executable}' \"$@\"; }}; "
-    result = subprocess.run(["bash", "-c", python + command], cwd=copy, capture_output=True, text=True, timeout=300)
+    environment = {**os.environ, "RAY_ADDRESS": "local"}  # a cluster of its own, not that of another test
+    shell = ["bash", "-c", python + command]
+    result = subprocess.run(shell, cwd=copy, capture_output=True, text=True, timeout=300, env=environment)
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
 

@@ -23,6 +23,8 @@ HEAVY = {
     "fastapi": {"web"},
     "uvicorn": {"draw_digits"},
     "pypdfium2": {"reading/pdf_process"},
+    "ray": {"reading/distributed"},
+    "pyarrow": {"reading/distributed", "reading/remote_files"},
 }
 NETWORKS = ("digit_recognition_model", "number_reader", "line_reader")
 MAX_MODELS_SIZE = 8_000_000  # bytes: all three networks, as .h5, .tflite and .json

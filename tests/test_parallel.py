@@ -100,7 +100,7 @@ def test_other_processes_read_with_the_same_networks(line_reader, tmp_path):
         line_reader = shutil.copy(DEFAULT_LINE_READER, tmp_path / line_reader)
     reader = Reader(line_reader=line_reader)
     assert reader.models.get("line reader") == line_reader
-    with parallel._processes(reader, None, 1) as pool:
+    with parallel._processes(reader.arguments, None, 1) as pool:
         assert pool.submit(networks_in_this_process).result() == reader.models
 
 
@@ -133,7 +133,7 @@ class PoolThatBreaks:
 
 def test_an_image_that_brings_down_its_process_is_an_error_and_all_others_are_read(reader, monkeypatch):
     monkeypatch.setattr(parallel, "CORES", 2)
-    monkeypatch.setattr(parallel, "_processes", lambda reader, form, count: contextlib.nullcontext(PoolThatBreaks(reader)))
+    monkeypatch.setattr(parallel, "_processes", lambda arguments, form, count: contextlib.nullcontext(PoolThatBreaks(reader)))
     paths = [str(SAMPLES[0]) for i in range(2 * MIN_PARALLEL_IMAGES)]
     for place in (0, 50, 51, 127):
         paths[place] = f"{place}/crash.png"
@@ -145,7 +145,7 @@ def test_an_image_that_brings_down_its_process_is_an_error_and_all_others_are_re
 
 def test_a_sheet_that_brings_down_its_process_is_an_error_in_every_field(reader, monkeypatch):
     monkeypatch.setattr(parallel, "CORES", 2)
-    monkeypatch.setattr(parallel, "_processes", lambda reader, form, count: contextlib.nullcontext(PoolThatBreaks(reader)))
+    monkeypatch.setattr(parallel, "_processes", lambda arguments, form, count: contextlib.nullcontext(PoolThatBreaks(reader)))
     first, second = read_all(reader, ["crash.png", str(SAMPLES[0])], 0, form=FORM)
     assert {name: field.status for name, field in first.fields.items()} == {"a": "error", "b": "error"}
     assert (first.status, first.message, second.image) == ("error", "the program that decodes it failed", str(SAMPLES[0]))

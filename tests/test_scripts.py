@@ -423,10 +423,10 @@ def test_any_file_name_is_read_and_reported(run_script, tmp_path):
     assert {os.path.basename(os.fsencode(entry["image"])) for entry in entries} == set(names)
 
 
-def test_a_quick_answer_imports_neither_tensorflow_nor_matplotlib():
+def test_a_quick_answer_imports_neither_tensorflow_nor_matplotlib_nor_ray():
     code = (
         "import sys, predict_custom; predict_custom.main([sys.argv[1], '--json', '-']);"
-        "names = ('tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy');"
+        "names = ('tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy', 'ray', 'pyarrow');"
         "print([name for name in names if name in sys.modules], file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code, SEVEN], capture_output=True, text=True, cwd=PROJECT)
@@ -493,6 +493,14 @@ def test_wrong_flags_are_exit_code_2_with_a_reason(command, call_script):
             "a column expect in the file of --fields says it of each field",
         ),
         (("predict_custom.py", "a.png", "--fields", "f.csv", "--label", "5"), "--fields reads many numbers on each"),
+        (("predict_custom.py", "a.png", "--ordered"), "--ordered is for --ray"),
+        (("predict_custom.py", "a.png", "--ray", "auto"), "expected --json answers.jsonl or --json answers.parquet"),
+        (("predict_custom.py", "a.png", "--ray", "auto", "--json", "a.json"), "--json answers.parquet, not a.json"),
+        (("predict_custom.py", "a.png", "--ray", "auto", "--json", "-"), "--json answers.parquet, not -"),
+        (("predict_custom.py", "a.png", "--ray", "auto", "--csv", "a.csv"), "nothing else: leave --csv away"),
+        (("predict_custom.py", "a.png", "--ray", "auto", "--json", "a.jsonl", "--label", "7"), "leave --label away"),
+        (("predict_custom.py", "a.png", "--ray", "auto", "--json", "a.jsonl", "--save-crops", "c"), "leave --save-crops away"),
+        (("predict_custom.py", "a.png", "--ray", "auto", "--json", "a.jsonl", "--output-dir", "o"), "leave --output-dir away"),
         (("predict_custom.py", "--model", ""), "expected a path, not ''"),
         (("verify_all_digits.py", "--images", ""), "expected a path, not ''"),
         (("verify_all_digits.py", "--data", ""), "expected a path, not ''"),

@@ -17,7 +17,7 @@ def worker_processes(count: int, prepare: Callable[..., None], *arguments: Any) 
     """Yield a pool of this many processes. At the end, tasks that have not begun are dropped.
 
     prepare, arguments: what each process calls first. Each has one thread of OpenCV, and ends when this process ends. Ctrl-C is
-    left to this process.
+    left to this process, where this is its main thread: others may not change what a signal does.
     """
     pool = ProcessPoolExecutor(
         count,
@@ -25,12 +25,14 @@ def worker_processes(count: int, prepare: Callable[..., None], *arguments: Any) 
         initializer=_start,
         initargs=(prepare, arguments),
     )
-    earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the processes
+    is_main = threading.current_thread() is threading.main_thread()
+    earlier = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None  # inherited by the processes
     try:
         for _ in range(count):
             pool.submit(int)  # each starts a process
     finally:
-        signal.signal(signal.SIGINT, earlier)
+        if is_main:
+            signal.signal(signal.SIGINT, earlier)
     try:
         yield pool
     finally:

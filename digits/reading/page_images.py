@@ -4,12 +4,13 @@ Of an animation the first frame is its only page.
 """
 
 import io
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -49,15 +50,22 @@ def split_name(path: str | bytes | os.PathLike) -> tuple[str | bytes | os.PathLi
     return (path, None) if match is None or os.path.exists(path) else (match[1], int(match[2]))
 
 
-def page_names(paths: Sequence[str]) -> list[str]:
+def open_ordinary_file(path: str) -> BinaryIO:
+    """Return an open binary file; a pipe or a device might never end. Raises OSError."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError(path)
+    return open(path, "rb")
+
+
+def page_names(paths: Sequence[str], open_file: Callable[[str], BinaryIO] = open_ordinary_file) -> list[str]:
     """Return the names of all images in files: each file's own, or, of a PDF or TIFF file with several pages, those of its pages.
 
     Where it has more than MAX_PAGES, the last name is of a page beyond them: reading it says so. A file that can't be read has
-    one name: reading it says why.
+    one name: reading it says why. open_file: returns an open binary file, or raises OSError.
     """
-    with_pages = [path for path in paths if path.lower().endswith(SUFFIXES_WITH_PAGES) and os.path.isfile(path)]
+    with_pages = [path for path in paths if path.lower().endswith(SUFFIXES_WITH_PAGES)]
     with ThreadPoolExecutor(CORES) as threads:  # they wait for processes, which count the pages of PDF files
-        counts = dict(zip(with_pages, threads.map(_page_count_of, with_pages), strict=True))
+        counts = dict(zip(with_pages, threads.map(_page_count_of, with_pages, itertools.repeat(open_file)), strict=True))
     return [name for path in paths for name in _numbered(path, counts.get(path, 1))]
 
 
@@ -65,9 +73,9 @@ def _numbered(path: str, count: int) -> list[str]:
     return [path] if count == 1 else [f"{path}#{number}" for number in range(1, min(count, MAX_PAGES + 1) + 1)]
 
 
-def _page_count_of(path: str) -> int:
+def _page_count_of(path: str, open_file: Callable[[str], BinaryIO]) -> int:
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             return page_count(file)
     except OSError:
         return 1

@@ -2,22 +2,37 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
+import io
 import itertools
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 from digits.common.config import CORES
 from digits.common.processes import worker_processes
 from digits.reading.form import Form
+from digits.reading.image import ImageSource
+from digits.reading.page_images import Page
 from digits.reading.reader import Reader, ReaderArguments
 from digits.reading.results import Reading
 
+
+class FetchedImage(NamedTuple):
+    """An image whose file was fetched from elsewhere. page: its number; None: the file must have one page alone."""
+
+    name: str
+    content: bytes
+    page: int | None
+
+
 ImagePath = str | os.PathLike
-Task = list[tuple[ImagePath, bool, str | None]]  # images for one process at a time: (path, is its thumbnail wanted, expect)
+ToRead = tuple[ImagePath | FetchedImage, bool, str | None]  # (image, is its thumbnail wanted, expect)
+Task = list[ToRead]  # images for one process at a time
 
 # One process reads this many single digits, at 5 ms each, in the 0.3 s that another takes to start. A number takes 20 times as
 # long, but what an image shows is not known before it is read.
@@ -45,16 +60,50 @@ def read_all(
     if len(paths) < min_parallel or CORES == 1:
         yield from (_read(reader, form, path, expect) for path in paths)
         return
-    wanted = [(path, i < thumbnails, expect) for i, path in enumerate(paths)]
+    wanted: Task = [(path, i < thumbnails, expect) for i, path in enumerate(paths)]
     tasks = collections.deque(wanted[start : start + per_task] for start in range(0, len(wanted), per_task))
     max_pending = PENDING_TASKS_PER_PROCESS * CORES
     while tasks:
         try:
-            with _processes(reader, form, CORES) as pool:
+            with _processes(reader.arguments, form, CORES) as pool:
                 yield from _read_in_order(pool, tasks, max_pending)
         except BrokenProcessPool:  # it does not say which of the pending images did it
             pending = [tasks.popleft() for _ in range(min(max_pending, len(tasks)))]
-            yield from _read_one_by_one(reader, form, list(itertools.chain.from_iterable(pending)))
+            with ReadingProcess(reader.arguments, form) as process:
+                yield from map(process.read, itertools.chain.from_iterable(pending))
+
+
+class ReadingProcess(contextlib.ExitStack):
+    """A process that reads one image at a time. One that brings it down is an error, and a new process reads the next.
+
+    To be used in a with statement, which ends it.
+    """
+
+    def __init__(self, arguments: ReaderArguments, form: Form | None) -> None:
+        super().__init__()
+        self._arguments, self._form = arguments, form
+        self._pool: ProcessPoolExecutor | None = None
+
+    def start(self) -> None:
+        """Start the process and wait for it. Raises BrokenProcessPool if it ends, as without its model."""
+        self._pool = self.enter_context(_processes(self._arguments, self._form, 1))
+        self._pool.submit(int).result()
+
+    def read(self, image: ToRead) -> Reading:
+        """Return the Reading of an image."""
+        if self._pool is None:
+            self._pool = self.enter_context(_processes(self._arguments, self._form, 1))
+        try:
+            return self._pool.submit(_read_task, [image]).result()[0]
+        except BrokenProcessPool:
+            self.close()
+            self._pool = None
+            return unread(_name_of(image[0]), "the program that decodes it failed", self._form)
+
+
+def unread(name: str, message: str, form: Form | None) -> Reading:
+    """Return the Reading of an image that can't be read. message: why. form: as in read_all."""
+    return Reading(name, "error", message=message) if form is None else form.unread(name, "error", message)
 
 
 def _read_in_order(pool: ProcessPoolExecutor, tasks: collections.deque[Task], max_pending: int) -> Iterator[Reading]:
@@ -67,25 +116,9 @@ def _read_in_order(pool: ProcessPoolExecutor, tasks: collections.deque[Task], ma
         yield from readings
 
 
-def _read_one_by_one(reader: Reader, form: Form | None, images: Task) -> Iterator[Reading]:
-    """Yield the Readings of the images, each read alone in another process; one that brings it down is an error."""
-    remaining = collections.deque(images)
-    while remaining:
-        try:
-            with _processes(reader, form, 1) as pool:
-                while remaining:
-                    (reading,) = pool.submit(_read_task, [remaining[0]]).result()
-                    remaining.popleft()
-                    yield reading
-        except BrokenProcessPool:
-            path, _, _ = remaining.popleft()
-            make_reading = Reading if form is None else form.unread
-            yield make_reading(os.fsdecode(path), "error", message="the program that decodes it failed")
-
-
-def _processes(reader: Reader, form: Form | None, count: int) -> AbstractContextManager[ProcessPoolExecutor]:
-    """Return a pool of processes with a copy of this reader and of the form in each."""
-    return worker_processes(count, _make_reader, reader.arguments, form)
+def _processes(arguments: ReaderArguments, form: Form | None, count: int) -> AbstractContextManager[ProcessPoolExecutor]:
+    """Return a pool of processes with a reader, made with the arguments, and a copy of the form in each."""
+    return worker_processes(count, _make_reader, arguments, form)
 
 
 def _make_reader(arguments: ReaderArguments, form: Form | None) -> None:
@@ -96,12 +129,24 @@ def _make_reader(arguments: ReaderArguments, form: Form | None) -> None:
 
 def _read_task(task: Task) -> list[Reading]:
     """Return the Readings of a task's images."""
-    readings = [_read(_reader, _form, path, expect) for path, _, expect in task]
+    readings = [_read(_reader, _form, image, expect) for image, _, expect in task]
     return [
         reading if with_thumbnail else dataclasses.replace(reading, thumbnail=None)
         for reading, (_, with_thumbnail, _) in zip(readings, task, strict=True)
     ]
 
 
-def _read(reader: Reader, form: Form | None, path: ImagePath, expect: str | None) -> Reading:
-    return reader.read(path, expect) if form is None else form.read(reader, path)
+def _read(reader: Reader, form: Form | None, image: ImagePath | FetchedImage, expect: str | None) -> Reading:
+    if isinstance(image, FetchedImage):
+        file = io.BytesIO(image.content)
+        reading = _read_source(reader, form, file if image.page is None else Page(file, image.page), expect)
+        return dataclasses.replace(reading, image=image.name)
+    return _read_source(reader, form, image, expect)
+
+
+def _read_source(reader: Reader, form: Form | None, source: ImageSource, expect: str | None) -> Reading:
+    return reader.read(source, expect) if form is None else form.read(reader, source)
+
+
+def _name_of(image: ImagePath | FetchedImage) -> str:
+    return image.name if isinstance(image, FetchedImage) else os.fsdecode(image)
