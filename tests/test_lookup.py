@@ -202,7 +202,11 @@ def test_a_folder_or_an_empty_file_in_the_place_of_a_model_is_not_blamed_on_its_
 @pytest.mark.parametrize(
     ("entry", "wanted", "message"),
     [
-        ({"classes": NUMBER_READER.classes}, DIGIT_NETWORK, "is a number reader, not a digit network.\nExpected .+digit_recognition_model"),
+        (
+            {"classes": NUMBER_READER.classes},
+            DIGIT_NETWORK,
+            "is a number reader, not a digit network.\nExpected .+digit_recognition_model",
+        ),
         ({"labels": [0, 1]}, NUMBER_READER, "is a digit network, not a number reader.\nExpected .+number_reader.tflite"),
     ],
 )

@@ -82,7 +82,9 @@ def train(images, labels):
     rng, network_format = np.random.default_rng(0), NetworkFormat((784,), "0 to 1", output=LOGITS)
     x, targets = network_format.prepare(images), np.eye(10, dtype=np.float32)[labels]
     sizes = (784, HIDDEN_UNITS, 10)
-    weights = [rng.normal(0, np.sqrt(2 / rows), (rows, columns)).astype(np.float32) for rows, columns in itertools.pairwise(sizes)]
+    weights = [
+        rng.normal(0, np.sqrt(2 / rows), (rows, columns)).astype(np.float32) for rows, columns in itertools.pairwise(sizes)
+    ]
     offsets = [np.zeros(columns, np.float32) for columns in sizes[1:]]
     for _ in range(EPOCHS):
         for batch in np.array_split(rng.permutation(len(x)), len(x) // BATCH_SIZE):
