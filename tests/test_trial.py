@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from itertools import product
 
 import numpy as np
@@ -148,10 +149,10 @@ def test_temperature_and_threshold_are_estimated_and_marked_so(network, mnist, f
     assert too_sure.threshold == pytest.approx(card.threshold, abs=0.2)
 
 
-def test_most_digits_are_sure_and_most_outliers_are_not(network, mnist, tmp_path):
+def test_most_digits_are_sure_and_most_outliers_are_not(tried, mnist):
     from digits.augmentation import outliers
 
-    own = Classifier(network.save(tmp_path / "own.tflite"))
+    own = Classifier(*tried)
     digits = mnist("test", 500)
     assert own.classify(digits[0]).sure.mean() > 0.7
     assert own.classify(outliers.draw(500, *digits, np.random.default_rng(5))).sure.mean() < 0.5
@@ -166,7 +167,8 @@ def test_the_digits_of_the_trial_are_in_mnists_form_and_none_was_lost():
     assert images.shape == (359, 28, 28) and images.dtype == np.uint8
     assert np.bincount(labels).min() > 30
     ink = images > 0
-    assert (ink.any(axis=2).sum(axis=1).max(), ink.any(axis=1).sum(axis=1).max()) == (20, 20)
+    heights, widths = ink.any(axis=2).sum(axis=1), ink.any(axis=1).sum(axis=1)
+    assert (np.maximum(heights, widths) == 20).all()
     assert images.max(axis=(1, 2)).min() > 150
 
 
@@ -200,11 +202,18 @@ def no_trial(monkeypatch):
     monkeypatch.setattr(trial, "card_by_trial", lambda *_: pytest.fail("there was a trial"))
 
 
+@pytest.fixture(scope="module")
+def tried(tutorial_network, tmp_path_factory):
+    """A network's file without a card, and the card that the trial gives it. Read only."""
+    path = tutorial_network.save(tmp_path_factory.mktemp("tried") / "own.tflite")
+    return path, Classifier(path).card
+
+
 @pytest.fixture
-def own(network, tmp_path):
+def own(tried, tmp_path):
     """A network's file and the card that the trial gave it, written beside it."""
-    path = network.save(tmp_path / "own.tflite")
-    card = Classifier(path).card
+    path, card = tmp_path / "own.tflite", tried[1]
+    shutil.copy(tried[0], path)
     path.with_suffix(".json").write_text(json.dumps(card.to_json()))
     return path, card
 
@@ -249,7 +258,7 @@ def test_a_card_with_an_unknown_format_is_refused_with_the_entry(own):
         Classifier(path)
 
 
-def test_a_tflite_file_of_one_image_at_a_time_is_read(network, tmp_path):
+def test_a_tflite_file_of_one_image_at_a_time_is_read(network, tried, tmp_path):
     import tensorflow
 
     model = network.keras_model()
@@ -259,7 +268,7 @@ def test_a_tflite_file_of_one_image_at_a_time_is_read(network, tmp_path):
     )
     (tmp_path / "own.tflite").write_bytes(converter.convert())
     images = trial_digits().images
-    alone, together = Classifier(tmp_path / "own.tflite"), Classifier(network.save(tmp_path / "more.tflite"))
+    alone, together = Classifier(tmp_path / "own.tflite"), Classifier(*tried)
     assert np.allclose(alone.classify(images).probabilities, together.classify(images).probabilities, atol=1e-5)
 
 

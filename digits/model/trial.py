@@ -100,8 +100,11 @@ def _sharpened(image: np.ndarray) -> np.ndarray:
 
 
 def _attempt(answer: Answer, network_format: NetworkFormat, digits: Split) -> Attempt | None:
-    """Return what the network makes of the digits in this format; None where its answers are no numbers."""
-    outputs = answer(network_format.prepare(digits.images))
+    """Return what the network makes of the digits in this format; None where it can't answer, or not with numbers."""
+    try:
+        outputs = answer(network_format.prepare(digits.images))
+    except (ValueError, RuntimeError):  # of LiteRT, for a damaged file that could answer a blank image
+        return None
     if outputs.shape != (len(digits.labels), NUM_CLASSES) or not np.isfinite(outputs).all():
         return None
     network_format = dataclasses.replace(network_format, output=_kind_of(outputs))
