@@ -125,7 +125,9 @@ def _load_litert(path: Path) -> Network:
         for answer in (network, functools.partial(_answer_one_by_one, network)):
             try:
                 with silent_stderr():
-                    answer(np.zeros((2, *shape), np.float32))
+                    answers = answer(np.zeros((2, *shape), np.float32))
+                if answers.shape != (2, NUM_CLASSES):
+                    raise ValueError(f"two images give answers of the shape {answers.shape}")
                 return Network(answer, shape)
             except (ValueError, RuntimeError) as error:
                 reason = error
