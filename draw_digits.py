@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import uvicorn
 
 from digits.cli import command_line
-from digits.common import formatting
+from digits.cli.print_models import print_models
 from digits.common.errors import UserError
 from digits.model.classifier import DEFAULT_MODEL
 from digits.web.reader_pool import ReaderPool
@@ -104,8 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with listen(arguments.host, arguments.port) as listening:
         host, port = listening.getsockname()[:2]
         address = local_address(host, port)
-        for kind, path in readers.models.items():
-            print(f"{kind}: {formatting.printable(path)}")
+        print_models(readers.models, readers.card)
         print(f"page: {address}   (Ctrl-C ends it)", flush=True)
         if not ipaddress.ip_address(host).is_loopback:
             print(f"phone: {network_address(host, port)}", flush=True)

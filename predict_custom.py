@@ -41,6 +41,7 @@ from typing import Any
 from PIL import Image
 
 from digits.cli import command_line
+from digits.cli.print_models import print_models
 from digits.common import formatting
 from digits.common.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR
 from digits.common.errors import UserError
@@ -305,7 +306,7 @@ def read_on_cluster(arguments: argparse.Namespace) -> int:
     check_arguments(arguments, names)
     form = Form.load(arguments.fields, arguments.align) if arguments.fields else None
     reader = Reader(arguments.model)
-    print_models(reader)
+    print_models(reader.models, reader.classifier.card)
     print(f"Ray cluster: {distributed.connect(arguments.ray)}")
     answers = Answers([])
     with tqdm(total=len(names), unit=" images", leave=False, disable=None) as bar:
@@ -335,12 +336,6 @@ def print_interrupted(answers: Answers, count: int, files: Sequence[str | None])
     print(f"\nInterrupted after {answers.done:,} of {count:,} images.{kept}", file=sys.stderr)
 
 
-def print_models(reader: Reader) -> None:
-    """Print which networks read."""
-    for kind, path in reader.models.items():
-        print(f"{kind}: {formatting.printable(path)}")
-
-
 def print_files(figure_path: Path | None, arguments: argparse.Namespace) -> None:
     """Print what was written. figure_path: None where no figure was drawn."""
     if figure_path:
@@ -361,9 +356,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     form = Form.load(arguments.fields, arguments.align) if arguments.fields else None
     reader = Reader(arguments.model)
     quiet = "-" in (arguments.json, arguments.csv)  # standard output is for the answers alone
-    if not quiet:
-        print_models(reader)
-
+    print_models(reader.models, reader.classifier.card, quiet)
     draws = bool(arguments.output_dir or not (arguments.json or arguments.csv))
     answers = read_and_write(reader, form, paths, arguments, quiet, MAX_IMAGES_IN_FIGURE if draws else 0)
     if answers.interrupted:
@@ -372,6 +365,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.label is not None and not answers.failed:
         copy = keep_image(Path(paths[0]).read_bytes(), Path(paths[0]).suffix, arguments.label)
         print(f"\nkept: {formatting.printable(copy)}", file=sys.stderr if quiet else sys.stdout)
+    draws = draws and answers.failed < answers.done  # where no image could be read, there is nothing to show
     figure_path = (arguments.output_dir or OUTPUTS_DIR) / "custom_predictions.png" if draws else None
     if figure_path:
         draw(answers.shown, len(paths) - len(answers.shown), figure_path)

@@ -64,6 +64,11 @@ SCALE_WAYS = {
     "ray 2": "Ray, two readers",
 }
 CORE_HOUR_DOLLARS, REQUESTS_DOLLARS = 0.05, 0.4  # US dollars; of a core's hour, and of a million requests: docs/many_images.md
+OWN_MODEL_WAYS = {  # keys of own_model.json
+    "resized": "resized as in tutorials",
+    "prepared": "prepared by this project",
+    "complete": "with the number reader and the line reader",
+}
 INGREDIENTS = {
     "all": "the default preset",
     "two at full size": "two 3x3 convolutions before the first pooling instead of one 5x5",
@@ -326,6 +331,19 @@ def peers(results: Results) -> str:
     return table(header, rows, "python benchmarks/peers.py FOLDER")
 
 
+def own_model(results: Results) -> str:
+    """Networks from tutorials on people's single digits, by how the images are prepared."""
+    rows: list[Sequence[str]] = []
+    sizes = ""
+    for name, found in ((results.of_model("own_model") or {}).get("networks", {})).items():
+        ways = [found["ways"][way]["all"] for way in OWN_MODEL_WAYS]
+        sizes = f", of {ways[0]['n']}"
+        rows.append((name, percent(found["mnist"]["correct"] / found["mnist"]["n"]), *(right(way, 1) for way in ways)))
+    header = ("read exactly", "MNIST's test images", *(f"{way}{sizes}" for way in OWN_MODEL_WAYS.values()))
+    text = table(header, rows, "python benchmarks/own_model.py FOLDER")
+    return f"{text}{PEOPLE_NOTE}\n\n" if rows else text
+
+
 def outliers(results: Results) -> str:
     """How many images without a digit are refused."""
     kinds = (results.of_model("not_digits") or {}).get("kinds", {})
@@ -560,7 +578,7 @@ BLOCKS: dict[str, Callable[[Results], str]] = {
     function.__name__: function
     for function in (
         summary, line_reader_gain, claim, comparison, networks, training_time, own_images, misread, whole_numbers, lengths,
-        composed, peers, outliers, ranking, robustness, ingredients, speed, scale,
+        composed, peers, own_model, outliers, ranking, robustness, ingredients, speed, scale,
         faults, constants, fine_tuning, scores, number_reader, line_reader,
     )
 }  # fmt: skip

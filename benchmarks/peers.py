@@ -140,6 +140,12 @@ def tesseract(model_path: Path) -> Peer:
     return read
 
 
+def tutorial_crop(path: Path) -> np.ndarray:
+    """Return an image as tutorials give it to a network, (28, 28) uint8: resized, and inverted where it is bright."""
+    grey = np.asarray(upright(path).convert("L").resize((IMAGE_SIZE, IMAGE_SIZE)))
+    return 255 - grey if grey.mean() > BRIGHT else grey
+
+
 def tutorial(model_path: Path) -> Peer:
     """Return the usual tutorial's pipeline and the classic CNN. It reads one digit."""
     from robustness import classic_cnn  # here: it is not needed for the others
@@ -147,13 +153,7 @@ def tutorial(model_path: Path) -> Peer:
     from digits.data import dataset
 
     network = classic_cnn(dataset.load(parts=("train",)))
-
-    def read(item: Item) -> str:
-        grey = np.asarray(upright(item.path).convert("L").resize((IMAGE_SIZE, IMAGE_SIZE)))
-        crop = 255 - grey if grey.mean() > BRIGHT else grey
-        return str(network(crop[np.newaxis])[0])
-
-    return read
+    return lambda item: str(network(tutorial_crop(item.path)[np.newaxis])[0])
 
 
 PEERS: dict[str, Callable[[Path], Peer]] = {

@@ -36,13 +36,17 @@ EXAMPLES = 8  # images of each corruption in the figure
 
 
 def classic_cnn(data: Dataset) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the 225k-parameter CNN as a function: (N, 28, 28) uint8 -> digits (N,). Trained once, then kept in outputs/."""
+    """Return the 225k-parameter CNN as a function: (N, 28, 28) uint8 -> digits (N,)."""
     from digits.model.network import keras  # here: Keras takes seconds, and --help does without
 
+    model = keras.saving.load_model(classic_cnn_file(data), compile=False)
+    return lambda images: model.predict(np.float32(images)[..., np.newaxis] / 255, batch_size=500, verbose=0).argmax(axis=1)
+
+
+def classic_cnn_file(data: Dataset) -> Path:
+    """Return the file of the 225k-parameter CNN, a .keras. It is trained once, then kept in outputs/."""
     path = OUTPUTS_DIR / f"{CNN}-seed{FIRST_SEED}-{data.fingerprint()[:12]}.keras"
-    if path.is_file():
-        model = keras.saving.load_model(path, compile=False)
-    else:
+    if not path.is_file():
         print(f"training {CNN}, kept in {path.parent.name}/{path.name} ...", file=sys.stderr)
         recipe = RECIPES[CNN]
         model = build(recipe, FIRST_SEED)
@@ -51,7 +55,7 @@ def classic_cnn(data: Dataset) -> Callable[[np.ndarray], np.ndarray]:
         model.fit(images, data.y_train, recipe.batch_size, recipe.epochs, validation_split=recipe.validation_split, verbose=0)
         with files.atomic_write(path) as temporary:
             model.save(temporary)
-    return lambda images: model.predict(np.float32(images)[..., np.newaxis] / 255, batch_size=500, verbose=0).argmax(axis=1)
+    return path
 
 
 def images_to_read(data: Dataset) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

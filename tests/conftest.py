@@ -106,6 +106,17 @@ def small_data(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def tutorial_network(mnist_folder):
+    """A small network as a tutorial trains it on MNIST: a tutorial_networks.DenseNetwork of 0 to 1, white on black."""
+    import tutorial_networks
+
+    from digits.data.array_files import read_arrays
+
+    arrays = read_arrays(mnist_folder, ["x_train", "y_train"])
+    return tutorial_networks.train(arrays["x_train"][:10_000], arrays["y_train"][:10_000])
+
+
 @dataclass(frozen=True)
 class Trained:
     """A model that train_model.py made of the small data. folder: holds models/m.h5, .tflite and .json, and outputs/."""

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from digits.model.calibration import calibrate, cross_entropy, fit_temperature, fit_threshold, log_odds
+from digits.model.calibration import (
+    MAX_TEMPERATURE,
+    calibrate,
+    cross_entropy,
+    fit_balanced_threshold,
+    fit_temperature,
+    fit_threshold,
+    log_odds,
+)
 
 
 def test_a_temperature_of_one_changes_nothing_and_a_higher_one_lowers_the_confidence():
@@ -38,3 +46,18 @@ def test_cross_entropy_equals_the_sum_by_hand_and_is_finite_for_a_wrong_certaint
     probabilities = np.array([[0.5, 0.5] + [0.0] * 8, [0.25, 0.75] + [0.0] * 8])
     assert cross_entropy(probabilities, np.array([0, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
     assert np.isfinite(cross_entropy(probabilities, np.array([9, 9])))
+
+
+def test_fit_balanced_threshold_gives_the_least_sum_of_both_error_rates():
+    digits = np.array([-np.inf, 1, 2, 3, 4])  # the first one is read wrongly
+    outliers = np.array([-1, 0, 1.5, 1.6, 3.5])
+    assert fit_balanced_threshold(digits, outliers) == 2  # 3 of 5 digits and 1 of 5 outliers; from 1 on it is 4 and 3
+
+
+def test_fit_temperature_looks_in_the_range_that_it_is_given():
+    certain = np.full((9, 10), 1e-4, np.float32)
+    certain[:, 3] = 1 - 9e-4
+    labels = np.array([3, 3, 3, 3, 1, 2, 4, 5, 6])  # four of nine are right, so that is the best probability of a 3
+    assert fit_temperature(certain, labels) == pytest.approx(MAX_TEMPERATURE)
+    best = np.log((1 - 9e-4) / 1e-4) / np.log((4 / 9) / (5 / 81))
+    assert fit_temperature(certain, labels, 0.1, 100) == pytest.approx(best, rel=0.05)

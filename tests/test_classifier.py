@@ -15,6 +15,7 @@ from digits.common.errors import UserError
 from digits.data.dataset import bundled_digits
 from digits.model.card import ModelCard
 from digits.model.classifier import CLASSIFY_BATCH_SIZE, Classifier
+from digits.model.network_format import NetworkFormat
 
 
 @pytest.fixture(scope="module")
@@ -99,45 +100,36 @@ def test_a_card_of_two_numbers_takes_the_place_of_the_one_beside_the_model():
     assert (own.temperature, own.threshold) == (2.0, 1.5)
 
 
-def test_a_model_without_a_card_is_sure_of_every_answer_and_says_that_it_is_not_calibrated(tmp_path, caplog):
+def test_a_model_without_a_card_gets_one_by_a_trial_and_answers_as_before(shipped, tmp_path):
     shutil.copy(SHIPPED_MODEL, tmp_path / "own.tflite")
     own = Classifier(tmp_path / "own.tflite")
-    assert own.card == ModelCard() and own.temperature == 1
+    assert own.card.network_format == NetworkFormat((28, 28, 1))
+    assert own.card.estimated_on and own.threshold == own.card.threshold
+    images = digit_images(100)
+    answers = [classifier.classify(images).probabilities.argmax(axis=1) for classifier in (own, shipped)]
+    assert np.array_equal(*answers)
+
+
+def test_a_card_without_a_threshold_makes_every_answer_sure():
+    own = Classifier(SHIPPED_MODEL, ModelCard())
+    assert own.temperature == 1
     assert own.classify(np.zeros((3, 28, 28), np.uint8)).sure.all()
-    assert "no card beside it" in caplog.text
 
 
-def test_a_tutorials_model_without_a_card_is_refused_because_it_takes_another_scale(tmp_path):
-    from digits.model.keras_files import export
+@pytest.mark.parametrize("what", ["input", "output"])
+def test_a_tflite_of_whole_numbers_is_refused_with_the_remedy(what, tmp_path):
+    import tensorflow
+
     from digits.model.network import keras, layers
 
     model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
-    model.save(tmp_path / "m.h5")
-    export(model, tmp_path / "m.tflite")
-    for name in ("m.h5", "m.tflite"):
-        with pytest.raises(UserError, match="differently for images of 0 to 1 and of 0 to 255.*\nExpected"):
-            Classifier(tmp_path / name)
-
-
-@pytest.mark.parametrize(
-    ("divides", "activation", "reason"),
-    [
-        pytest.param(False, "softmax", "differently for images of 0 to 1 and of 0 to 255", id="0 to 1"),
-        pytest.param(True, None, "no probabilities", id="logits"),
-        pytest.param(True, "softmax", None, id="divides by 255 itself"),
-    ],
-)
-def test_a_tutorials_model_of_28x28_without_a_card(tmp_path, divides, activation, reason):
-    from digits.model.network import keras, layers
-
-    first = [layers.Rescaling(1 / 255)] if divides else []
-    model = keras.Sequential([keras.Input((28, 28)), *first, layers.Flatten(), layers.Dense(10, activation=activation)])
-    model.save(tmp_path / "m.keras")
-    if reason is None:
-        assert Classifier(tmp_path / "m.keras").classify(np.zeros((1, 28, 28), np.uint8)).probabilities.shape == (1, 10)
-    else:
-        with pytest.raises(UserError, match=reason):
-            Classifier(tmp_path / "m.keras")
+    converter = tensorflow.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image[None, ..., None].astype(np.float32)] for image in digit_images(20))
+    setattr(converter, f"inference_{what}_type", tensorflow.uint8)
+    (tmp_path / "own.tflite").write_bytes(converter.convert())
+    with pytest.raises(UserError, match="float32 and uint8.\nExpected .+ float32.\nWhere .+ without inference_input_type"):
+        Classifier(tmp_path / "own.tflite")
 
 
 def test_a_changed_card_beside_the_model_is_refused(model_copy):

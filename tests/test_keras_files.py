@@ -86,6 +86,41 @@ def test_load_refuses_a_model_with_code_in_it_without_running_it(tmp_path):
     assert not trap.exists()
 
 
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_load_refuses_a_custom_layer_and_says_why(suffix, tmp_path):
+    import keras
+
+    @keras.saving.register_keras_serializable("theirs")
+    class Custom(keras.layers.Dense):
+        pass
+
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), Custom(10)])
+    model.save(tmp_path / f"own{suffix}")
+    keras.saving.get_custom_objects().clear()  # as in another process
+    with pytest.raises(UserError, match="Expected .+ Keras' own layers alone. No code in a file is run, so custom layers"):
+        keras_files.load(tmp_path / f"own{suffix}")
+
+
+def test_load_refuses_an_input_of_whole_numbers(tmp_path):
+    import keras
+
+    layers = keras.layers
+    inputs = keras.Input((28, 28), dtype="uint8")
+    model = keras.Sequential([inputs, layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(10)])
+    model.save(tmp_path / "own.keras")
+    with pytest.raises(UserError, match="takes whole numbers .uint8..\nExpected an input of floating-point numbers"):
+        keras_files.load(tmp_path / "own.keras")
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (28, 28), (784,)])
+def test_load_takes_each_shape_in_which_tutorials_give_a_digit(shape, tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.save(tmp_path / "own.h5")
+    assert keras_files.load(tmp_path / "own.h5").input_shape == (None, *shape)
+
+
 def own_h5(path):
     """Write a small model that could be used, and return the name of its kernel in the file."""
     import h5py

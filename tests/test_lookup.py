@@ -202,7 +202,11 @@ def test_a_folder_or_an_empty_file_in_the_place_of_a_model_is_not_blamed_on_its_
 @pytest.mark.parametrize(
     ("entry", "wanted", "message"),
     [
-        ({"classes": ["0", "1"]}, DIGIT_NETWORK, "is a number reader, not a digit network.\nExpected .+digit_recognition_model"),
+        (
+            {"classes": NUMBER_READER.classes},
+            DIGIT_NETWORK,
+            "is a number reader, not a digit network.\nExpected .+digit_recognition_model",
+        ),
         ({"labels": [0, 1]}, NUMBER_READER, "is a digit network, not a number reader.\nExpected .+number_reader.tflite"),
     ],
 )
@@ -213,3 +217,11 @@ def test_a_model_of_the_other_kind_is_refused_by_its_card(model, entry, wanted, 
         find_model(model, wanted)
     other = NUMBER_READER if wanted == DIGIT_NETWORK else DIGIT_NETWORK
     assert find_model(model, other)[0] == model
+
+
+@pytest.mark.parametrize("classes", [["0", "1"], [*NUMBER_READER.classes[1:], NUMBER_READER.classes[0]]])
+def test_a_reader_with_other_classes_is_refused_with_both(model, classes):
+    install(model, "old")
+    change_card(model, classes=classes)
+    with pytest.raises(UserError, match=f"other classes than this version reads: {classes[0]}, .+\nExpected 0, 1, 2"):
+        find_model(model, NUMBER_READER)

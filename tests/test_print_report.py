@@ -11,6 +11,7 @@ from digits.cli.print_report import count_rate_and_interval, frequent_confusions
 from digits.common.score import Score
 from digits.evaluation.report import report_on_digits, report_on_readings
 from digits.model.card import ModelCard
+from digits.model.network_format import NetworkFormat
 
 MODELS = {"model": Path("m.tflite"), "line reader": Path("l.tflite")}
 
@@ -78,6 +79,13 @@ def test_a_report_is_printed_whole(four, capsys):
     ):
         assert expected in printed
     assert "the card differs" not in printed
+
+
+def test_a_report_says_how_a_network_without_a_card_takes_its_images_and_what_is_estimated(four, capsys):
+    print_report(four, ModelCard(network_format=NetworkFormat((784,), "0 to 1"), threshold=1.5, estimated_on="9 digits"), MODELS)
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert ["input", "(784,), 0 to 1, white on black"] in lines and ["output", "softmax"] in lines
+    assert ["estimated", "input, output, threshold 1.50; on 9 digits"] in lines
 
 
 @pytest.mark.parametrize(("correct", "data", "differs"), [(3, "MNIST", False), (4, "MNIST", True), (4, "other data", False)])

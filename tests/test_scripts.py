@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -439,6 +440,45 @@ def test_a_closed_pipe_is_no_error():
     assert "Traceback" not in result.stderr
 
 
+# ---- a network of the user's own ------------------------------------------------------------------------------------
+
+TUTORIAL = "input: (28, 28), -1 to 1, black on white\noutput: logits\nestimated: input, output, temperature "
+
+
+@pytest.fixture
+def own_model(tutorial_network, tmp_path):
+    """The path of a .tflite without a card, as a tutorial makes it."""
+    from digits.model.network_format import NetworkFormat
+
+    network_format = NetworkFormat((28, 28), "-1 to 1", inverted=True, output="logits")
+    return tutorial_network.in_format(network_format).save(tmp_path / "own.tflite")
+
+
+def test_predict_reads_with_a_tutorials_model_and_says_how_it_takes_its_images(own_model, call_script, tmp_path):
+    result = call_script("predict_custom.py", SEVEN, "--model", own_model, "--output-dir", tmp_path / "o")
+    assert result.returncode == 0 and result.stderr == ""
+    assert result.stdout.startswith(f"model: {own_model}\n{TUTORIAL}")
+    assert f"{SEVEN}  7 " in result.stdout
+    quiet = call_script("predict_custom.py", SEVEN, "--model", own_model, "--json", "-")
+    assert quiet.stderr.startswith(TUTORIAL) and json.loads(quiet.stdout)[0]["text"] == "7"
+
+
+def test_verify_scores_a_tutorials_model_and_says_how_it_takes_its_images(own_model, call_script, mnist_folder, tmp_path):
+    flags = ("--model", own_model, "--data", mnist_folder)
+    result = call_script("verify_all_digits.py", *flags, "--json", tmp_path / "s.json")
+    scores = json.loads((tmp_path / "s.json").read_text())
+    assert result.returncode == 0 and scores["accuracy"] > 0.92 and scores["parameters"] is None
+    assert re.search(r"\n  output +logits\n  estimated +input, output, temperature [\d.]+, threshold ", result.stdout)
+
+
+def test_a_model_that_reads_no_digits_is_exit_code_2_with_what_was_tried(call_script, tmp_path):
+    import keras
+
+    untrained = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)])
+    untrained.save(tmp_path / "own.h5")
+    refused(call_script("predict_custom.py", "--model", tmp_path / "own.h5"), "of 359 small digits", "0 to 255 or -1 to 1")
+
+
 # ---- what users get wrong -------------------------------------------------------------------------------------------
 
 
@@ -598,6 +638,12 @@ def test_a_missing_or_empty_folder_of_images_is_exit_code_2(call_script, tmp_pat
     refused(call_script("verify_all_digits.py", "--images", tmp_path), "no labelled image")
     refused(call_script("predict_custom.py", tmp_path), "no image")
     refused(call_script("predict_custom.py", tmp_path / "*.png"), "no image", "nothing matches")
+
+
+def test_where_no_image_can_be_read_no_figure_is_drawn(call_script, tmp_path):
+    result = call_script("predict_custom.py", tmp_path / "absent.png", "--output-dir", tmp_path / "o")
+    assert result.returncode == 1 and "there is no such file" in result.stdout
+    assert "figure" not in result.stdout and not (tmp_path / "o").exists()
 
 
 def test_bad_images_are_entries_not_crashes(call_script, tmp_path):

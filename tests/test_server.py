@@ -386,6 +386,15 @@ def test_on_a_network_the_script_says_who_can_use_the_page(call_script, monkeypa
     assert "phone: http://" in network.stdout and "Everybody on this network" in network.stderr
 
 
+def test_the_script_says_how_a_tutorials_model_takes_its_images(call_script, monkeypatch, tutorial_network, tmp_path):
+    monkeypatch.setattr(draw_digits.uvicorn.Server, "run", lambda self, sockets: None)
+    monkeypatch.setattr(draw_digits.webbrowser, "open", lambda address: None)
+    own = tutorial_network.save(tmp_path / "own.tflite")
+    result = call_script("draw_digits.py", "--port", "0", "--model", own)
+    assert result.returncode == 0
+    assert "\ninput: (784,), 0 to 1, white on black\noutput: logits\nestimated: input, " in result.stdout
+
+
 def test_the_server_sends_small_answers_without_delay():
     # asyncio sets this only for sockets that it opens itself; without it, every answer takes 40 ms longer.
     with draw_digits.listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from digits.cli import command_line
+from digits.cli.print_models import model_notes
 from digits.common.config import NUM_CLASSES
 from digits.common.formatting import count_and_rate, percent, printable
 from digits.common.score import Score
@@ -35,9 +36,13 @@ def print_report(report: Report, card: ModelCard, models: Mapping[str, Path]) ->
 
 def summary(report: Report, card: ModelCard, models: Mapping[str, Path]) -> list[tuple[str, str]]:
     """Return [(name, value)] of what was scored and the scores over all images."""
-    parameters = f"{report.parameters:,} parameters" if report.parameters else "no card"
-    rows = [
-        *((kind, f"{printable(path)} ({parameters})" if kind == "model" else printable(path)) for kind, path in models.items()),
+    of_model = "no card" if card == ModelCard() else f"{report.parameters:,} parameters" if report.parameters else ""
+    rows = []
+    for kind, path in models.items():
+        note = f" ({of_model})" if kind == "model" and of_model else ""
+        rows.append((kind, f"{printable(path)}{note}"))
+        rows += model_notes(card) if kind == "model" else []
+    rows += [
         ("images", f"{report.score.n:,}, {printable(report.dataset)}"),
         ("accuracy", count_rate_and_interval(report.score)),
     ]

@@ -41,12 +41,14 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(label_probabilities).mean())
 
 
-def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature with the least cross-entropy.
+def fit_temperature(
+    probabilities: np.ndarray, labels: np.ndarray, low: float = MIN_TEMPERATURE, high: float = MAX_TEMPERATURE
+) -> float:
+    """Return the temperature with the least cross-entropy, of TEMPERATURE_STEPS from low to high.
 
     probabilities: (N, 10) float32, not calibrated, of images that the network did not learn from. labels: (N,) integers, 0 to 9.
     """
-    candidates = np.geomspace(MIN_TEMPERATURE, MAX_TEMPERATURE, TEMPERATURE_STEPS)
+    candidates = np.geomspace(low, high, TEMPERATURE_STEPS)
     return float(min(candidates, key=lambda temperature: cross_entropy(calibrate(probabilities, temperature), labels)))
 
 
@@ -56,3 +58,13 @@ def fit_threshold(probabilities: np.ndarray, false_accept_rate: float) -> float:
     probabilities: (N, 10) float32, calibrated, of outliers: images that show no digit. false_accept_rate: 0 to 1.
     """
     return float(np.quantile(log_odds(probabilities), 1 - false_accept_rate))
+
+
+def fit_balanced_threshold(of_digits: np.ndarray, of_outliers: np.ndarray) -> float:
+    """Return the log-odds at which the sum of two rates is least: digits that don't reach it, and outliers that do.
+
+    This is the threshold of Youden's index (Youden 1950). of_digits, of_outliers: log-odds, (N,) and (M,) float32, N and M at
+    least 1. A digit that is read wrongly counts as -inf.
+    """
+    candidates = np.unique(of_digits[np.isfinite(of_digits)])
+    return float(max(candidates, key=lambda threshold: np.mean(of_digits >= threshold) - np.mean(of_outliers >= threshold)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from digits.common.errors import UserError
 from digits.common.score import Score
+from digits.model.network_format import NetworkFormat
 
 # Wider than the 0.25 to 4 in which training looks for a temperature. Only a change by hand leads outside.
 MIN_CARD_TEMPERATURE, MAX_CARD_TEMPERATURE = 0.01, 100.0
@@ -140,9 +141,11 @@ class ModelCard:
     output: str | None = _entry(str)
     calibration: str | None = _entry(str)
     score: str | None = _entry(str)
+    network_format: NetworkFormat | None = _entry(dict, NetworkFormat.from_json)  # None: as train_model.py's networks have it
     temperature: float | None = _entry((int, float), _temperature)  # divides the logits (Guo et al. 2017)
     temperature_applied: bool | None = _entry(bool)  # true: in the network's file; None: its answers are still to be calibrated
     threshold: float | None = _entry((int, float), _threshold)  # log-odds from which an answer is sure
+    estimated_on: str | None = _entry(str)  # in words; None: the format, temperature and threshold are no estimates
     quantized_from: str | None = _entry(str)  # SHA-256 of the .h5 of which this is the 8-bit version
     validation: Score | None = _entry(dict, Score.from_json)  # of these two: on composed windows or rows
     validation_marks: Score | None = _entry(dict, Score.from_json)  # on the marks of these windows
@@ -186,7 +189,7 @@ class ModelCard:
                 entries |= value
             elif name in ("history", "earlier_parts") and value is not None:
                 entries[name] = [part.to_json() for part in value]
-            elif isinstance(value, Score):
+            elif isinstance(value, (Score, NetworkFormat)):
                 entries[name] = value.to_json()
             elif value is not None:
                 entries[name] = value

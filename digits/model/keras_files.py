@@ -16,13 +16,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from digits.common.config import IMAGE_SIZE, NUM_CLASSES, PROJECT
+from digits.common.config import NUM_CLASSES, PROJECT
 from digits.common.errors import UserError
 from digits.common.files import SAFE_ZIP_COMPRESSIONS
 from digits.common.stderr import silent_stderr
 from digits.model import network
 from digits.model.lookup import ModelKind
 from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
+from digits.model.network_format import IMAGE_SHAPES
 
 H5_OVERHEAD_BYTES = 200_000  # in an .h5 beside the weights; three times the 60,000 that were measured
 MAX_UNPACKED_BYTES = 10**9  # of a model's file: 250 million weights, a thousand times those of the preset "best"
@@ -126,18 +127,24 @@ def load(path: str | os.PathLike, seed: int | None = None) -> keras.Model:
     except Exception as error:  # Keras raises errors of many kinds for a file that is not a model
         raise UserError(
             f"{path} is not a model that Keras can read ({type(error).__name__}).\n"
-            "Expected a .h5 or .keras file as train_model.py writes it."
+            "Expected a .h5 or .keras file with Keras' own layers alone. No code in a file is run, so custom layers and Lambda\n"
+            "layers are refused."
         ) from error
-    shapes = (model.input_shape, model.output_shape) if hasattr(model, "input_shape") else None
-    image_shape = (None, IMAGE_SIZE, IMAGE_SIZE)  # that of earlier models, of a fixed scale
-    if shapes not in [(input_shape, (None, NUM_CLASSES)) for input_shape in ((*image_shape, 1), image_shape)]:
+    found = (model.input_shape, model.output_shape) if hasattr(model, "input_shape") else None
+    if found not in [((None, *shape), (None, NUM_CLASSES)) for shape in IMAGE_SHAPES]:
         raise UserError(
-            f"{path} is a model for something else: its input and output are {shapes}.\n"
-            f"Expected {(*image_shape, 1)} and {(None, NUM_CLASSES)}."
+            f"{path} is a model for something else: its input and output are {found}.\n"
+            f"Expected {(None, NUM_CLASSES)} as the output, and one of "
+            f"{', '.join(str((None, *shape)) for shape in IMAGE_SHAPES)} as the input."
+        )
+    if not keras.backend.is_float_dtype(model.inputs[0].dtype):
+        raise UserError(
+            f"{path} takes whole numbers ({model.inputs[0].dtype}).\n"
+            "Expected an input of floating-point numbers: leave the dtype of the first layer away."
         )
     try:
         with silent_stderr():  # TensorFlow, where memory is short, writes a page about it
-            network.predict(model, np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.float32))
+            network.predict(model, np.zeros((1, *model.input_shape[1:]), np.float32))
     except Exception as error:  # a layer that can't run here, or whose output is larger than the memory
         raise UserError(
             f"{path} is a model that can't answer here ({type(error).__name__}).\n"

@@ -18,6 +18,7 @@ from digits.common.config import (
 from digits.common.errors import UserError
 from digits.model import store
 from digits.model.card import ModelCard, load_card, load_checksums
+from digits.model.heat_map import CLASS_NAMES
 from digits.model.store import card_path, previous_folder
 
 logger = logging.getLogger(__name__)
@@ -26,17 +27,24 @@ INSTALL_SECONDS = 0.5  # in which a training has moved three files for sure: thr
 
 
 class ModelKind(NamedTuple):
-    """One of the kinds of model. example: the path of the shipped one. train_command: what makes one."""
+    """One of the kinds of model.
+
+    example: the path of the shipped one. train_command: what makes one. classes: that its card names, in the order of the
+    outputs; empty where a card names labels instead.
+    """
 
     name: str
     example: str
     train_command: str
+    classes: tuple[str, ...] = ()
 
 
-DIGIT_NETWORK = ModelKind("digit network", f"models/{MODEL_NAME}.tflite", TRAIN_COMMAND)
-NUMBER_READER = ModelKind("number reader", f"models/{NUMBER_READER_NAME}.tflite", TRAIN_NUMBER_READER_COMMAND)
-LINE_READER = ModelKind("line reader", f"models/{LINE_READER_NAME}.tflite", TRAIN_LINE_READER_COMMAND)
 NO_SYMBOL_NAME = "no symbol"  # the last of a line reader's classes, which no other kind has
+DIGIT_NETWORK = ModelKind("digit network", f"models/{MODEL_NAME}.tflite", TRAIN_COMMAND)
+NUMBER_READER = ModelKind("number reader", f"models/{NUMBER_READER_NAME}.tflite", TRAIN_NUMBER_READER_COMMAND, (*CLASS_NAMES,))
+LINE_READER = ModelKind(
+    "line reader", f"models/{LINE_READER_NAME}.tflite", TRAIN_LINE_READER_COMMAND, (*CLASS_NAMES, NO_SYMBOL_NAME)
+)
 
 
 def find_model(model_path: str | os.PathLike, kind: ModelKind = DIGIT_NETWORK) -> tuple[Path, ModelCard | None]:
@@ -44,7 +52,7 @@ def find_model(model_path: str | os.PathLike, kind: ModelKind = DIGIT_NETWORK) -
 
     A new set that a kill left half installed is installed first; where that fails, the answer is the set before it. Either
     is logged. A file without a card is the user's own and has None. Raises UserError where there is no model, one that does not
-    match its card, or one of another kind.
+    match its card, one of another kind, or one whose classes are others.
     """
     path = Path(model_path)
     if not path.name:  # "", "." and "/"
@@ -58,6 +66,12 @@ def find_model(model_path: str | os.PathLike, kind: ModelKind = DIGIT_NETWORK) -
         raise _no_model(path, kind)
     card = load_card(card_path(path)) if card_path(path).exists() else None
     check_kind(path, card, kind, f"Expected a {kind.name}, such as {kind.example}: it is taken where no other one is named.")
+    if card and card.classes and tuple(card.classes) != kind.classes:
+        raise UserError(
+            f"{path} has other classes than this version reads: {', '.join(map(str, card.classes))}.\n"
+            f"Expected {', '.join(kind.classes)}. The shipped one comes back with: git checkout models\n"
+            f"To make one: {kind.train_command}"
+        )
     if card and card.quantized_from and _quantization_source(path) not in (card.quantized_from, None):
         logger.warning(
             "%s was made from another model than the one beside it. To make it anew: %s --quantize", path, TRAIN_COMMAND

@@ -8,7 +8,7 @@ from digits.common.config import NUM_CLASSES
 from digits.composition import windows
 from digits.evaluation import metrics
 from digits.model import line_network, lookup, number_network
-from digits.model.heat_map import BOX_UNIT, CLASS_COUNT, CLASS_NAMES, MIN_CENTRE, OTHER_INK, OUTPUT_COUNT, SIDE_MULTIPLE, STRIDE
+from digits.model.heat_map import BOX_UNIT, CLASS_COUNT, MIN_CENTRE, OTHER_INK, OUTPUT_COUNT, SIDE_MULTIPLE, STRIDE
 from digits.model.line_image import COLUMN_STRIDE, LINE_HEIGHT, NO_SYMBOL, PADDING, best_path
 from digits.model.network import keras  # from there, because it starts TensorFlow quietly and with its settings
 from digits.training import line_rows
@@ -58,7 +58,7 @@ NUMBER_READER_TRAINING = ComposedTraining(
     score_name="digits of composed windows",
     recipe=number_reader_recipe,
     card={
-        "classes": CLASS_NAMES,
+        "classes": [*lookup.NUMBER_READER.classes],
         "input": f"(N, height, width, 1) float32, local mean 0 and standard deviation 1, sides multiples of {SIDE_MULTIPLE}",
         "output": f"(N, height / {STRIDE}, width / {STRIDE}, {OUTPUT_COUNT}) float32: a logit for each class; log width and log "
         f"height in units of {BOX_UNIT:.0f} pixels; the centre's offset to the right and down in units of {STRIDE} pixels",
@@ -76,7 +76,7 @@ LINE_READER_TRAINING = ComposedTraining(
     score_name="composed rows",
     recipe=line_reader_recipe,
     card={
-        "classes": [*CLASS_NAMES, lookup.NO_SYMBOL_NAME],
+        "classes": [*lookup.LINE_READER.classes],
         "input": f"(N, {LINE_HEIGHT}, width, 1) float32, local mean 0 and standard deviation 1, width a multiple of "
         f"{COLUMN_STRIDE}",
         "output": f"(N, width / {COLUMN_STRIDE}, {NO_SYMBOL + 1}) float32: a logit for each class in each column, for CTC",

@@ -22,7 +22,7 @@ class ReaderPool:
 
     def __init__(self, model_path: str | os.PathLike = DEFAULT_MODEL) -> None:
         first = Reader(model_path)
-        self.models = first.models
+        self.models, self.card = first.models, first.classifier.card
         others = [Reader(*first.arguments) for _ in range(CORES - 1)]
         self._threads = ThreadPoolExecutor(CORES)
         self._idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
