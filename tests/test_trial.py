@@ -13,6 +13,7 @@ from digits.data.array_files import read_arrays
 from digits.model import classifier, trial
 from digits.model.card import ModelCard
 from digits.model.classifier import Classifier
+from digits.model.litert import LiteRTNetwork
 from digits.model.network_format import IMAGE_SHAPES, LOGITS, SCALES, SIGMOID, SOFTMAX, NetworkFormat
 from digits.model.trial import card_by_trial, trial_digits
 
@@ -261,15 +262,16 @@ def test_a_card_with_an_unknown_format_is_refused_with_the_entry(own):
 def test_a_tflite_file_of_one_image_at_a_time_is_read(network, tried, tmp_path):
     import tensorflow
 
-    model = network.keras_model()
+    model = network.in_format(NetworkFormat((28, 28), "0 to 1", output=LOGITS)).keras_model()
     one = tensorflow.function(lambda image: model(image, training=False))
-    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions(
-        [one.get_concrete_function(tensorflow.TensorSpec((1, 784), tensorflow.float32))], model
-    )
+    signature = tensorflow.TensorSpec((1, 28, 28), tensorflow.float32)
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([one.get_concrete_function(signature)])
     (tmp_path / "own.tflite").write_bytes(converter.convert())
+    with pytest.raises(RuntimeError):  # its Flatten layer holds the number of images
+        LiteRTNetwork(tmp_path / "own.tflite", (28, 28), (10,))(np.zeros((2, 28, 28), np.float32))
     images = trial_digits().images
     alone, together = Classifier(tmp_path / "own.tflite"), Classifier(*tried)
-    assert np.allclose(alone.classify(images).probabilities, together.classify(images).probabilities, atol=1e-5)
+    assert np.allclose(alone.classify(images).probabilities, together.classify(images).probabilities, atol=1e-4)
 
 
 def test_the_classifier_of_a_shipped_model_needs_no_trial(no_trial):
