@@ -6,6 +6,9 @@ are in heights of the field. The constants were set by hand on composed forms wi
 (benchmarks/results/forms.json).
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -18,7 +21,10 @@ MAX_LINE_THICKNESS = 0.12  # heights; a printed line is thinner
 # Of the field's width that is seen of a level line, whatever crosses it; of its height, of an upright one.
 MIN_LEVEL_SUPPORT, MIN_UPRIGHT_SUPPORT = 0.45, 0.6
 MAX_LEVEL_GAP, MAX_UPRIGHT_GAP = 1.0, 0.35  # heights: a line ends where nothing of it is seen for longer; digits hide less of it
-MAX_END_DISTANCE = 0.06  # heights: so near to the field's upper and lower side, or at a level line, an upright one ends, and no 1
+MAX_END_DISTANCE = 0.06  # heights: so near to the field's upper and lower side, or at a level line, an upright one ends
+# A 1 may end there, too. Between the field's left and right side, an upright line is printed only if it is as thick as the level
+# ones, to this many pixels, and at right angles to them, to this many radians.
+MAX_THICKNESS_DIFFERENCE, MAX_ANGLE_DIFFERENCE = 1.0, np.radians(1)
 SOFT_EDGE = 1.5  # pixels on either side of a line, where it is blurred
 END_REACH = 3  # pixels above and below a level line within which an upright one ends at it: their edges are blurred
 CORNER_REACH = 4  # pixels from a level and from an upright line: ink as near to both is the blur of their corner, no stroke
@@ -28,6 +34,20 @@ MAX_CANDIDATES = 1000  # straight lines, the clearest first, that are looked at:
 MIN_SHARE_INSIDE = 0.5  # of a piece of ink's pixels that lie in the field, else it belongs to something else
 MIN_PART_HEIGHT = 0.4  # heights; what comes in from another field is lower
 MIN_INK_SIDE = 0.15  # heights: smaller specks alone are no writing
+
+
+class _Line(NamedTuple):
+    """A level line. start, end: its first column and that behind its last. first, last: its row there. thickness: pixels, mean.
+
+    slope: rows by column.
+    """
+
+    start: int
+    end: int
+    first: int
+    last: int
+    thickness: float
+    slope: float
 
 
 def remove_print(grey: np.ndarray, field: tuple[float, float, float, float]) -> np.ndarray | None:
@@ -63,17 +83,25 @@ def _printed_lines(ink: np.ndarray, field: tuple[float, float, float, float]) ->
     left, top, right, bottom = field
     height = bottom - top
     thickest = max(3, round(MAX_LINE_THICKNESS * height))
-    level = _level_lines(ink, thickest, MIN_LEVEL_SUPPORT * (right - left), MAX_LEVEL_GAP * height)
+    level, level_lines = _level_lines(ink, thickest, MIN_LEVEL_SUPPORT * (right - left), MAX_LEVEL_GAP * height)
     ends = _morph(cv2.MORPH_DILATE, level, 2 * END_REACH + 1, 2 * thickest + 1)
     reach = round(MAX_END_DISTANCE * height)
     first, last = max(round(top) - reach, 0), round(bottom) + reach
     ends[: round(top) + reach + 1] = ends[round(bottom) - reach :] = 1
+    ends = ends[first:last].T
+
+    def is_upright_line(line: _Line) -> bool:
+        if not (ends[line.first, line.start] and ends[line.last, line.end - 1]):
+            return False
+        x = (line.first + line.last) / 2
+        is_side = min(abs(x - left), abs(x - right)) <= reach
+        return is_side or x < left or x > right or any(_is_crossed_by(other, line) for other in level_lines)
+
     upright = np.zeros_like(ink)
     # Without the level lines: their ink above and below a 1 would count as a part of it, and the 1 as a line of a cell.
-    upright_ink = (ink & ~level)[first:last]
-    upright[first:last] = _level_lines(
-        upright_ink.T.copy(), thickest, MIN_UPRIGHT_SUPPORT * height, MAX_UPRIGHT_GAP * height, ends[first:last].T
-    ).T
+    upright_ink = (ink & ~level)[first:last].T.copy()
+    min_support, max_gap = MIN_UPRIGHT_SUPPORT * height, MAX_UPRIGHT_GAP * height
+    upright[first:last] = _level_lines(upright_ink, thickest, min_support, max_gap, is_upright_line)[0].T
     side = 2 * CORNER_REACH + 1
     corners = _morph(cv2.MORPH_DILATE, level, side, side) & _morph(cv2.MORPH_DILATE, upright, side, side)
     lines = level | upright | corners
@@ -83,16 +111,22 @@ def _printed_lines(ink: np.ndarray, field: tuple[float, float, float, float]) ->
     return lines, (over_level | over_upright) & ink
 
 
+def _is_crossed_by(level: _Line, upright: _Line) -> bool:
+    """Return whether an upright line, as a line of the transposed ink, is as thick as a level one and at right angles to it."""
+    is_as_thick = abs(upright.thickness - level.thickness) <= MAX_THICKNESS_DIFFERENCE
+    return is_as_thick and abs(upright.slope + level.slope) <= MAX_ANGLE_DIFFERENCE
+
+
 def _level_lines(
-    ink: np.ndarray, thickest: int, min_support: float, max_gap: float, ends: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the level lines, a mask like ink.
+    ink: np.ndarray, thickest: int, min_support: float, max_gap: float, accept: Callable[[_Line], bool] = lambda line: True
+) -> tuple[np.ndarray, list[_Line]]:
+    """Return (the level lines, a mask like ink, the same as a list).
 
     thickest, min_support, max_gap: pixels; of its thickness, of its length that is seen, of its length that something hides.
-    ends: where a line must begin and end, a mask; None: anywhere.
+    accept: says of what may be a line whether it is one.
     """
     flat = ink & ~_morph(cv2.MORPH_OPEN, ink, thickest + 1, 1)
-    lines = np.zeros_like(ink)
+    mask, lines = np.zeros_like(ink), []
     angles = np.pi / 2 - MAX_LINE_ANGLE, np.pi / 2 + MAX_LINE_ANGLE
     found = cv2.HoughLines(flat, 1, ANGLE_STEP, max(int(min_support / 2), 1), min_theta=angles[0], max_theta=angles[1])
     columns = np.arange(ink.shape[1])
@@ -109,15 +143,18 @@ def _level_lines(
         near = flat[around] & (np.abs(rows - y) <= thickest) & within
         thickness = near.sum(axis=0)
         seen = np.flatnonzero(thickness)
-        y = np.polyval(np.polyfit(seen, (near * rows).sum(axis=0)[seen] / thickness[seen], 1), columns)
+        slope, offset = np.polyfit(seen, (near * rows).sum(axis=0)[seen] / thickness[seen], 1)
+        y = offset + slope * columns
         first, last = (round(float(np.clip(y[column], 0, len(ink) - 1))) for column in (start, end - 1))
-        if ends is not None and not (ends[first, start] and ends[last, end - 1]):
+        line = _Line(start, end, first, last, float(thickness[seen].mean()), float(slope))
+        if not accept(line):
             continue
+        lines.append(line)
         reach = np.median(thickness[seen]) / 2 + SOFT_EDGE
         band = ((np.abs(rows - y) <= reach) & within).astype(np.uint8)
-        lines[around] |= band
+        mask[around] |= band
         flat[around] &= ~band
-    return lines
+    return mask, lines
 
 
 def _longest_run(values: np.ndarray, max_gap: float) -> tuple[int, int]:
