@@ -74,8 +74,8 @@ class FormReading(Reading):
     """What was read in a sheet. fields: {name: what was read in the field}, in the form's order.
 
     status: the worst of the fields: "error", "unsure" or "ok"; an empty field is in order. A sheet that was not aligned is unsure
-    where all its fields are empty: it may lie upside down. text, digits, marks: of all fields in turn, each field on text lines of
-    its own. message: why which field is not sure.
+    where all its fields are empty: it may lie upside down. text, digits, marks: of all fields in turn, each field on text lines
+    of its own. message: why which field is not sure.
     """
 
     fields: Mapping[str, FieldReading] = field(default_factory=dict)
