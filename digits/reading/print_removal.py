@@ -78,9 +78,7 @@ def _paper(grey: np.ndarray, height: float) -> np.ndarray:
     return paper - max(float(np.median(paper - soft)), 0)  # a closing takes the lightest grain
 
 
-def _printed_lines(
-    ink: np.ndarray, depth: np.ndarray, field: tuple[float, float, float, float]
-) -> tuple[np.ndarray, np.ndarray]:
+def _printed_lines(ink: np.ndarray, depth: np.ndarray, field: tuple[float, float, float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Return (the printed lines, where strokes cross them), masks (h, w) uint8 of 0 and 1 like ink.
 
     depth: how much darker than paper each pixel is, (h, w) float32, grey levels.
@@ -117,7 +115,7 @@ def _printed_lines(
 
 
 def _is_crossed_by(level: _Line, upright: _Line) -> bool:
-    """Return whether an upright line, a line of the transposed ink, has as much ink as a level one and is at right angles to it."""
+    """Return whether an upright line, of the transposed ink, has as much ink as a level one and is at right angles to it."""
     has_as_much_ink = abs(upright.ink - level.ink) <= MAX_INK_DIFFERENCE * level.ink
     return has_as_much_ink and abs(upright.slope + level.slope) <= MAX_ANGLE_DIFFERENCE
 
