@@ -1,22 +1,16 @@
 """The sheets of a form: fields.csv, what is cut out and where it lies, what the fields together say."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
 from answers import reading
-from conftest import PROJECT
 from PIL import Image
 
 from digits.common.errors import UserError
-from digits.data.dataset import Split
 from digits.reading.form import ALL_EMPTY, Field, Form, load_fields
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
-
-sys.path.insert(0, str(PROJECT / "benchmarks"))
-from composed_forms import KINDS, blank_form, fill_in, photograph
 
 HEADER = "name,x,y,width,height,expect\n"
 SUM = Field("sum", 0.1, 0.1, 0.5, 0.1)
@@ -208,18 +202,11 @@ def reader():
     return Reader()
 
 
-@pytest.fixture(scope="module")
-def composed(reader):
+@pytest.fixture
+def composed(composed_sheet):
     """(a blank form, some of its fields, a sheet, the labels of the fields, the sheet photographed)."""
-    samples = [reader.read(path) for path in sorted((PROJECT / "custom_digits").glob("[0-9]/*.*"))]
-    digits = [sample.digits[0] for sample in samples if sample.status == "ok"]
-    rng = np.random.default_rng(3)
-    form = blank_form(rng)
-    crops = Split(np.stack([digit.crop for digit in digits]), np.array([digit.digit for digit in digits]))
-    page, labels = fill_in(form, crops, rng)
-    of_each_kind = [next(i for i, other in enumerate(form.kinds) if other == kind and labels[i]) for kind in KINDS]
-    some = [*of_each_kind, labels.index("")]
-    return form.page, tuple(form.fields[i] for i in some), page, [labels[i] for i in some], photograph(page, rng)
+    sheet = composed_sheet
+    return sheet.blank, sheet.fields, sheet.page, sheet.labels, sheet.photo
 
 
 def test_the_fields_of_a_sheet_are_read(composed, reader):
