@@ -177,10 +177,8 @@ def test_thumbnails_and_examples_do_not_list_the_folder(ask, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "content_type"),
     [
-        ("/", "text/html"),
-        ("/forms.html", "text/html"),
-        ("/forms.js", "text/javascript"),
-        ("/page.js", "text/javascript"),
+        *((path, "text/html") for path in ("/", "/forms.html")),
+        *((path, "text/javascript") for path in ("/page.js", "/forms.js", "/common.js")),
         ("/style.css", "text/css"),
         ("/icon.svg", "image/svg+xml"),
     ],
