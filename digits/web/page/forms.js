@@ -30,6 +30,7 @@ async function showSheet(file, page = 1) {
   $("sheet").src = sheet.url;
   $("sheet").alt = `${file.name}, on which the fields are drawn`;
   $("sheet").hidden = false;
+  $("drop-here").hidden = true;
   $("pages").hidden = answer.pages === 1;
   $("page").max = $("page-count").textContent = answer.pages;
   $("page").value = page;
@@ -185,7 +186,7 @@ function pointOf(event) {
 
 // A finger scrolls the sheet; it can move fields and change their size.
 stage.addEventListener("pointerdown", (event) => {
-  if (event.button !== 0 || event.pointerType === "touch" || event.target.closest(".box")) return;
+  if (!sheet || event.button !== 0 || event.pointerType === "touch" || event.target.closest(".box")) return;
   event.preventDefault(); // else the browser would select text
   const [startX, startY] = pointOf(event);
   const frame = newElement("div", "box");
