@@ -11,6 +11,7 @@ const TYPING_PAUSE = 400; // milliseconds without a change, after which a field 
 const ZOOM_FACTOR = 1.5, MAX_ZOOM = 6; // 1: the sheet is as wide as its place
 const SHEETS_AT_ONCE = 2; // that are sent; the program reads as many as it has cores, and others want to use it, too
 const MAX_PAGES = 201; // of a file: the program reads 200, and says so of the next
+const LINE = /^fields\.csv, line (\d+): /; // how a message about a wrong form begins
 const RESERVED_NAMES = ["image", "status", "message", "unsure"]; // columns before those of the fields
 
 let sheet = null; // { file, page, url } that is shown, on which the fields are drawn
@@ -272,13 +273,13 @@ function showAnswer(field, { status, text, message }) {
   const answer = field.row.lastChild, strong = newElement("b");
   strong.textContent = text.replaceAll("|", " | ");
   answer.className = status;
-  const why = { ok: "", empty: "empty", unsure: `not sure: ${message}`, error: inWords(message) }[status];
+  const why = { ok: "", empty: "empty", unsure: `not sure: ${message}`, error: capitalised(message.replace(LINE, "")) }[status];
   answer.replaceChildren(strong, " ", why);
 }
 
 // Of a form that is drawn, fields are spoken of rather than lines.
 function inWords(message) {
-  return capitalised(message.replace(/^fields\.csv, line (\d+): /, (_, line) => (line > 1 ? `field ${line - 1}: ` : "")));
+  return capitalised(message.replace(LINE, (_, line) => (line > 1 ? `field ${line - 1}: ` : "")));
 }
 
 // ---- fields.csv ------------------------------------------------------------------------------------------------
@@ -492,7 +493,6 @@ function newSheetRow(one) {
     blank.addEventListener("click", () => {
       Object.assign(one, { status: "ok", message: "" });
       row.className = "checked";
-      blank.disabled = true;
       unsaved.answers = true;
       sayHowMany();
     });
@@ -594,11 +594,14 @@ $("download").addEventListener("click", () => {
   say("check", "Saved as answers.csv.");
 });
 
+let keeping = false;
+
 $("keep").addEventListener("click", async () => {
+  if (keeping) return;
   const checked = sheets.flatMap((one) => one.fields ?? []).filter((field) => field.checked && field.text && field.kept !== field.text);
   const images = checked.filter(({ written }) => written);
   if (!images.length) return say("check", "There is nothing to keep yet: check a field with something written in it.", true);
-  $("keep").disabled = true;
+  keeping = true; // the button is not disabled: it would lose the focus
   let kept = 0, problem = null;
   for (const field of images) {
     const answer = await post(`/keep?${new URLSearchParams({ label: field.text, suffix: ".jpg" })}`, field.written);
@@ -606,7 +609,7 @@ $("keep").addEventListener("click", async () => {
     else field.kept = field.text;
     kept += answer.failed ? 0 : 1;
   }
-  $("keep").disabled = false;
+  keeping = false;
   const failed = problem ? ` ${images.length - kept} not kept: ${problem}` : "";
   say("check", `${counted(kept, "field")} kept under custom_digits/.${failed}`, problem !== null);
 });
