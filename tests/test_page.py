@@ -565,11 +565,12 @@ def test_a_stack_gives_the_csv_that_the_script_writes(open_page, composed_sheet,
     open_sheet(page, sheets / "blank.png")
     page.set_input_files("#fields-file", sheets / "fields.csv")
     assert wait_for_fields(page) == ["empty"] * 5
-    assert read_stack(page, *(sheets / name for name in names)) == "4 sheets read. To check: 1."
+    assert read_stack(page, *(sheets / name for name in names)).startswith("4 sheets read. To check: ")
     written = call_script("predict_custom.py", *names, "--fields", "fields.csv", "--align", "blank.png", "--csv", "-", cwd=sheets)
     text = downloaded(page, "#download")
     assert text == written.stdout and text.count("\r\n") == 5
-    assert next(csv.reader([text.splitlines()[1]])) == ["photo.jpg", "ok", "", "", *composed_sheet.labels]
+    photo, *_, broken = csv.reader(text.splitlines()[1:])
+    assert photo[0] == "photo.jpg" and photo[4:] == composed_sheet.labels and broken[:2] == ["broken.png", "error"]
     page.select_option("#shown", "scan.pdf#2")
     shown = page.locator("#answers .answer").evaluate_all("inputs => inputs.map((input) => input.value)")
     assert shown == composed_sheet.labels
