@@ -479,6 +479,11 @@ def open_sheet(page, path):
     )
 
 
+def load_five_fields(page, sheets):
+    page.set_input_files("#fields-file", sheets / "fields.csv")
+    page.wait_for_function("() => fields.length === 5")
+
+
 def read_stack(page, *paths):
     """Read a stack of sheets and return what the page says when it is done."""
     page.set_input_files("#stack-files", paths)
@@ -528,8 +533,7 @@ def test_fields_are_drawn_named_read_saved_and_loaded(open_page, composed_sheet,
     page.wait_for_function(
         "() => document.getElementById('fields-message').textContent.startsWith(\"Field 1: the name 'image'\")"
     )
-    page.set_input_files("#fields-file", sheets / "fields.csv")
-    page.wait_for_function("() => fields.length === 5")
+    load_five_fields(page, sheets)
     assert wait_for_fields(page) == [*composed_sheet.labels[:4], "empty"]
 
 
@@ -563,7 +567,7 @@ def test_a_stack_gives_the_csv_that_the_script_writes(open_page, composed_sheet,
     names = ["photo.jpg", "scan.pdf", "broken.png"]
     page = open_page("forms.html", "#open-sheet")
     open_sheet(page, sheets / "blank.png")
-    page.set_input_files("#fields-file", sheets / "fields.csv")
+    load_five_fields(page, sheets)
     assert wait_for_fields(page) == ["empty"] * 5
     assert read_stack(page, *(sheets / name for name in names)).startswith("4 sheets read. To check: ")
     written = call_script("predict_custom.py", *names, "--fields", "fields.csv", "--align", "blank.png", "--csv", "-", cwd=sheets)
@@ -583,8 +587,7 @@ def test_what_is_not_sure_is_corrected_by_keyboard_and_kept(open_page, page_serv
     expects = ["expect", "###.###", "", "", "#####.#", ""]
     (sheets / "fields.csv").write_text("".join(f"{line},{expect}\n" for line, expect in zip(text, expects, strict=True)))
     page = open_page("forms.html", "#open-sheet")
-    page.set_input_files("#fields-file", sheets / "fields.csv")
-    page.wait_for_function("() => fields.length === 5")
+    load_five_fields(page, sheets)
     page.uncheck("#align")
     assert read_stack(page, sheets / "page.png") == "1 sheet read. To check: 2."
     unsure = list(csv.reader(downloaded(page, "#download").splitlines()))[1]
@@ -624,8 +627,7 @@ def test_what_is_not_sure_is_corrected_by_keyboard_and_kept(open_page, page_serv
 
 def test_a_sheet_whose_fields_are_all_empty_is_said_and_can_be_called_blank(open_page, sheets):
     page = open_page("forms.html", "#open-sheet")
-    page.set_input_files("#fields-file", sheets / "fields.csv")
-    page.wait_for_function("() => fields.length === 5")
+    load_five_fields(page, sheets)
     page.uncheck("#align")
     assert read_stack(page, sheets / "blank.png") == "1 sheet read. To check: 1."
     assert "All its fields are empty" in page.inner_text("#answers")
@@ -661,8 +663,7 @@ def test_what_can_not_be_used_gets_a_sentence(open_page, composed_sheet, sheets)
     page.uncheck("#align")
     page.set_input_files("#stack-files", sheets / "page.png")
     wait_for_sentence("stack", "There is no field yet")
-    page.set_input_files("#fields-file", sheets / "fields.csv")
-    page.wait_for_function("() => fields.length === 5")
+    load_five_fields(page, sheets)
     open_sheet(page, sheets / "page.png")
     page.get_by_label("What is expected in").first.fill("4x")
     answers = wait_for_fields(page)
@@ -671,8 +672,7 @@ def test_what_can_not_be_used_gets_a_sentence(open_page, composed_sheet, sheets)
 
 def test_the_page_for_forms_fits_a_phone_and_names_all_its_controls(open_page, sheets):
     page = open_page("forms.html", "#open-sheet", viewport={"width": 390, "height": 664}, has_touch=True)
-    page.set_input_files("#fields-file", sheets / "fields.csv")
-    page.wait_for_function("() => fields.length === 5")
+    load_five_fields(page, sheets)
     page.uncheck("#align")
     read_stack(page, sheets / "page.png")
     page.select_option("#shown", "page.png")
