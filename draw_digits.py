@@ -4,6 +4,7 @@
     python draw_digits.py --port 8001         where 8000 is taken
     python draw_digits.py --host 0.0.0.0      also for the phones on your network: everybody on it can use the page
 
+A second page reads forms: draw the fields on a sheet, read a stack of sheets, check what is not sure, download the CSV.
 Nothing leaves this machine, and nothing is kept unless you press Keep: that puts the image under custom_digits/, from
 where train_model.py --fine-tune custom_digits learns your hand. It prints:
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
@@ -205,3 +206,38 @@ def page_server(tmp_path_factory):
         yield PageServer(listening.getsockname()[1], folder)
         server.should_exit = True
         thread.join()
+
+
+@dataclass(frozen=True)
+class ComposedSheet:
+    """A form with one field of each kind and an empty one. blank, page (filled in), photo (of page): (height, width) uint8."""
+
+    blank: Any
+    fields: tuple
+    page: Any
+    labels: list[str]
+    photo: Any
+
+
+@pytest.fixture(scope="session")
+def composed_sheet():
+    """A sheet as benchmarks/composed_forms.py composes it, filled in with the digits in custom_digits/."""
+    import numpy as np
+
+    sys.path.insert(0, str(PROJECT / "benchmarks"))
+    from composed_forms import KINDS, blank_form, fill_in, photograph
+
+    from digits.data.dataset import Split
+    from digits.reading.reader import Reader
+
+    reader = Reader(SHIPPED_MODEL)
+    samples = [reader.read(path) for path in sorted((PROJECT / "custom_digits").glob("[0-9]/*.*"))]
+    digits = [sample.digits[0] for sample in samples if sample.status == "ok"]
+    rng = np.random.default_rng(3)
+    form = blank_form(rng)
+    crops = Split(np.stack([digit.crop for digit in digits]), np.array([digit.digit for digit in digits]))
+    page, labels = fill_in(form, crops, rng)
+    of_each_kind = [next(i for i, other in enumerate(form.kinds) if other == kind and labels[i]) for kind in KINDS]
+    some = [*of_each_kind, labels.index("")]
+    fields = tuple(form.fields[i] for i in some)
+    return ComposedSheet(form.page, fields, page, [labels[i] for i in some], photograph(page, rng))

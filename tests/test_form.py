@@ -1,22 +1,16 @@
 """The sheets of a form: fields.csv, what is cut out and where it lies, what the fields together say."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
 from answers import reading
-from conftest import PROJECT
 from PIL import Image
 
 from digits.common.errors import UserError
-from digits.data.dataset import Split
-from digits.reading.form import Field, Form, load_fields
+from digits.reading.form import ALL_EMPTY, Field, Form, load_fields
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
-
-sys.path.insert(0, str(PROJECT / "benchmarks"))
-from composed_forms import KINDS, blank_form, fill_in, photograph
 
 HEADER = "name,x,y,width,height,expect\n"
 SUM = Field("sum", 0.1, 0.1, 0.5, 0.1)
@@ -144,7 +138,7 @@ def test_boxes_are_in_pixels_of_the_sheet():
         ((reading("12", "unsure"), reading("2026")), "unsure", "12|2026", ["sum"], "sum: why"),
         ((reading("12", "unsure"), reading("", "unsure")), "unsure", "12|", ["sum", "year"], "sum: why; year: why"),
         ((Reading("", "empty"), reading("2026")), "ok", "|2026", [], ""),
-        ((Reading("", "empty"), Reading("", "empty")), "ok", "|", [], ""),
+        ((Reading("", "empty"), Reading("", "empty")), "unsure", "|", [], ALL_EMPTY),
     ],
 )
 def test_a_sheet_has_the_worst_status_of_its_fields(answers, status, text, unsure, message):
@@ -164,9 +158,31 @@ def test_text_lines_are_numbered_through_the_sheet():
 
 
 def test_an_empty_field_is_not_read():
-    reader = FakeReader()
-    read = Form((SUM,)).read(reader, np.full((800, 600), 240, np.uint8))
-    assert reader.images == [] and read.fields["sum"].status == "empty" and read.status == "ok"
+    reader, page = FakeReader(reading("12")), sheet()
+    page[400:] = 240
+    read = Form((SUM, YEAR)).read(reader, page)
+    assert len(reader.images) == 1 and read.fields["year"].status == "empty" and read.status == "ok"
+    assert read.fields["year"].written is None and (read.fields["year"].cut == 240).all()
+
+
+def test_a_field_has_what_was_cut_out_and_what_was_read():
+    reader = FakeReader(reading("12"))
+    field = Form((SUM,)).read(reader, sheet()).fields["sum"]
+    assert field.written is reader.images[0] and field.cut.shape == field.written.shape
+    assert field.cut.min() < 60 and np.median(field.cut) == 240
+
+
+def test_a_sheet_that_lies_upside_down_is_unsure_because_all_its_fields_are_empty():
+    page = sheet()
+    read = Form((SUM, YEAR)).read(FakeReader(), page[::-1, ::-1])
+    assert (read.status, read.message, read.unsure) == ("unsure", ALL_EMPTY, []) and "--align" in ALL_EMPTY
+    assert [field.status for field in read.fields.values()] == ["empty", "empty"]
+
+
+def test_a_blank_sheet_that_is_aligned_is_ok(composed):
+    blank, fields, *_ = composed
+    read = Form.with_reference(fields, blank).read(FakeReader(), blank)
+    assert (read.status, read.message) == ("ok", "") and all(field.status == "empty" for field in read.fields.values())
 
 
 def test_a_sheet_that_can_not_be_read_is_an_error_with_all_its_fields(tmp_path):
@@ -186,18 +202,11 @@ def reader():
     return Reader()
 
 
-@pytest.fixture(scope="module")
-def composed(reader):
+@pytest.fixture
+def composed(composed_sheet):
     """(a blank form, some of its fields, a sheet, the labels of the fields, the sheet photographed)."""
-    samples = [reader.read(path) for path in sorted((PROJECT / "custom_digits").glob("[0-9]/*.*"))]
-    digits = [sample.digits[0] for sample in samples if sample.status == "ok"]
-    rng = np.random.default_rng(3)
-    form = blank_form(rng)
-    crops = Split(np.stack([digit.crop for digit in digits]), np.array([digit.digit for digit in digits]))
-    page, labels = fill_in(form, crops, rng)
-    of_each_kind = [next(i for i, other in enumerate(form.kinds) if other == kind and labels[i]) for kind in KINDS]
-    some = [*of_each_kind, labels.index("")]
-    return form.page, tuple(form.fields[i] for i in some), page, [labels[i] for i in some], photograph(page, rng)
+    sheet = composed_sheet
+    return sheet.blank, sheet.fields, sheet.page, sheet.labels, sheet.photo
 
 
 def test_the_fields_of_a_sheet_are_read(composed, reader):

@@ -1,6 +1,7 @@
-"""The page in a real browser: drawn on, given images, shown a camera, corrected; on a phone, in the dark, by keyboard."""
+"""The pages in a real browser: drawn on, given images, shown a camera, corrected; forms; on a phone, in the dark, by keyboard."""
 
 import base64
+import csv
 import io
 import json
 import re
@@ -13,6 +14,7 @@ from PIL import Image
 from digits.common.errors import UserError
 from digits.data.labelled_folder import labelled_images
 from digits.reading.expectation import Expectation
+from digits.reading.form import load_fields
 from digits.web import server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -68,15 +70,15 @@ def open_page(browser, page_server):
     """A function that opens the page in a new window; at the end nothing may have been asked of another host."""
     contexts, asked, problems = [], [], []
 
-    def open_it(**options):
+    def open_it(address="", ready="#examples button", **options):
         context = browser.new_context(**{"viewport": {"width": 1100, "height": 900}, **options})
         contexts.append(context)
         context.grant_permissions(["camera"])
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"http://127.0.0.1:{page_server.port}")
-        page.wait_for_selector("#examples button")
+        page.goto(f"http://127.0.0.1:{page_server.port}/{address}")
+        page.wait_for_selector(ready)
         return page
 
     yield open_it
@@ -446,3 +448,240 @@ def test_it_works_by_keyboard_and_for_screen_readers(open_page):
     unnamed = """() => [...document.querySelectorAll("button, input:not([hidden])")].filter((element) =>
         !(element.textContent.trim() || element.labels?.length || element.querySelector("img[alt]"))).length"""
     assert page.evaluate(unnamed) == 0
+
+
+# ---- forms -----------------------------------------------------------------------------------------------------
+
+NO_FIELD_IS_READ = """() => !readingFields && !changedFields.size
+    && [...document.querySelectorAll("#fields output")].every((answer) => !["", "…"].includes(answer.textContent))"""
+
+
+@pytest.fixture
+def sheets(composed_sheet, tmp_path):
+    """A folder with blank.png, page.png, photo.jpg, scan.pdf of two pages, and fields.csv."""
+    sheet = composed_sheet
+    page, blank = Image.fromarray(sheet.page), Image.fromarray(sheet.blank)
+    for image, name in ((blank, "blank.png"), (page, "page.png"), (Image.fromarray(sheet.photo), "photo.jpg")):
+        image.save(tmp_path / name)
+    blank.save(tmp_path / "scan.pdf", save_all=True, append_images=[page], resolution=200)
+    with open(tmp_path / "fields.csv", "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("name", "x", "y", "width", "height"))
+        rows.writerows((field.name, field.x, field.y, field.width, field.height) for field in sheet.fields)
+    return tmp_path
+
+
+def open_sheet(page, path):
+    page.set_input_files("#sheet-file", path)
+    page.wait_for_function(
+        "name => document.getElementById('sheet').alt.startsWith(name) && document.getElementById('sheet').complete",
+        arg=path.name,
+    )
+
+
+def load_five_fields(page, sheets):
+    page.set_input_files("#fields-file", sheets / "fields.csv")
+    page.wait_for_function("() => fields.length === 5")
+
+
+def read_stack(page, *paths):
+    """Read a stack of sheets and return what the page says when it is done."""
+    page.set_input_files("#stack-files", paths)
+    page.wait_for_function(
+        "() => !running && document.getElementById('stack-message').textContent.includes(' read.')", timeout=90_000
+    )
+    return page.inner_text("#stack-message")
+
+
+def wait_for_fields(page):
+    """Wait until all fields of the sheet that is shown are read, and return what is shown of each."""
+    page.wait_for_function(NO_FIELD_IS_READ, timeout=60_000)
+    return page.locator("#fields output").all_inner_texts()
+
+
+def downloaded(page, selector):
+    """Press a button by keyboard and return the text of the file that it saves."""
+    page.focus(selector)
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    return download.value.path().read_bytes().decode()
+
+
+def test_fields_are_drawn_named_read_saved_and_loaded(open_page, composed_sheet, sheets):
+    page = open_page("forms.html", "#open-sheet")
+    open_sheet(page, sheets / "page.png")
+    for number, field in enumerate(composed_sheet.fields[:2]):
+        area = page.locator("#stage").bounding_box()
+        corners = [
+            (area["x"] + x * area["width"], area["y"] + y * area["height"])
+            for x, y in ((field.x + field.width, field.y + field.height), (field.x, field.y))
+        ]
+        page.mouse.move(*corners[0])
+        page.mouse.down()
+        page.mouse.move(*corners[1], steps=3)
+        page.mouse.up()
+        page.keyboard.type(f"drawn {number}")  # its name has the focus
+    assert wait_for_fields(page) == composed_sheet.labels[:2]
+    (sheets / "saved.csv").write_text(downloaded(page, "#save-fields"))
+    saved = load_fields(sheets / "saved.csv")
+    assert [field.name for field in saved] == ["drawn 0", "drawn 1"]
+    for field, drawn in zip(composed_sheet.fields, saved, strict=False):
+        places = [(one.x, one.y, one.width, one.height) for one in (field, drawn)]
+        assert places[1] == pytest.approx(places[0], abs=0.003)
+    page.locator("#fields input").first.fill("image")
+    page.click("#save-fields")
+    page.wait_for_function(
+        "() => document.getElementById('fields-message').textContent.startsWith(\"Field 1: the name 'image'\")"
+    )
+    load_five_fields(page, sheets)
+    assert wait_for_fields(page) == [*composed_sheet.labels[:4], "empty"]
+
+
+def test_a_field_is_made_moved_named_and_removed_by_keyboard(open_page):
+    page = open_page("forms.html", "#open-sheet")
+    place = "(({ x, y, width, height }) => [x, y, width, height])(fields.at(-1))"
+    page.focus("#new-field")
+    page.keyboard.press("Enter")
+    before = page.evaluate(place)
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown", "Shift+ArrowLeft", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    moved = [after - earlier for earlier, after in zip(before, page.evaluate(place), strict=True)]
+    assert moved == pytest.approx([0.002, 0.004, -0.002, 0.002])
+    page.keyboard.press("Enter")
+    page.keyboard.type('a, "b"')
+    page.keyboard.press("Tab")
+    page.keyboard.type("##.##")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # another one, below
+    assert page.evaluate("document.activeElement.ariaLabel") == "Field field 2"
+    for _ in range(100):
+        page.keyboard.press("ArrowLeft")
+    assert page.evaluate(place)[0] == 0, "it leaves the page"
+    page.keyboard.press("Delete")
+    row = '"a, ""b""",0.102,0.104,0.298,0.032,##.##'
+    assert downloaded(page, "#save-fields") == f"name,x,y,width,height,expect\r\n{row}\r\n"
+
+
+def test_a_stack_gives_the_csv_that_the_script_writes(open_page, composed_sheet, sheets, call_script):
+    (sheets / "broken.png").write_bytes(b"no image")
+    names = ["photo.jpg", "scan.pdf", "broken.png"]
+    page = open_page("forms.html", "#open-sheet")
+    open_sheet(page, sheets / "blank.png")
+    load_five_fields(page, sheets)
+    assert wait_for_fields(page) == ["empty"] * 5
+    assert read_stack(page, *(sheets / name for name in names)).startswith("4 sheets read. To check: ")
+    written = call_script("predict_custom.py", *names, "--fields", "fields.csv", "--align", "blank.png", "--csv", "-", cwd=sheets)
+    text = downloaded(page, "#download")
+    assert text == written.stdout and text.count("\r\n") == 5
+    photo, *_, broken = csv.reader(text.splitlines()[1:])
+    assert photo[0] == "photo.jpg" and photo[4:] == composed_sheet.labels and broken[:2] == ["broken.png", "error"]
+    page.select_option("#shown", "scan.pdf#2")
+    shown = page.locator("#answers .answer").evaluate_all("inputs => inputs.map((input) => input.value)")
+    assert shown == composed_sheet.labels
+    assert page.locator("#answers img").evaluate_all("images => images.every((image) => image.naturalWidth > 100)")
+
+
+def test_what_is_not_sure_is_corrected_by_keyboard_and_kept(open_page, page_server, composed_sheet, sheets):
+    names = [field.name for field in composed_sheet.fields]
+    text = (sheets / "fields.csv").read_text().splitlines()
+    expects = ["expect", "###.###", "", "", "#####.#", ""]
+    (sheets / "fields.csv").write_text("".join(f"{line},{expect}\n" for line, expect in zip(text, expects, strict=True)))
+    page = open_page("forms.html", "#open-sheet")
+    load_five_fields(page, sheets)
+    page.uncheck("#align")
+    assert read_stack(page, sheets / "page.png") == "1 sheet read. To check: 2."
+    unsure = list(csv.reader(downloaded(page, "#download").splitlines()))[1]
+    assert unsure[:2] == ["page.png", "unsure"] and unsure[3] == f"{names[0]};{names[3]}"
+
+    page.focus("#keep")
+    for _ in range(2):  # past the sheet's name
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.ariaLabel") == f"{names[0]} of page.png"
+    page.keyboard.press("Control+a")
+    page.keyboard.type("12/05")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.ariaLabel") == f"{names[3]} of page.png"
+    page.keyboard.type("x")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.ariaLabel") == f"{names[3]} of page.png", "what is no number was taken"
+    page.keyboard.press("Control+a")
+    page.keyboard.type("34")
+    page.keyboard.press("ArrowUp")
+    assert page.inner_text("#check-message") == "All is checked."
+    corrected = list(csv.reader(downloaded(page, "#download").splitlines()))[1]
+    assert corrected == ["page.png", "ok", "", "", "12/05", *composed_sheet.labels[1:3], "34", ""]
+
+    page.focus("#keep")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('check-message').textContent.startsWith('2 fields kept')")
+    kept = [(path, label) for path, label in labelled_images(page_server.folder)[0] if label in ("12/05", "34")]
+    assert sorted(label for _, label in kept) == ["12/05", "34"]
+    assert all(Image.open(path).width > 300 for path, _ in kept)
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('check-message').textContent.startsWith('There is nothing to keep')")
+    page.evaluate("form.id = 'forgotten'")
+    assert page.evaluate("readWithForm(sheets[0]).then(({ status }) => status)") == "unsure", "the form is not sent once more"
+    for folder in ("34", "kept"):
+        shutil.rmtree(page_server.folder / folder)
+
+
+def test_a_sheet_whose_fields_are_all_empty_is_said_and_can_be_called_blank(open_page, sheets):
+    page = open_page("forms.html", "#open-sheet")
+    load_five_fields(page, sheets)
+    page.uncheck("#align")
+    assert read_stack(page, sheets / "blank.png") == "1 sheet read. To check: 1."
+    assert "All its fields are empty" in page.inner_text("#answers")
+    page.click("#answers button.link")
+    page.wait_for_selector("#viewer[open]")
+    page.keyboard.press("Escape")
+    page.click("text=It is blank")
+    assert downloaded(page, "#download").splitlines()[1] == "blank.png,ok,,,,,,,"
+
+
+def test_what_can_not_be_used_gets_a_sentence(open_page, composed_sheet, sheets):
+    page = open_page("forms.html", "#open-sheet")
+
+    def wait_for_sentence(section, words):
+        page.wait_for_function(
+            "([id, words]) => document.getElementById(id).textContent.includes(words)"
+            " && document.getElementById(id).classList.contains('error')",
+            arg=[f"{section}-message", words],
+        )
+
+    (sheets / "wrong.csv").write_text("name,x,y,width,height\na,0,0,1,2\n")
+    (sheets / "latin.csv").write_bytes(b"name,x,y,width,height\n\xe9,0,0,1,1\n")
+    page.set_input_files("#sheet-file", sheets / "wrong.csv")
+    wait_for_sentence("sheet", "wrong.csv: it is not an image")
+    page.click("#save-fields")
+    wait_for_sentence("fields", "There is no field yet")
+    page.set_input_files("#fields-file", sheets / "wrong.csv")
+    wait_for_sentence("fields", "wrong.csv, line 2: x '0'")
+    page.set_input_files("#fields-file", sheets / "latin.csv")
+    wait_for_sentence("fields", "latin.csv is no text in UTF-8")
+    page.set_input_files("#stack-files", sheets / "page.png")
+    wait_for_sentence("stack", "Open the sheet above")
+    page.uncheck("#align")
+    page.set_input_files("#stack-files", sheets / "page.png")
+    wait_for_sentence("stack", "There is no field yet")
+    load_five_fields(page, sheets)
+    open_sheet(page, sheets / "page.png")
+    page.get_by_label("What is expected in").first.fill("4x")
+    answers = wait_for_fields(page)
+    assert answers[0].startswith("'4x' is no number of digits") and answers[1:4] == composed_sheet.labels[1:4]
+
+
+def test_the_page_for_forms_fits_a_phone_and_names_all_its_controls(open_page, sheets):
+    page = open_page("forms.html", "#open-sheet", viewport={"width": 390, "height": 664}, has_touch=True)
+    load_five_fields(page, sheets)
+    page.uncheck("#align")
+    read_stack(page, sheets / "page.png")
+    page.select_option("#shown", "page.png")
+    assert page.locator("#answers .answer").count() == 5
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390, "it scrolls sideways"
+    unnamed = """() => [...document.querySelectorAll("button, input:not([hidden]), select, output, img:not([hidden])")].filter(
+        (element) => !(element.ariaLabel || element.textContent.trim() || element.labels?.length || element.alt)).length"""
+    assert page.evaluate(unnamed) == 0
+    page.click("#other-page")
+    page.wait_for_selector("#examples button")
+    page.click("#other-page")
+    page.wait_for_selector("#open-sheet")

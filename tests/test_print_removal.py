@@ -1,10 +1,16 @@
 """What is printed in and around a field is removed; what is written in it stays."""
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
+from conftest import PROJECT
 
 from digits.reading.print_removal import PAPER_LEVEL, remove_print
+
+sys.path.insert(0, str(PROJECT / "benchmarks"))
+from composed_forms import KINDS, blank_form
 
 PAPER, PRINT, PEN = 240, 40, 90
 LEFT, TOP, RIGHT, BOTTOM = FIELD = (40.0, 40.0, 440.0, 110.0)  # of a cut of 480 x 150 pixels
@@ -59,6 +65,34 @@ def test_a_one_is_no_upright_line(x, cells):
     rows = np.flatnonzero(ink(clean)[:, x - 5 : x + 6].any(axis=1))
     assert (rows[0], rows[-1]) == (pytest.approx(46, abs=2), pytest.approx(104, abs=2))
     assert not np.delete(ink(clean), range(x - 6, x + 7), axis=1).any()
+
+
+@pytest.fixture(scope="module")
+def form():
+    """A blank form that is composed."""
+    return blank_form(np.random.default_rng(1))
+
+
+@pytest.mark.parametrize(("thickness", "lean"), [(6, 0), (8, 1), (4, 3), (3, -4)])  # pixels, the print has 2 or 3; pixels
+@pytest.mark.parametrize("share", [0.8, 0.9, 1.0, 1.1])  # of the field's height
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_one_as_high_as_its_field_is_no_line_of_a_cell(form, kind, share, thickness, lean):
+    height, width = form.page.shape
+    field = form.fields[form.kinds.index(kind)]
+    left, top, right, bottom = place = np.array(
+        (field.x * width, field.y * height, (field.x + field.width) * width, (field.y + field.height) * height)
+    )
+    x, y, reach = left + 1.5 / 6 * (right - left), (top + bottom) / 2, (share * (bottom - top) - thickness) / 2
+    page = write(form.page.copy(), (x + lean, y - reach), (x, y), (x - lean, y + reach), thickness=thickness)
+    margin = round(0.4 * (bottom - top))
+    corner = np.array((round(left) - margin, round(top) - margin))
+    cut = page[corner[1] : round(bottom) + margin, corner[0] : round(right) + margin]
+    clean = remove_print(cut, tuple(place - np.tile(corner, 2)))
+    assert clean is not None, "nothing is left"
+    around = round(x - corner[0]) + np.array((-7, 8))
+    rows = np.flatnonzero(ink(clean)[:, slice(*around)].any(axis=1))
+    assert np.ptp(rows) >= 0.75 * share * (bottom - top) and len(rows) > 0.9 * np.ptp(rows)
+    assert not np.delete(ink(clean), range(*around), axis=1).any()
 
 
 def test_a_stroke_that_leaves_the_box_is_whole():

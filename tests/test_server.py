@@ -1,5 +1,6 @@
 """The server without a browser: what it answers over HTTP, what it refuses, and draw_digits.py around it."""
 
+import base64
 import http.client
 import io
 import json
@@ -24,8 +25,11 @@ from PIL import Image
 import draw_digits
 from digits.common.config import MAX_TEXT_LENGTH
 from digits.data.labelled_folder import labelled_images
-from digits.web import examples, server
+from digits.reading.form import Form
+from digits.reading.reader import Reader
+from digits.web import examples, form_store, server
 from digits.web.examples import find_example, list_examples
+from digits.web.form_store import FormStore
 from digits.web.responses import ReadResponse
 
 SEVEN = PROJECT / "custom_digits" / "7" / "barred_ballpen_photo.jpg"
@@ -172,11 +176,155 @@ def test_thumbnails_and_examples_do_not_list_the_folder(ask, monkeypatch):
 
 @pytest.mark.parametrize(
     ("path", "content_type"),
-    [("/", "text/html"), ("/page.js", "text/javascript"), ("/style.css", "text/css"), ("/icon.svg", "image/svg+xml")],
+    [
+        *((path, "text/html") for path in ("/", "/forms.html")),
+        *((path, "text/javascript") for path in ("/page.js", "/forms.js", "/common.js")),
+        ("/style.css", "text/css"),
+        ("/icon.svg", "image/svg+xml"),
+    ],
 )
 def test_the_files_of_the_page_are_served(ask, path, content_type):
     status, headers, _ = ask("GET", path)
     assert status == 200 and headers["content-type"].startswith(content_type)
+
+
+# ---- forms -----------------------------------------------------------------------------------------------------
+
+HEADER = "name,x,y,width,height,expect\n"
+
+
+def fields_csv(fields):
+    """The content of fields.csv."""
+    return HEADER + "".join(f"{field.name},{field.x},{field.y},{field.width},{field.height},\n" for field in fields)
+
+
+def file_of(pixels, format="PNG"):
+    """The content of an image file."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format)
+    return file.getvalue()
+
+
+def form_body(fields, reference=b"", page=1):
+    """The body of a request to /forms."""
+    return json.dumps({"fields": fields, "reference": base64.b64encode(reference).decode(), "page": page})
+
+
+def add_form(ask, *arguments):
+    """Send a form and return its id."""
+    status, _, body = ask("POST", "/forms", form_body(*arguments))
+    assert status == 200, body
+    return json.loads(body)["form"]
+
+
+def pixels_of(base64_text):
+    """The pixels of an image that was sent as base64."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(base64_text))))
+
+
+def test_a_sheet_is_shown_upright_at_most_1600_pixels_high(ask, composed_sheet):
+    status, _, body = ask("POST", "/sheet", file_of(composed_sheet.page))
+    answer = json.loads(body)
+    assert (status, list(answer), answer["pages"]) == (200, ["jpeg", "pages"], 1)
+    assert pixels_of(answer["jpeg"]).shape == (1600, 1131, 3)
+    answer = json.loads(ask("POST", "/sheet?page=2", scan("PDF"))[2])
+    shown, seven = pixels_of(answer["jpeg"]), Image.open(SEVEN)
+    assert answer["pages"] == 2 and shown.shape[1] / shown.shape[0] == pytest.approx(seven.width / seven.height, abs=0.01)
+
+
+def test_a_form_is_answered_with_its_fields_and_an_id_of_its_own(ask):
+    text = "x,y,name,height,width,expect\n0.1,0.2,sum,0.05,0.3,##.##\n"
+    answers = [json.loads(ask("POST", "/forms", form_body(text))[2]) for _ in range(2)]
+    expected = [{"name": "sum", "x": 0.1, "y": 0.2, "width": 0.3, "height": 0.05, "expect": "##.##"}]
+    assert [list(answer) for answer in answers] == [["form", "fields"]] * 2
+    assert [answer["fields"] for answer in answers] == [expected] * 2
+    assert answers[0]["form"] != answers[1]["form"]
+
+
+def test_the_fields_of_a_sheet_are_read_as_the_scripts_read_them(ask, composed_sheet):
+    sheet = composed_sheet
+    form = add_form(ask, fields_csv(sheet.fields))
+    status, _, body = ask("POST", f"/read_form?form={form}", file_of(sheet.page))
+    answer = json.loads(body)
+    assert (status, list(answer)) == (200, ["status", "message", "fields"])
+    read = Form(sheet.fields).read(Reader(), sheet.page)
+    assert (answer["status"], answer["message"]) == (read.status, read.message)
+    of_fields = [(name, field.status, field.text, field.message) for name, field in read.fields.items()]
+    assert [(one["name"], one["status"], one["text"], one["message"]) for one in answer["fields"]] == of_fields
+    assert [one["text"] for one in answer["fields"]] == sheet.labels
+    *filled, empty = answer["fields"]
+    assert all(list(one) == ["name", "status", "text", "message", "cut", "written"] for one in filled)
+    assert list(empty) == ["name", "status", "text", "message", "cut"]
+    for one, field in zip(filled, read.fields.values(), strict=False):
+        for key, pixels in (("cut", field.cut), ("written", field.written)):
+            sent = pixels_of(one[key]).astype(int)
+            assert sent.shape == pixels.shape and np.abs(sent - pixels).mean() < 2
+
+
+def test_a_photograph_is_aligned_to_the_reference(ask, composed_sheet):
+    sheet = composed_sheet
+    form = add_form(ask, fields_csv(sheet.fields), file_of(sheet.blank))
+    answer = json.loads(ask("POST", f"/read_form?form={form}", file_of(sheet.photo, "JPEG"))[2])
+    assert [one["text"] for one in answer["fields"]] == sheet.labels
+    answer = json.loads(ask("POST", f"/read_form?form={form}", SEVEN.read_bytes())[2])
+    assert answer["status"] == "unsure" and answer["message"].startswith("it could not be aligned")
+    assert [list(one) for one in answer["fields"]] == [["name", "status", "text", "message"]] * 5
+
+
+def test_a_page_of_a_file_can_be_sheet_and_reference(ask, composed_sheet):
+    sheet, file = composed_sheet, io.BytesIO()
+    pages = [Image.fromarray(pixels) for pixels in (sheet.blank, sheet.page)]
+    Image.open(SEVEN).convert("L").save(file, "PDF", save_all=True, append_images=pages, resolution=200)
+    form = add_form(ask, fields_csv(sheet.fields[:1]), file.getvalue(), 2)
+    answer = json.loads(ask("POST", f"/read_form?form={form}&page=3", file.getvalue())[2])
+    assert (answer["fields"][0]["text"], answer["pages"]) == (sheet.labels[0], 3)
+
+
+def test_a_sheet_that_can_not_be_read_is_an_error_and_not_a_refusal(ask):
+    form = add_form(ask, f"{HEADER}a,0,0,1,1,\n")
+    status, _, body = ask("POST", f"/read_form?form={form}", b"no image")
+    answer = json.loads(body)
+    assert (status, answer["status"]) == (200, "error") and "not an image" in answer["message"]
+    assert answer["fields"] == [{"name": "a", "status": "error", "text": "", "message": ""}]
+
+
+def test_a_wrong_form_is_refused_with_the_line(ask):
+    status, _, body = ask("POST", "/forms", form_body(f"{HEADER}a,0,0,1,1,\na,0,0,1,1,\n"))
+    message = json.loads(body)["message"]
+    assert status == 400 and message.startswith("fields.csv, line 3: the name 'a' stands there a second time")
+    many = "".join(f"{i},0,0,1,1,\n" for i in range(server.MAX_FIELDS + 1))
+    status, _, body = ask("POST", "/forms", form_body(HEADER + many))
+    assert status == 400 and json.loads(body)["message"] == "The form has 201 fields.\nExpected at most 200."
+    status, _, body = ask("POST", "/forms", form_body(f"{HEADER}a,0,0,1,1,\n", file_of(np.full((100, 80), 255, np.uint8))))
+    assert status == 400 and json.loads(body)["message"].startswith("The reference can't be used: it has 0 features")
+
+
+def test_only_the_latest_forms_are_remembered(monkeypatch):
+    monkeypatch.setattr(form_store, "MAX_FORMS", 2)
+    store, forms = FormStore(), [Form(()) for _ in range(3)]
+    ids = [store.add(form) for form in forms[:2]]
+    assert store.find(ids[0]) is forms[0]  # used later than the other
+    ids.append(store.add(forms[2]))
+    assert [store.find(form_id) for form_id in ids] == [forms[0], None, forms[2]]
+
+
+def test_several_people_get_the_answers_for_their_own_forms(ask, composed_sheet):
+    sheet, wrong = composed_sheet, []
+    image = file_of(sheet.page)
+
+    def send(number):
+        form = add_form(ask, fields_csv(sheet.fields[number : number + 1]))
+        for _ in range(2):
+            (field,) = json.loads(ask("POST", f"/read_form?form={form}", image)[2])["fields"]
+            if (field["name"], field["text"]) != (sheet.fields[number].name, sheet.labels[number]):
+                wrong.append(field)
+
+    people = [threading.Thread(target=send, args=(number,)) for number in range(len(sheet.fields))]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert not wrong
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------
@@ -195,6 +343,21 @@ def test_the_files_of_the_page_are_served(ask, path, content_type):
         ("POST", "/read?expect=seven", SEVEN.read_bytes(), 400),
         ("POST", "/read?expect=0", SEVEN.read_bytes(), 400),
         ("POST", "/read?page=0", SEVEN.read_bytes(), 422),
+        ("POST", "/sheet", b"", 400),
+        ("POST", "/sheet", b"no image", 415),
+        ("POST", "/sheet?page=0", SEVEN.read_bytes(), 422),
+        ("POST", "/forms", b"", 400),
+        ("POST", "/forms", b"no JSON", 422),
+        ("POST", "/forms", b'{"reference": ""}', 422),
+        ("POST", "/forms", b'{"fields": 7}', 422),
+        ("POST", "/forms", b'{"fields": "\\ud800"}', 422),
+        ("POST", "/forms", b'{"fields": ""}', 400),
+        ("POST", "/forms", form_body(f"{HEADER}a,0,0,1,1,\n", b"no image"), 400),
+        ("POST", "/forms", form_body(f"{HEADER}a,0,0,1,1,\n", SEVEN.read_bytes(), 0), 422),
+        ("POST", "/forms", form_body(f"{HEADER}a,0,0,1,1,\n").replace('""', '"?"'), 422),
+        ("POST", "/read_form", SEVEN.read_bytes(), 422),
+        ("POST", "/read_form?form=unknown", SEVEN.read_bytes(), 404),
+        ("POST", "/read_form?form=unknown", b"", 400),
         ("POST", "/keep?label=7", SEVEN.read_bytes(), 422),
         ("POST", "/keep?label=seven&suffix=.jpg", SEVEN.read_bytes(), 400),
         ("POST", "/keep?label=7&suffix=.exe", SEVEN.read_bytes(), 400),
@@ -216,8 +379,9 @@ def test_a_refusal_has_a_message_and_the_security_headers_and_keeps_nothing(ask,
 
 def test_a_body_that_is_too_large_is_refused(ask, monkeypatch):
     monkeypatch.setattr(server, "MAX_BODY_BYTES", 1_000_000)
-    status, _, body = ask("POST", "/read", bytes(1_000_001))
-    assert status == 413 and json.loads(body) == {"message": "This file is too large: at most 1 million bytes are read."}
+    for path in ("/read", "/sheet", "/forms", "/read_form?form=x"):
+        status, _, body = ask("POST", path, bytes(1_000_001))
+        assert status == 413 and json.loads(body) == {"message": "This file is too large: at most 1 million bytes are read."}
     assert ask("POST", "/read", bytes(1_000_000))[0] == 200
 
 
@@ -246,6 +410,8 @@ def test_a_damaged_example_has_no_thumbnail(ask, page_server):
 def test_other_sites_can_not_send_here(page_server):
     before, image, port = sorted(page_server.folder.rglob("*")), SEVEN.read_bytes(), page_server.port
     assert request(port, "POST", "/read", image, Origin=f"http://127.0.0.1:{port}")[0] == 200
+    for path in ("/sheet", "/forms", "/read_form?form=x"):
+        assert request(port, "POST", path, image, Origin="https://example.org")[0] == 403
     for headers in ({}, {"Origin": "https://example.org"}, {"Origin": "null"}, {"Origin": f"http://127.0.0.1:{port + 1}"}):
         status, answered, body = request(port, "POST", "/keep?label=7&suffix=.jpg", image, **headers)
         assert status == 403 and json.loads(body)["message"] and answered["content-security-policy"]

@@ -35,6 +35,10 @@ COLUMNS = ("name", *NUMBERS, "expect")  # of fields.csv; the last is optional
 RESERVED_NAMES = ("image", "status", "message", "unsure")  # columns of the answers, before those of the fields
 NAME_SEPARATOR = ";"  # between the names of the fields that are not sure
 EXPECTED_COLUMNS = "Expected a first line with name,x,y,width,height and, if you like, expect, and a line for each field."
+ALL_EMPTY = (
+    "all its fields are empty; if something is written on it, it does not lie as the form does: turn or move it, "
+    "or align it to a sheet of the form (--align)"
+)
 EXPECTED_REFERENCE = "Expected an image of a sheet of the form, blank or filled in, as --align blank.jpg."
 
 
@@ -54,14 +58,27 @@ class Field:
 
 
 @dataclass(frozen=True)
-class FormReading(Reading):
-    """What was read in a sheet. fields: {name: what was read in the field}, in the form's order, boxes in pixels of the sheet.
+class FieldReading(Reading):
+    """What was read in a field, with boxes in pixels of the sheet.
 
-    status: the worst of the fields: "error", "unsure" or "ok"; an empty field is in order. text, digits, marks: of all fields in
-    turn, each field on text lines of its own. message: why which field is not sure.
+    cut: (h, w) uint8, the field with its margin as it is in the sheet, straight; None where the field was not looked at.
+    written: the same without what is printed: what was read; None where nothing is written.
     """
 
-    fields: Mapping[str, Reading] = field(default_factory=dict)
+    cut: np.ndarray | None = field(default=None, repr=False, compare=False)
+    written: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class FormReading(Reading):
+    """What was read in a sheet. fields: {name: what was read in the field}, in the form's order.
+
+    status: the worst of the fields: "error", "unsure" or "ok"; an empty field is in order. A sheet that was not aligned is unsure
+    where all its fields are empty: it may lie upside down. text, digits, marks: of all fields in turn, each field on text lines
+    of its own. message: why which field is not sure.
+    """
+
+    fields: Mapping[str, FieldReading] = field(default_factory=dict)
 
     @property
     def unsure(self) -> list[str]:
@@ -115,19 +132,31 @@ class Form:
             return replace(self.unread(name, "unsure", f"it could not be aligned: {error}"), width=width, thumbnail=thumbnail)
         grey = cv2.cvtColor(sheet.pixels, cv2.COLOR_RGB2GRAY)
         readings = {place.name: _read_field(reader, grey, sheet, place, to_image) for place in self.fields}
-        return _joined(FormReading(name, "ok", width=width, thumbnail=thumbnail, fields=readings))
+        read = _joined(FormReading(name, "ok", width=width, thumbnail=thumbnail, fields=readings))
+        all_empty = all(reading.status == "empty" for reading in readings.values())
+        return replace(read, status="unsure", message=ALL_EMPTY) if all_empty and self.reference is None else read
 
     def unread(self, image: str, status: Status, message: str) -> FormReading:
         """Return the FormReading of a sheet whose fields could not be read."""
-        return FormReading(image, status, message=message, fields={place.name: Reading("", status) for place in self.fields})
+        return FormReading(image, status, message=message, fields={place.name: FieldReading("", status) for place in self.fields})
 
 
 def load_fields(path: str | os.PathLike) -> tuple[Field, ...]:
     """Return the fields of a fields.csv. Raises UserError, with the number of the line, where it can't be used."""
+    name = os.fsdecode(path)
+    try:
+        content = Path(name).read_bytes()
+    except OSError as error:
+        raise UserError(f"{name} can't be read: {error.strerror}.\n{EXPECTED_COLUMNS}") from error
+    return parse_fields(content, name)
+
+
+def parse_fields(content: bytes, name: str = "fields.csv") -> tuple[Field, ...]:
+    """Return the fields of the content of a fields.csv. name: of the file, for messages. Raises UserError as load_fields does."""
     fields: dict[str, Field] = {}
     line = 1
     try:
-        rows = csv.reader(io.StringIO(Path(os.fsdecode(path)).read_bytes().decode("utf-8-sig"), newline=""), strict=True)
+        rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         header = [column.strip() for column in next(rows, [])]
         if sorted(header) not in (sorted(COLUMNS), sorted(COLUMNS[:-1])):
             raise UserError(f"its columns are {', '.join(header) or 'missing'}.\n{EXPECTED_COLUMNS}")
@@ -141,17 +170,15 @@ def load_fields(path: str | os.PathLike) -> tuple[Field, ...]:
             if place.name in fields:
                 raise UserError(f"the name {place.name!r} stands there a second time.\nExpected another name for each field.")
             fields[place.name] = place
-    except OSError as error:
-        raise UserError(f"{os.fsdecode(path)} can't be read: {error.strerror}.\n{EXPECTED_COLUMNS}") from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise UserError(f"{os.fsdecode(path)}, line {line}: it is no text in UTF-8.\n{EXPECTED_COLUMNS}") from error
+        raise UserError(f"{name}, line {line}: it is no text in UTF-8.\n{EXPECTED_COLUMNS}") from error
     except csv.Error as error:
-        raise UserError(f"{os.fsdecode(path)}, line {rows.line_num}: it is no CSV ({error}).\n{EXPECTED_COLUMNS}") from error
+        raise UserError(f"{name}, line {rows.line_num}: it is no CSV ({error}).\n{EXPECTED_COLUMNS}") from error
     except UserError as error:
-        raise UserError(f"{os.fsdecode(path)}, line {line}: {error}") from error
+        raise UserError(f"{name}, line {line}: {error}") from error
     if not fields:
-        raise UserError(f"{os.fsdecode(path)}, line {line}: no field follows.\n{EXPECTED_COLUMNS}")
+        raise UserError(f"{name}, line {line}: no field follows.\n{EXPECTED_COLUMNS}")
     return tuple(fields.values())
 
 
@@ -177,7 +204,7 @@ def _field(cells: Mapping[str, str]) -> Field:
     return Field(name, x, y, width, height, expect)
 
 
-def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, place: Field, to_image: np.ndarray) -> Reading:
+def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, place: Field, to_image: np.ndarray) -> FieldReading:
     """Return what is written in a field, with the boxes in pixels of the full sheet.
 
     grey: the sheet, (height, width) uint8. to_image: (3, 3), from shares of the form's page to shares of the image.
@@ -187,7 +214,7 @@ def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, place: Fie
     sides = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], float) * [place.width, place.height] + [place.x, place.y]
     corners = cv2.perspectiveTransform(sides[None], to_pixels)[0]
     if (corners < -MAX_OUTSIDE * size).any() or (corners > (1 + MAX_OUTSIDE) * size).any():
-        return Reading("", "unsure", message="it is not wholly in the image")
+        return FieldReading("", "unsure", message="it is not wholly in the image")
     top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     width, height = (top + bottom) / 2, (left + right) / 2
     scale = min(1.0, MAX_FIELD_SIDE / max(width, height))
@@ -207,13 +234,18 @@ def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, place: Fie
     cut = cv2.warpPerspective(grey, to_sheet, cut_size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     written = remove_print(cut, (margin, margin, margin + width, margin + height))
     if written is None:
-        return Reading("", "empty")
+        return FieldReading("", "empty", cut=cut)
     reading = reader.read(written, place.expect)
     to_full = np.diag([*sheet.scale, 1]) @ to_sheet
-    return replace(
-        reading,
-        digits=tuple(replace(digit, box=_box_in_sheet(digit.box, to_full, sheet.full_size)) for digit in reading.digits),
-        marks=tuple(replace(mark, box=_box_in_sheet(mark.box, to_full, sheet.full_size)) for mark in reading.marks),
+    return FieldReading(
+        "",
+        reading.status,
+        reading.text,
+        reading.message,
+        tuple(replace(digit, box=_box_in_sheet(digit.box, to_full, sheet.full_size)) for digit in reading.digits),
+        tuple(replace(mark, box=_box_in_sheet(mark.box, to_full, sheet.full_size)) for mark in reading.marks),
+        cut=cut,
+        written=written,
     )
 
 

@@ -6,7 +6,11 @@ import cv2
 import numpy as np
 from pydantic import BaseModel
 
+from digits.reading.form import Field, FieldReading, FormReading
+from digits.reading.image import LoadedImage
 from digits.reading.results import Box, Digit, Mark, Reading, Status
+
+JPEG_QUALITY = 90  # of sheets and fields that are sent, 0 to 100
 
 
 class Message(BaseModel):
@@ -85,6 +89,88 @@ class ReadResponse(BaseModel):
         return response
 
 
+class SheetResponse(BaseModel):
+    """The answer to /sheet: an image as the program sees it."""
+
+    jpeg: str  # base64 of a JPEG file
+    pages: int  # of the file
+
+    @classmethod
+    def from_image(cls, image: LoadedImage, page_count: int) -> "SheetResponse":
+        """Return the response for an image. page_count: of its file."""
+        return cls(jpeg=_encode_jpeg(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2BGR)), pages=page_count)
+
+
+class FieldPlace(BaseModel):
+    """Where a field is, as in fields.csv."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    expect: str
+
+
+class FormResponse(BaseModel):
+    """The answer to /forms."""
+
+    form: str  # the id by which /read_form knows the form
+    fields: list[FieldPlace]
+
+    @classmethod
+    def from_fields(cls, form_id: str, fields: tuple[Field, ...]) -> "FormResponse":
+        """Return the response for a form."""
+        return cls(form=form_id, fields=[FieldPlace(**{**vars(field), "expect": field.expect or ""}) for field in fields])
+
+
+class FieldResponse(BaseModel):
+    """What was read in one field. cut is left out where it was not looked at, written where nothing is written in it."""
+
+    name: str
+    status: Status
+    text: str
+    message: str
+    cut: str | None = None  # base64 of a JPEG file: the field with its margin
+    written: str | None = None  # base64 of a JPEG file: the same without what is printed
+
+    @classmethod
+    def from_reading(cls, name: str, reading: FieldReading) -> "FieldResponse":
+        """Return the response for a field."""
+        return cls(
+            name=name,
+            status=reading.status,
+            text=reading.text,
+            message=reading.message,
+            cut=None if reading.cut is None else _encode_jpeg(reading.cut),
+            written=None if reading.written is None else _encode_jpeg(reading.written),
+        )
+
+
+class ReadFormResponse(BaseModel):
+    """The answer to /read_form."""
+
+    status: Status
+    message: str
+    fields: list[FieldResponse]
+    pages: int | None = None
+
+    @classmethod
+    def from_reading(cls, reading: FormReading, page_count: int) -> "ReadFormResponse":
+        """Return the response for the reading of a sheet. page_count: of its file."""
+        return cls(
+            status=reading.status,
+            message=reading.message,
+            fields=[FieldResponse.from_reading(name, field) for name, field in reading.fields.items()],
+            pages=page_count if page_count > 1 else None,
+        )
+
+
 def encode_png(pixels: np.ndarray) -> bytes:
     """Return pixels, (height, width, 3) uint8 RGB, as the content of a PNG file."""
     return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def _encode_jpeg(pixels: np.ndarray) -> str:
+    """Return pixels, uint8, (height, width) grey or (height, width, 3) BGR, as base64 of the content of a JPEG file."""
+    return base64.b64encode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()).decode()

@@ -1,19 +1,22 @@
-"""The page's server: images that a browser sends -> the reader -> JSON; and the page itself.
+"""The page's server: images that a browser sends -> the reader -> JSON; and the pages themselves.
 
 It reads with the Reader that the scripts use. Only /keep writes to the disk. A request that is refused is answered with its
 status code and {"message": a sentence for the page}.
 """
 
+import base64
+import binascii
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
@@ -21,15 +24,19 @@ from digits.common.config import CUSTOM_DIGITS_DIR, PROJECT
 from digits.common.errors import UserError
 from digits.data.kept_images import keep_image
 from digits.reading.expectation import Expectation
+from digits.reading.form import Form, parse_fields
 from digits.reading.image import load_image
 from digits.web.examples import find_example, list_examples
+from digits.web.form_store import FormStore
 from digits.web.reader_pool import ReaderPool
-from digits.web.responses import Message, ReadResponse, encode_png
+from digits.web.responses import FormResponse, Message, ReadFormResponse, ReadResponse, SheetResponse, encode_png
 
 logger = logging.getLogger(__name__)
 
 PAGE_DIR = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 25_000_000  # of an image that is sent: twice the 12 million of a phone's largest photographs
+MAX_FIELDS = 200  # of a form that is sent: they are read in half a minute, and a sheet has room for few more
+SHEET_SIDE = 1600  # pixels of the longer side of a sheet that is shown: small print is then just legible
 SECURITY_HEADERS = {
     # With this policy the browser itself prevents that the page loads anything from elsewhere or sends anything there.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
@@ -42,10 +49,19 @@ SECURITY_HEADERS = {
 }
 
 
+class FormRequest(BaseModel):
+    """The body of a request to /forms."""
+
+    fields: str  # the content of a fields.csv
+    reference: str = ""  # base64 of the file of a sheet to which others are aligned; "": they are not
+    page: int = Field(1, ge=1)  # of that file
+
+
 def create_app(readers: ReaderPool, folder: Path = CUSTOM_DIGITS_DIR) -> FastAPI:
     """Return the web application. folder: of the examples and of the images that are kept."""
     app = FastAPI(openapi_url=None)  # FastAPI's page about it would load scripts from another host
     app.middleware("http")(guard)
+    forms = FormStore()
     app.exception_handler(StarletteHTTPException)(answer_refusal)
     app.exception_handler(RequestValidationError)(answer_wrong_parameters)
     app.exception_handler(ClientDisconnect)(answer_disconnected)
@@ -73,6 +89,39 @@ def create_app(readers: ReaderPool, folder: Path = CUSTOM_DIGITS_DIR) -> FastAPI
         except UserError as error:
             raise HTTPException(400, str(error)) from None
         return Message(message=f"Kept as {path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path}.")
+
+    @app.post("/sheet")
+    def sheet(image: Annotated[bytes, Depends(image_in_body)], page: Annotated[int, Query(ge=1)] = 1) -> SheetResponse:
+        """Send an image back upright, as a JPEG file: browsers can't show every format. page: as in read."""
+        try:
+            return SheetResponse.from_image(readers.load(image, page, SHEET_SIDE), readers.page_count(image))
+        except UserError as error:
+            raise HTTPException(415, str(error)) from None
+
+    @app.post("/forms")
+    def add_form(sent: Annotated[FormRequest, Depends(form_in_body)]) -> FormResponse:
+        """Remember a form, for /read_form."""
+        try:
+            fields = parse_fields(sent.fields.encode())
+            if len(fields) > MAX_FIELDS:
+                raise UserError(f"The form has {len(fields)} fields.\nExpected at most {MAX_FIELDS}.")
+            reference = base64.b64decode(sent.reference, validate=True)
+            form = readers.make_form(fields, reference, sent.page) if reference else Form(fields)
+        except binascii.Error:
+            raise HTTPException(422, "reference: it is not base64") from None
+        except UserError as error:
+            raise HTTPException(400, str(error)) from None
+        return FormResponse.from_fields(forms.add(form), fields)
+
+    @app.post("/read_form", response_model_exclude_none=True)
+    def read_form(
+        image: Annotated[bytes, Depends(image_in_body)], form: str, page: Annotated[int, Query(ge=1)] = 1
+    ) -> ReadFormResponse:
+        """Read the fields of a sheet. form: the id that /forms gave. page: as in read."""
+        known = forms.find(form)
+        if known is None:
+            raise HTTPException(404, "This form is not known, or no longer. Send it once more.")
+        return ReadFormResponse.from_reading(readers.read_form(image, known, page), readers.page_count(image))
 
     @app.get("/examples")
     def examples() -> list[str]:
@@ -146,6 +195,14 @@ async def image_in_body(request: Request) -> bytes:
     return bytes(body)
 
 
+def form_in_body(body: Annotated[bytes, Depends(image_in_body)]) -> FormRequest:
+    """Return the form in a request's body. Raises HTTPException where the body holds none."""
+    try:
+        return FormRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise HTTPException(422, _sentence(error.errors())) from None
+
+
 def valid_expectation(expect: str = "") -> str | None:
     """Return what each text line is expected to hold, as in Reader.read; None for "". Raises HTTPException for a bad pattern."""
     if not expect:
@@ -164,10 +221,14 @@ async def answer_refusal(request: Request, refusal: StarletteHTTPException) -> R
 
 async def answer_wrong_parameters(request: Request, error: RequestValidationError) -> Response:
     """Return the answer to a request with a parameter that is missing or wrong."""
-    problems = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
-    return JSONResponse({"message": "; ".join(problems)}, 422)
+    return JSONResponse({"message": _sentence(error.errors())}, 422)
 
 
 async def answer_disconnected(request: Request, error: ClientDisconnect) -> Response:
     """Return something to a client that went away in the middle of its request. Nobody receives it."""
     return Response(status_code=400)
+
+
+def _sentence(problems: Sequence[Any]) -> str:
+    """Return what Pydantic found wrong."""
+    return "; ".join(f"{problem['loc'][-1] if problem['loc'] else 'the body'}: {problem['msg']}" for problem in problems)

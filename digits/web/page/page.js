@@ -1,7 +1,6 @@
-// Strokes, an image or the camera -> a PNG or JPEG to /read -> the answer on the page. No request goes to another host.
+// Strokes, an image or the camera -> a PNG or JPEG to /read -> the answer on the page.
 "use strict";
 
-const $ = (id) => document.getElementById(id);
 const drawing = $("drawing"), boxes = $("boxes"), video = $("video"); // boxes: a second canvas, on top of the drawing
 
 const WORKING_SIDE = 800; // pixels; the program reduces larger images to this, so that more would only take time to send
@@ -62,20 +61,6 @@ async function readOnce() {
   showAnswer(answer);
 }
 
-async function post(address, blob) {
-  try {
-    const response = await fetch(address, { method: "POST", body: blob });
-    const answer = await response.json();
-    return response.ok ? answer : failure(answer.message);
-  } catch {
-    return failure("The program does not answer. Is it still running?");
-  }
-}
-
-function failure(message) {
-  return { status: "error", text: "", digits: [], marks: [], message, failed: true };
-}
-
 function drawingBlob() {
   const scale = readScale();
   Object.assign(sent, { width: Math.round(drawing.width * scale), height: Math.round(drawing.height * scale) });
@@ -109,10 +94,6 @@ function showAnswer(answer) {
   showBoxes(answer);
   showDigits(answer.digits);
   window.dispatchEvent(new CustomEvent("answer", { detail: answer })); // for tests and benchmarks
-}
-
-function capitalised(sentence) {
-  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
 // Let screen readers say it, unless they have just said the same.
@@ -190,16 +171,6 @@ function imagePosition(answer) {
 function fitted(width, height, pixelSize = 1) {
   const fit = Math.min(boxes.width / width, boxes.height / height);
   return { x: (boxes.width - width * fit) / 2, y: (boxes.height - height * fit) / 2, fit, scale: fit * pixelSize };
-}
-
-function newElement(name, className = "") {
-  const element = document.createElement(name);
-  element.className = className;
-  return element;
-}
-
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
 // ---- drawing ---------------------------------------------------------------------------------------------------
@@ -450,11 +421,7 @@ $("expect").addEventListener("input", read);
 
 $("save").addEventListener("click", () => {
   if (!lastRead) return showMessage("There is nothing to save yet: draw a digit first.", true);
-  const link = newElement("a");
-  link.href = URL.createObjectURL(lastRead);
-  link.download = lastRead.name ?? `drawing${suffixOf(lastRead)}`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  saveFile(lastRead, lastRead.name ?? `drawing${suffixOf(lastRead)}`);
 });
 
 function suffixOf(blob) {
