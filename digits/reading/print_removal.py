@@ -24,7 +24,7 @@ MAX_LEVEL_GAP, MAX_UPRIGHT_GAP = 1.0, 0.35  # heights: a line ends where nothing
 MAX_END_DISTANCE = 0.06  # heights: so near to the field's upper and lower side, or at a level line, an upright one ends
 # A 1 may end there, too. Between the field's left and right side, an upright line is printed only if it has as much ink as a
 # level one, to this share, and is at right angles to it, to this many radians.
-MAX_INK_DIFFERENCE, MAX_ANGLE_DIFFERENCE = 0.25, np.radians(1)
+MAX_INK_DIFFERENCE, MAX_ANGLE_DIFFERENCE = 0.4, np.radians(1)
 SOFT_EDGE = 1.5  # pixels on either side of a line, where it is blurred
 END_REACH = 3  # pixels above and below a level line within which an upright one ends at it: their edges are blurred
 CORNER_REACH = 4  # pixels from a level and from an upright line: ink as near to both is the blur of their corner, no stroke
