@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import urllib.request
 from collections.abc import Iterator
 from unittest import mock
 
@@ -25,6 +26,8 @@ def bucket(name: str) -> Iterator[fs.S3FileSystem]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
+    # All servers of a process share their buckets, also those that ended.
+    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST")).close()
     remote_files._file_system.cache_clear()  # of a server before
     with mock.patch.dict(os.environ, environment):
         file_system = fs.S3FileSystem(endpoint_override=address, allow_bucket_creation=True)

@@ -319,7 +319,7 @@ def test_the_fields_of_a_form_are_columns(form, call_script):
     broken, phone, blank = rows[1:]
     assert broken[:2] == [str(Path("scans", "a.png")), "error"] and broken[3:] == ["", "", ""]
     assert phone[1:] == ["ok", "", "", "42", ""]
-    assert blank[1:] == ["ok", "", "", "", ""]
+    assert blank[1] == "unsure" and blank[2].startswith("all its fields are empty") and blank[3:] == ["", "", ""]
     entries = json.loads((form / "a.json").read_text())
     assert [list(entry["fields"]) for entry in entries] == [["number", "corner"]] * 3
     assert [entry["fields"]["number"]["status"] for entry in entries] == ["error", "ok", "empty"]
