@@ -112,7 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(NETWORK_NOTE, file=sys.stderr)
         # In a thread, because a text browser runs until it is closed. The socket listens already, so this is not too early.
         threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
-        config = uvicorn.Config(create_app(readers), log_level="critical", timeout_graceful_shutdown=SHUTDOWN_TIMEOUT)
+        config = uvicorn.Config(
+            create_app(readers), log_config=None, log_level="critical", timeout_graceful_shutdown=SHUTDOWN_TIMEOUT
+        )
         uvicorn.Server(config).run(sockets=[listening])
     return command_line.DONE
 
