@@ -107,7 +107,7 @@ def try_all(reader: Reader, image: Image) -> tuple[dict[str, int], list[Try]]:
     loaded = load_image(image.source)
     free = reader.read(image.source)
     numbers = read_numbers(loaded, reader.number_finder, reader.classifier)
-    candidates = candidates_in(numbers.detections, loaded, reader.classifier) if numbers.detections else []
+    candidates = candidates_in(numbers.detections, loaded, reader.classifier, free.marks) if numbers.detections else []
     tries = []
     for name, expectation in expectations_of(image):
         fit: Fit | None = None if expectation.fits(free.text) else likeliest_fit(expectation, candidates)

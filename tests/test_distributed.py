@@ -24,10 +24,18 @@ from digits.reading.form import Field, Form
 from digits.reading.reader import Reader
 
 SAMPLES = sorted((PROJECT / "custom_digits").glob("*/*.png"), key=lambda path: path.stat().st_size)[:10]  # small, so quick
-# In every process that Python starts: one that opens a file of this name ends at once, as if its decoder had failed.
+# In every process that Python starts: one that opens crash.png ends at once, as if its decoder had failed, and one that opens
+# slow.png waits, so that a reading is surely not done yet.
 CRASHES = """
-import os, sys
-sys.addaudithook(lambda event, values: os._exit(1) if event == "open" and str(values[0]).endswith("crash.png") else None)
+import os, sys, time
+
+def watch(event, values):
+    if event == "open" and str(values[0]).endswith("crash.png"):
+        os._exit(1)
+    if event == "open" and str(values[0]).endswith("slow.png"):
+        time.sleep(20)
+
+sys.addaudithook(watch)
 """
 NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_log_monitor": False}
 HEAD = NODE | {"include_dashboard": False, "no_monitor": True}  # nothing but what reads: the other services take long to start
@@ -50,7 +58,7 @@ def server():
 
 @pytest.fixture(scope="module")
 def cluster(server, tmp_path_factory):
-    """A cluster of two nodes with a core each, whose processes crash where they open crash.png."""
+    """A cluster of two nodes with a core each, whose processes do what CRASHES says."""
     folder = tmp_path_factory.mktemp("crashes")
     (folder / "sitecustomize.py").write_text(CRASHES)
     with pytest.MonkeyPatch.context() as patch:
@@ -144,14 +152,15 @@ def test_s3_is_read_and_written_in_order(cluster, server, folder, plain, tmp_pat
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_answers_so_far(cluster, folder, plain, tmp_path):
-    process = start(cluster, tmp_path, folder, "--json", "answers.jsonl")
+    (tmp_path / "slow.png").write_bytes(SAMPLES[0].read_bytes())
+    process = start(cluster, tmp_path, folder, "slow.png", "--json", "answers.jsonl")
     wait_for_answers(process, tmp_path)
     process.send_signal(signal.SIGINT)
     _, problems = process.communicate(timeout=100)
     answers = json_lines(tmp_path / "answers.jsonl")
     assert process.returncode == 130
-    assert 0 < len(answers) < len(plain)
-    assert problems.strip() == f"Interrupted after {len(answers)} of {len(plain)} images. answers.jsonl holds their answers."
+    assert 0 < len(answers) <= len(plain)
+    assert problems.strip() == f"Interrupted after {len(answers)} of {len(plain) + 1} images. answers.jsonl holds their answers."
 
 
 # ---- the parts, without a cluster -----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from digits.model.heat_map import CLASS_COUNT, COLON, MINUS, OTHER_INK, POINT, S
 from digits.reading.detection import Detection
 from digits.reading.image import LoadedImage
 from digits.reading.number_finder import Detections
-from digits.reading.numbers import read_numbers
+from digits.reading.numbers import candidates_in, read_numbers
 from digits.reading.results import text_of
 
 HEIGHT, WIDTH, STEP = 30, 18, 26
@@ -213,3 +213,12 @@ def test_several_marks_come_in_reading_order():
     numbers = numbers_of([line_of("1234")], others)
     assert [(mark.mark, mark.after) for mark in numbers.marks] == [("-", 0), (".", 1), (".", 3)]
     assert text(numbers) == "-1.23.4"
+
+
+def test_a_faint_mark_that_is_read_is_surely_there_for_an_expectation():
+    mark = detection(POINT, between(1), 66, 5, 4, probability=0.4)
+    numbers = numbers_of([line_of("12")], [mark])
+    image = LoadedImage(np.full((200, 300, 3), 255, np.uint8), (300, 200))
+    for read, presence in (((), 0.4), (numbers.uncertain_marks, 1.0)):
+        ((_, candidate, _),) = candidates_in(numbers.detections, image, FakeClassifier("112"), read)
+        assert candidate.presence == pytest.approx(presence)

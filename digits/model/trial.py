@@ -27,12 +27,13 @@ from digits.model.network_format import LOGITS, SCALES, SIGMOID, SOFTMAX, Networ
 # the one at which 13 networks, as tutorials train them, read most of them (dense, convolutional and linear ones).
 BLUR_LEVEL = 80
 ENLARGEMENT = 4  # of the 28x28 frame before the blur is cut off, so that edges stay smooth
-MIN_ACCURACY = 0.6  # a network that reads fewer of the digits in every way is refused: this one is the project's owner's
+MIN_ACCURACY = 0.6  # a network that reads fewer of the digits in every way is refused; set by the project's owner
 # Temperatures of tutorials' networks on these digits are 0.3 to 17: a linear network of 0 to 255 is far too sure of itself.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 100.0
 MAX_SUM_ERROR = 0.01  # of ten probabilities: 8-bit networks round each to 1 / 256
-# Nats for each factor of e between the temperature and 1: of two ways that suit a network about as well, the one that needs less
-# correction is right. With 0 to 0.05 one of 13 networks of black on white is taken for one of -1 to 1, with 0.1 and 0.2 none is.
+# Nats for each factor of e between the temperature and 1: of two formats that suit a network about as well, the one that needs
+# less correction is more often right. With 0 to 0.05 one of 13 networks of black on white is taken for one of -1 to 1, with 0.1
+# and 0.2 none is.
 TEMPERATURE_COST = 0.1
 COST_DECIMALS = 3  # of the costs that are compared: networks that bring images to one scale themselves differ by rounding alone
 SEED = 0  # of the outliers
@@ -56,9 +57,9 @@ class Attempt:
 def card_by_trial(path: Path, answer: Answer, shape: tuple[int, ...], parameters: int | None) -> ModelCard:
     """Return the card of a network that has none: its format, and estimates of its temperature and its threshold.
 
-    path: of its file. shape: of one image. parameters: their number, where it is known. The format is the one with the least log
-    loss. Each is tried with the temperature that suits it: a network that is far too sure of itself would else have the least
-    loss with a scale that makes it unsure of everything. Raises UserError where that format does not give MIN_ACCURACY.
+    path: of its file. shape: of one image. parameters: their number, where it is known. The format is the one with the lowest
+    cost. Each is tried with the temperature that suits it: a network that is far too sure of itself would else have the lowest
+    log loss with a scale that makes it unsure of everything. Raises UserError where that format does not give MIN_ACCURACY.
     """
     digits = trial_digits()
     attempts = []

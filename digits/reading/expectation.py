@@ -18,8 +18,8 @@ from digits.model.heat_map import CHARACTERS
 from digits.reading.results import Box, Digit, Mark
 
 ANY_DIGIT = "#"
-# Of a fit that is sure: the free reading is at most e = 2.7 times as likely. benchmarks/results/expectation.json has 47 fits to
-# what they hold and 435 to what they don't: at this value 9 and none are sure, and all 9 are right; at -4, 11 and none.
+# Of a fit that is sure: the free reading is at most e = 2.7 times as likely. benchmarks/results/expectation.json has 44 fits to
+# what they hold and 440 to what they don't: at this value 4 and none are sure, and all 4 are right; at -4, 6 and none.
 MIN_LOG_RATIO = -1.0
 
 

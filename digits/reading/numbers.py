@@ -204,16 +204,21 @@ def _line_of(detection: Detection, lines: Sequence[Sequence[Detection]]) -> int 
     return min(distances, key=distances.__getitem__, default=None)
 
 
-def candidates_in(detections: Detections, image: LoadedImage, classifier: Classifier) -> list[list[PatternCandidate]]:
+def candidates_in(
+    detections: Detections, image: LoadedImage, classifier: Classifier, marks: Sequence[Mark]
+) -> list[list[PatternCandidate]]:
     """Return what may be a digit or a mark in each text line, from left to right, also what is too faint to be read as one.
 
-    detections: FoundText.detections of the image. The classifier judges each candidate a second time, as it judges the digits.
+    detections: FoundText.detections of the image. marks: that are read without an expectation, also faint ones that the line
+    reader gives. The classifier judges each candidate a second time, as it judges the digits.
     """
+    boxes_of_marks = {mark.box for mark in marks}
     placed = [(symbol, row, True) for row, line in enumerate(detections.lines) for symbol in line]
     for symbol in (*detections.marks_and_other_ink, *detections.faint):
         row = _line_of(symbol, detections.lines)
         if row is not None:
-            placed.append((symbol, row, symbol.is_mark and symbol.probability >= MIN_MARK_PROBABILITY))
+            is_read = symbol.probability >= MIN_MARK_PROBABILITY or _box(symbol, image) in boxes_of_marks
+            placed.append((symbol, row, symbol.is_mark and is_read))
     placed.sort(key=lambda candidate: candidate[0].x)
     crops, combined, seconded = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
     lines: list[list[PatternCandidate]] = [[] for _ in detections.lines]

@@ -108,7 +108,8 @@ class Reader:
         """
         fit = None
         if numbers.detections is not None:
-            fit = likeliest_fit(expectation, candidates_in(numbers.detections, image, self.classifier))
+            candidates = candidates_in(numbers.detections, image, self.classifier, unconstrained.marks)
+            fit = likeliest_fit(expectation, candidates)
         if fit is None:
             return replace(unconstrained, status="unsure", message=f"does not fit {expectation.pattern}")
         reading = _reading(
@@ -164,8 +165,8 @@ def _asks_number_reader(by_ink: InkReading, image: LoadedImage, expectation: Exp
 def _is_turned(by_ink: InkReading, image: LoadedImage, finder: NumberFinder, classifier: Classifier) -> bool:
     """Return whether the image lies on its side, as its ink tells: then the number reader gives the same digits in it turned.
 
-    Of own_numbers' images turned by quarter turns the ink told it of 114. Both gave the same digits for 109, which are right, and
-    others for 5, of which the ink's are wrong.
+    Of 114 images of whole numbers that were turned by quarter turns, and by their ink, both gave the same digits for 109, which
+    are right, and others for 5, of which the ink's are wrong.
     """
     if not by_ink.quarter_turns:
         return False
