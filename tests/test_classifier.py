@@ -205,7 +205,7 @@ for path in sys.argv[1:]:
 """
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_damaged_tflite_without_a_card_is_refused_or_read_and_crashes_nothing(count, tmp_path):
     # In a process of its own, because a crash of LiteRT would be one of this whole test run.
     paths = damaged_copies(tmp_path, count)

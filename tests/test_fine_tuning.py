@@ -147,6 +147,7 @@ def assert_calibrated(model_path, small_data):
     assert refitted == pytest.approx(card["temperature"], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_model_replaces_the_earlier_one_which_is_kept(models, mirrored, small_data, call_script, monkeypatch):
     from digits.training import fine_tuning
 
@@ -240,6 +241,7 @@ def test_a_model_that_got_worse_does_not_replace_the_earlier_one(models, small_d
     assert contents(models) == before and not (models / "previous").exists()
 
 
+@pytest.mark.slow
 def test_images_in_folders_are_learned(models, small_data, call_script, tmp_path, monkeypatch):
     from digits.training import fine_tuning
 

@@ -562,6 +562,7 @@ def test_a_field_is_made_moved_named_and_removed_by_keyboard(open_page):
     assert downloaded(page, "#save-fields") == f"name,x,y,width,height,expect\r\n{row}\r\n"
 
 
+@pytest.mark.slow
 def test_a_stack_gives_the_csv_that_the_script_writes(open_page, composed_sheet, sheets, call_script):
     (sheets / "broken.png").write_bytes(b"no image")
     names = ["photo.jpg", "scan.pdf", "broken.png"]

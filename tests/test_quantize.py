@@ -10,6 +10,7 @@ from conftest import PROJECT
 from test_scripts import refused
 
 
+@pytest.mark.slow
 def test_the_8_bit_model_is_small_calculates_with_8_bits_and_is_read_like_any(trained_copy, small_data, call_script):
     from ai_edge_litert.interpreter import Interpreter
 

@@ -79,6 +79,7 @@ def test_verify_counts_exactly_what_the_card_says(trained, small_data, call_scri
     assert scores["loss"] == pytest.approx(card["test"]["loss"])
 
 
+@pytest.mark.slow
 def test_the_replaced_model_is_kept_and_both_scores_are_printed(trained_copy, small_data, call_script, tmp_path):
     models = trained_copy.parent
     before = {path.name: path.read_bytes() for path in models.glob("m.*")}
@@ -103,6 +104,7 @@ def test_without_mnist_the_bundled_digits_are_learned(run_script, tmp_path):
         assert (project / "models" / shipped.name).read_bytes() == shipped.read_bytes()
 
 
+@pytest.mark.slow
 def test_without_mnist_verify_scores_what_is_there(run_script, tmp_path):
     project = copy_of_the_project(tmp_path)
     result = run_script(project / "verify_all_digits.py", **no_network(tmp_path))
@@ -134,6 +136,7 @@ def no_network(folder):
 # ---- verify_all_digits.py -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_verify_reports_mnist_and_draws_its_figures(mnist_folder, run_script, tmp_path):
     result = run_script("verify_all_digits.py", "--data", mnist_folder, "--output-dir", tmp_path, "--json", tmp_path / "s.json")
     assert result.returncode == 0, result.stderr
@@ -661,6 +664,7 @@ def test_bad_images_are_entries_not_crashes(call_script, tmp_path):
     assert all(entry["message"] for entry in entries[:3])
 
 
+@pytest.mark.slow
 def test_an_output_folder_that_can_not_be_written_is_exit_code_2(call_script, small_data, mnist_folder, tmp_path):
     (tmp_path / "file").write_text("in the way")
     inside = tmp_path / "file" / "outputs"
@@ -684,6 +688,7 @@ def tiny_disk(tmp_path):
     subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_half_written(run_script, tiny_disk):
     (tiny_disk / "custom_predictions.png").write_bytes(b"earlier")
     (tiny_disk / "filler").write_bytes(bytes(150_000))
