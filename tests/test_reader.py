@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from conftest import PROJECT, SHIPPED_MODEL
@@ -25,7 +26,7 @@ from digits.reading.line_reader import LineReader, LineSymbol
 from digits.reading.number_finder import Detections
 from digits.reading.numbers import FoundText, TextPosition
 from digits.reading.reader import Reader
-from digits.reading.results import Digit, Mark
+from digits.reading.results import Digit, Mark, text_of
 
 FORTY_TWO = PROJECT / "custom_digits" / "42" / "phone.jpg"
 AMOUNT = PROJECT / "custom_digits" / "12.50" / "price_tag.jpg"
@@ -211,6 +212,24 @@ def digit_of(value, left, row=0, sure=True, confidence=0.91):
 def test_several_digits_of_which_the_number_reader_sees_none_are_not_sure(count, sure):
     by_ink = ink_reading.InkReading(tuple(digit_of(1, left=30 * i) for i in range(count)))
     assert [one.sure for one in settle(reader.choose(by_ink, FoundText()), by_ink.digits, None).digits] == sure
+
+
+@pytest.mark.parametrize(
+    ("digit", "marks", "text"), [(7, "-", "-7"), (7, "", "7"), (9, "-", "7")], ids=["a mark", "no mark", "another digit"]
+)
+def test_one_sure_digit_has_its_mark_where_the_number_reader_gives_the_same_digit(digit, marks, text):
+    by_ink = ink_reading.InkReading((digit_of(7, 40),))
+    found = tuple(Mark(mark, 0, 0, 0.8, (10, 25, 20, 5)) for mark in marks)
+    chosen = reader.choose(by_ink, FoundText((digit_of(digit, 40),), (True,), found, min_probability=0.9))
+    assert text_of(chosen.digits, chosen.marks) == text
+
+
+def test_minus_seven_is_read_with_its_minus(shipped):
+    image = np.full((300, 500), 255, np.uint8)
+    cv2.line(image, (80, 160), (170, 158), 0, 9, cv2.LINE_AA)
+    cv2.polylines(image, [np.array([(230, 70), (330, 68), (270, 240)])], False, 0, 9, cv2.LINE_AA)
+    reading = shipped.read(image)
+    assert (reading.text, reading.status) == ("-7", "ok")
 
 
 def test_a_number_is_read_a_second_time_line_by_line_and_what_differs_is_in_the_message(shipped, monkeypatch):

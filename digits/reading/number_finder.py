@@ -90,7 +90,7 @@ class NumberFinder:
         coarse_lines = drop_unlikely_lines(grey, text_lines(coarse))[:MAX_LINES]
         detected = [detection for line in coarse_lines for detection in self._detect_in_line(grey, line)]
         clear = [detection for detection in detected if detection.probability > MIN_DETECTION_PROBABILITY]
-        kept = check_by_context(grey, suppress_non_maxima(clear))
+        kept = check_by_context(suppress_non_maxima(clear))
         lines = drop_unlikely_lines(grey, text_lines([detection for detection in kept if detection.is_digit]))
         accepted = set(kept)
         symbols = suppress_non_maxima([*kept, *detected], lambda detection: (detection in accepted) + detection.probability)

@@ -127,7 +127,9 @@ def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     """Return the better one of two readings of an image, by the first of these conditions that holds.
 
     the number reader finds no digit                by ink
-    one sure digit by ink, and no certain number    by ink
+    one sure digit by ink, and the number reader
+        gives it, too, with marks, such as -7       the number reader's
+        finds no certain number                     by ink
     no ink, and some digit below 0.5                nothing
     everything else                                 the number reader's
 
@@ -137,7 +139,8 @@ def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     if numbers.min_probability is None:
         return FoundText(by_ink.digits)
     is_certain_number = len(numbers.digits) > 1 and numbers.min_probability >= MIN_NUMBER_PROBABILITY
-    if by_ink.is_one_sure_digit and not is_certain_number:
+    is_with_marks = bool(numbers.marks) and text_of(numbers.digits) == text_of(by_ink.digits)
+    if by_ink.is_one_sure_digit and not is_certain_number and not is_with_marks:
         return FoundText(by_ink.digits)
     if not by_ink.digits and numbers.min_probability < MIN_PROBABILITY_WITHOUT_INK:
         return FoundText()
