@@ -94,6 +94,20 @@ def test_a_wrong_line_is_refused_with_its_number(fields_file, text, line, reason
     assert f"fields.csv, line {line}: " in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "help"),
+    [
+        ("name;x;y;width;height\nsum;0,1;0,1;0,5;0,1\n", "commas between the columns, points in the numbers"),
+        (HEADER + "sum,620,330,520,110,\n", "not pixels"),
+        (HEADER + "sum,0.9,0.1,0.2,0.1,\n", "x + width and y + height at most 1"),
+    ],
+    ids=["a spreadsheet's semicolons", "pixels", "beyond the page"],
+)
+def test_a_frequent_mistake_is_explained(fields_file, text, help):
+    with pytest.raises(UserError, match=re.escape(help)):
+        load_fields(fields_file(text))
+
+
 def test_a_file_in_another_encoding_is_refused(fields_file):
     with pytest.raises(UserError, match="fields.csv, line 3: it is no text in UTF-8"):
         load_fields(fields_file(f"{HEADER}a,0,0,1,1,\nhöhe,0,0,1,1,\n", "latin-1"))

@@ -671,6 +671,17 @@ def test_what_can_not_be_used_gets_a_sentence(open_page, composed_sheet, sheets)
     assert answers[0].startswith("'4x' is no number of digits") and answers[1:4] == composed_sheet.labels[1:4]
 
 
+def test_a_csv_that_is_downloaded_while_sheets_are_read_says_that_it_lacks_some(open_page, sheets):
+    page = open_page("forms.html", "#open-sheet")
+    load_five_fields(page, sheets)
+    page.uncheck("#align")
+    page.set_input_files("#stack-files", [sheets / name for name in ("page.png", "photo.jpg", "blank.png", "scan.pdf")])
+    page.wait_for_function("() => sheets.length > 3 && !document.getElementById('check').hidden")
+    downloaded(page, "#download")
+    assert "not read yet: download it again" in page.inner_text("#check-message")
+    assert page.evaluate("unsaved.answers"), "the sheets that follow would be lost without a question"
+
+
 def test_the_page_for_forms_fits_a_phone_and_names_all_its_controls(open_page, sheets):
     page = open_page("forms.html", "#open-sheet", viewport={"width": 390, "height": 664}, has_touch=True)
     load_five_fields(page, sheets)

@@ -34,7 +34,14 @@ NUMBERS = ("x", "y", "width", "height")
 COLUMNS = ("name", *NUMBERS, "expect")  # of fields.csv; the last is optional
 RESERVED_NAMES = ("image", "status", "message", "unsure")  # columns of the answers, before those of the fields
 NAME_SEPARATOR = ";"  # between the names of the fields that are not sure
-EXPECTED_COLUMNS = "Expected a first line with name,x,y,width,height and, if you like, expect, and a line for each field."
+EXPECTED_COLUMNS = (
+    "Expected a first line with name,x,y,width,height and, if you like, expect, and a line for each field, "
+    "with commas between the columns, points in the numbers, and saved in UTF-8."
+)
+EXPECTED_SHARES = (
+    "Expected shares of the page from its upper left, 0 to 1, such as 0.25, not pixels; width and height above 0; "
+    "x + width and y + height at most 1."
+)
 ALL_EMPTY = (
     "all its fields are empty; if something is written on it, it does not lie as the form does: turn or move it, "
     "or align it to a sheet of the form (--align)"
@@ -197,7 +204,7 @@ def _field(cells: Mapping[str, str]) -> Field:
     is_in_page = x == x and 0 <= x and 0 <= y and 0 < width and 0 < height and max(x + width, y + height) <= 1 + 1e-9
     if not is_in_page:
         found = ", ".join(f"{column} {cells[column]!r}" for column in NUMBERS)
-        raise UserError(f"{found} is no part of a page.\nExpected shares of the page from its upper left, 0 to 1, such as 0.25.")
+        raise UserError(f"{found} is no part of a page.\n{EXPECTED_SHARES}")
     expect = cells.get("expect") or None
     if expect is not None:
         Expectation.parse(expect)

@@ -586,12 +586,14 @@ async function view(one) {
 // ---- the answers -----------------------------------------------------------------------------------------------
 
 $("download").addEventListener("click", () => {
-  const rows = sheets.filter(({ status }) => status).map((one) => [
+  const read = sheets.filter(({ status }) => status), waiting = sheets.length - read.length;
+  const rows = read.map((one) => [
     one.image, one.status, one.message, unsureOf(one).map(({ name }) => name).join(";"), ...one.fields.map(({ text }) => text),
   ]);
   saveFile(new Blob([csv([[...RESERVED_NAMES, ...names], ...rows])], { type: "text/csv" }), "answers.csv");
-  unsaved.answers = false;
-  say("check", "Saved as answers.csv.");
+  unsaved.answers = waiting > 0;
+  const missing = waiting ? ` It lacks the ${counted(waiting, "sheet")} not read yet: download it again when all are read.` : "";
+  say("check", `Saved as answers.csv.${missing}`);
 });
 
 let keeping = false;
