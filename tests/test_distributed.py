@@ -223,11 +223,19 @@ def test_a_folder_that_is_not_empty_is_refused(server, tmp_path):
             distributed._check_empty(folder)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "host:port"])
-def test_a_wrong_address_is_exit_code_2(address, call_script, tmp_path):
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "[Errno "),
+        ("nowhere", "it names no host and port"),
+        ("host:port", "it names no host and port"),
+        (":6379", "it names no host and port"),
+    ],
+)
+def test_a_wrong_address_is_exit_code_2(address, reason, call_script, tmp_path):
     result = call_script("predict_custom.py", SAMPLES[0], "--ray", address, "--json", tmp_path / "a.jsonl")
     assert result.returncode == 2
-    assert f"There is no Ray cluster at {address}: " in result.stderr and "Expected auto, or the address" in result.stderr
+    assert f"There is no Ray cluster at {address}: {reason}" in result.stderr and "Expected auto, or the address" in result.stderr
 
 
 def test_the_reason_that_ray_gives_is_found_in_its_stack_traces():

@@ -81,7 +81,9 @@ def connect(address: str) -> str:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what helps a user is said by _failure
     try:
         if address != "auto":
-            host, port = address.removeprefix("ray://").rsplit(":", 1)
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            if not (host and port.isdecimal()):
+                raise ValueError("it names no host and port")
             socket.create_connection((host, int(port)), MAX_CONNECT_SECONDS).close()  # Ray would try for minutes
         with silent_stderr():  # it says that the level was set
             ray.init(None if address == "auto" else address, logging_level=logging.CRITICAL, log_to_driver=False)
