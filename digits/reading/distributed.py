@@ -255,7 +255,7 @@ def _write_file(
 ) -> None:
     """Write answers as one file, as they come."""
     interrupted = None
-    with _output_file(output) as file, writer(file) as write:
+    with _whole_file(output) as file, writer(file) as write:
         try:
             for table in answers.iter_batches(batch_size=None, batch_format="pyarrow"):
                 write(table)
@@ -288,6 +288,32 @@ def _output_file(name: str) -> Iterator[Any]:
             yield file
     except OSError as error:
         raise unreachable(name, error) from error
+
+
+@contextlib.contextmanager
+def _whole_file(name: str) -> Iterator[Any]:
+    """Yield an open binary file as _output_file does; where the block fails, an earlier file of this name stays as it was.
+
+    A remote file appears when it is closed, also after an error. So it has another name until it is whole.
+    """
+    if not is_remote(name):
+        with _output_file(name) as file:
+            yield file
+        return
+    unfinished = f"{name}.part"
+    file_system, path = locate(unfinished)
+    is_whole = False
+    try:
+        with _output_file(unfinished) as file:
+            yield file
+            is_whole = True
+        file_system.move(path, path.removesuffix(".part"))
+    except OSError as error:
+        raise unreachable(name, error) from error
+    finally:
+        if not is_whole:
+            with contextlib.suppress(OSError):
+                file_system.delete_file(path)
 
 
 def _check_empty(folder: str) -> None:
