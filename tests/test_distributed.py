@@ -255,4 +255,5 @@ def test_a_wrong_address_is_exit_code_2(address, reason, call_script, tmp_path):
 
 def test_the_reason_that_ray_gives_is_found_in_its_stack_traces():
     text = "The actor died\nTraceback:\n  File x\nModuleNotFoundError: No module named 'digits'\n\nTo change retries, see y."
-    assert "could not do it: ModuleNotFoundError: No module named 'digits'\n" in str(distributed._failure(RuntimeError(text)))
+    message = str(distributed._failure(RuntimeError(text)))
+    assert "could not read the images: ModuleNotFoundError: No module named 'digits'\n" in message
