@@ -146,8 +146,9 @@ def answer_line(reading: Reading, width: int) -> str:
     image = f"{formatting.printable(reading.image):<{width}}"
     if isinstance(reading, FormReading):
         texts = [f"{name}: {field.text}{UNSURE if field.status == 'unsure' else ''}" for name, field in reading.fields.items()]
-        is_read = reading.width and (reading.digits or reading.status == "ok")
-        return f"{image}  {reading.status:<8}  {'  '.join(texts) if is_read else formatting.printable(reading.message)}"
+        # Where nothing was found that should be there, the reason says more than empty fields.
+        answer = "  ".join(texts) if reading.digits or reading.status == "ok" else formatting.printable(reading.message)
+        return f"{image}  {reading.status:<8}  {answer}"
     answer = reading.text + (UNSURE if reading.status == "unsure" else "") or reading.status
     details = []
     for (first, confidence), (second, runner_up), _ in (digit.top3 for digit in reading.digits):

@@ -14,7 +14,7 @@ Folder = tuple[Sequence[Any], int]  # (the images in it and below it, the number
 
 
 def list_local_folder(path: str) -> Folder | None:
-    """Return what a folder holds; None where the path is that of no folder."""
+    """Return the Folder at a path; None where there is none."""
     return images_in(path) if os.path.isdir(path) else None
 
 
