@@ -30,8 +30,6 @@ import argparse
 import contextlib
 import csv
 import functools
-import glob
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,13 +39,14 @@ from typing import Any
 from PIL import Image
 
 from digits.cli import command_line
+from digits.cli.find_images import find_images
 from digits.cli.print_models import print_models
+from digits.cli.read_on_cluster import check_ray_flags, read_on_cluster
 from digits.common import formatting
 from digits.common.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR
 from digits.common.errors import UserError
 from digits.common.files import JsonListWriter, atomic_text_stream, atomic_write
 from digits.data.kept_images import check_label, keep_image
-from digits.data.labelled_folder import images_in
 from digits.model.classifier import DEFAULT_MODEL
 from digits.reading.expectation import Expectation
 from digits.reading.form import NAME_SEPARATOR, RESERVED_NAMES, Form, FormReading
@@ -64,7 +63,6 @@ MAX_NAME_WIDTH = 60  # characters of the column of names; longer names push thei
 MIN_RUNNER_UP = 0.001  # probability: of a less probable one nothing but "0.0 %" would be shown
 UNSURE = " ?"  # after a text that is not sure
 CSV_COLUMNS = ("image", "status", "text", "confidence", "message")
-RAY_SUFFIXES = (".jsonl", ".parquet")  # of what --ray writes
 
 
 @dataclass
@@ -133,48 +131,10 @@ def check_flags(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
         parser.error(
             f"--label says what an image shows, and no image is given: predict_custom.py me.jpg --label {arguments.label}"
         )
-    if arguments.ordered and not arguments.ray:
+    if arguments.ordered and arguments.ray is None:
         parser.error("--ordered is for --ray: without it the answers are in the order of the images")
-    if arguments.ray:
-        for flag in ("csv", "label", "save_crops", "output_dir"):
-            if getattr(arguments, flag) is not None:
-                parser.error(f"--ray writes what --json names, and nothing else: leave --{flag.replace('_', '-')} away")
-        if not (arguments.json or "").rstrip("/").endswith(RAY_SUFFIXES):
-            given = f", not {arguments.json}" if arguments.json else ""
-            parser.error(
-                f"--ray writes one answer a line, or Parquet: expected --json answers.jsonl or --json answers.parquet{given}"
-            )
-
-
-def list_folder(path: str) -> tuple[Sequence[Any], int] | None:
-    """Return (the images in a folder, the number of its other files); None where it is none."""
-    return images_in(path) if os.path.isdir(path) else None
-
-
-def find_images(names: Iterable[str], list_folder: Callable[[str], tuple[Sequence[Any], int] | None] = list_folder) -> list[str]:
-    """Return the paths of the images, in the order given; folders and patterns give theirs sorted.
-
-    What is left out is counted on standard error. Raises UserError where there is no image at all.
-    """
-    paths = []
-    for name in names:
-        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) and not os.path.lexists(name) else [name]
-        if not matches:
-            print(f"nothing matches {formatting.printable(name)}", file=sys.stderr)
-        for match in matches:
-            folder = list_folder(match)
-            if folder is None:
-                paths.append(match)
-                continue
-            images, others = folder
-            paths += map(str, images)
-            if others or not images:
-                found = formatting.counted(len(images), "image")
-                left_out = formatting.counted(others, "other file")
-                print(f"{formatting.printable(match)}: {found}, {left_out} left out", file=sys.stderr)
-    if not paths:
-        raise UserError("There is no image to read.\nExpected images, folders with images or patterns that match some.")
-    return paths
+    if arguments.ray is not None:
+        check_ray_flags(parser, arguments)
 
 
 def answer_line(reading: Reading, width: int) -> str:
@@ -186,8 +146,9 @@ def answer_line(reading: Reading, width: int) -> str:
     image = f"{formatting.printable(reading.image):<{width}}"
     if isinstance(reading, FormReading):
         texts = [f"{name}: {field.text}{UNSURE if field.status == 'unsure' else ''}" for name, field in reading.fields.items()]
-        is_read = reading.width and (reading.digits or reading.status == "ok")
-        return f"{image}  {reading.status:<8}  {'  '.join(texts) if is_read else formatting.printable(reading.message)}"
+        # Where nothing was found that should be there, the reason says more than empty fields.
+        answer = "  ".join(texts) if reading.digits or reading.status == "ok" else formatting.printable(reading.message)
+        return f"{image}  {reading.status:<8}  {answer}"
     answer = reading.text + (UNSURE if reading.status == "unsure" else "") or reading.status
     details = []
     for (first, confidence), (second, runner_up), _ in (digit.top3 for digit in reading.digits):
@@ -290,50 +251,8 @@ def read_and_write(
                     write_line(answer_line(reading, width))
         except KeyboardInterrupt:
             answers.interrupted = True
-            print_interrupted(answers, len(paths), [arguments.json, arguments.csv])
+            command_line.print_interrupted(answers.done, len(paths), [arguments.json, arguments.csv])
     return answers
-
-
-def read_on_cluster(arguments: argparse.Namespace) -> int:
-    """Read the images on a Ray cluster and write the answers; print how many there are. Return the exit code."""
-    try:
-        from digits.reading import distributed, remote_files  # here: without --ray nothing of Ray is imported
-    except ImportError as error:
-        raise UserError("--ray needs packages that are missing.\nExpected: pip install -r requirements-ray.txt") from error
-    from tqdm import tqdm
-
-    names = page_names(find_images(arguments.images, remote_files.list_folder), remote_files.open_file)
-    check_arguments(arguments, names)
-    form = Form.load(arguments.fields, arguments.align) if arguments.fields else None
-    reader = Reader(arguments.model)
-    print_models(reader.models, reader.classifier.card)
-    print(f"Ray cluster: {distributed.connect(arguments.ray)}")
-    answers = Answers([])
-    with tqdm(total=len(names), unit=" images", leave=False, disable=None) as bar:
-
-        def report(done: int, failed: int) -> None:
-            answers.done += done
-            answers.failed += failed
-            bar.update(done)
-
-        try:
-            distributed.read_and_write(names, arguments.json, reader.arguments, form, arguments.expect, arguments.ordered, report)
-        except KeyboardInterrupt:
-            answers.interrupted = True
-    failed = f", {answers.failed:,} of them could not be read" if answers.failed else ""
-    if answers.interrupted:
-        print_interrupted(answers, len(names), [arguments.json])
-        return command_line.INTERRUPTED
-    print(f"{formatting.counted(answers.done, 'image')}{failed}")
-    print_files(None, arguments)
-    return command_line.SOME_FAILED if answers.failed else command_line.DONE
-
-
-def print_interrupted(answers: Answers, count: int, files: Sequence[str | None]) -> None:
-    """Print on standard error how many of the images were read before Ctrl-C, and where their answers are."""
-    written = " and ".join(name for name in files if name not in (None, "-"))
-    kept = f" {written} holds their answers." if written else ""
-    print(f"\nInterrupted after {answers.done:,} of {count:,} images.{kept}", file=sys.stderr)
 
 
 def print_files(figure_path: Path | None, arguments: argparse.Namespace) -> None:
@@ -349,7 +268,7 @@ def print_files(figure_path: Path | None, arguments: argparse.Namespace) -> None
 def main(argv: Sequence[str] | None = None) -> int:
     """Find the images, read them, write the answers, draw the figure."""
     arguments = parse(argv)
-    if arguments.ray:
+    if arguments.ray is not None:
         return read_on_cluster(arguments)
     paths = page_names(find_images(arguments.images))
     check_arguments(arguments, paths)

@@ -30,7 +30,7 @@ from whole_numbers import Outcome, counts, digits_to_compose, print_counts
 from digits.cli import command_line
 from digits.common import files
 from digits.data.dataset import Split
-from digits.reading.form import Form, FormReading
+from digits.reading.form import NOT_ALIGNED, Form, FormReading
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
 
@@ -78,7 +78,7 @@ def score(reader: Reader, digits: Split, count: int) -> dict[str, Any]:
     answers: list[Answer] = []
     not_aligned = 0
     for sheet, (way, form, labels, reading) in enumerate(read_sheets(reader, digits, count)):
-        not_aligned += reading.message.startswith("it could not be aligned")
+        not_aligned += reading.message.startswith(NOT_ALIGNED)
         for kind, label, in_field in zip(form.kinds, labels, reading.fields.values(), strict=True):
             answers.append(Answer(way, kind if label else EMPTY, sheet // len(WAYS), label, in_field))
     correct = np.array([answer.is_exact for answer in answers])

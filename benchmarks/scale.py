@@ -31,12 +31,16 @@ from digits.reading.reader import Reader
 
 RUNS = 3
 COUNT = 1000  # images
+MIN_COUNT = 2  # the first image that comes starts the clock, and a rate needs one more
 ACTORS = (1, 2)
 BASELINES = {1: "one process", 2: "pool"}  # what each number of actors is compared with; the pool has as many processes as cores
 
 
 class Clock:
-    """Notes when how many images were read."""
+    """Notes when images were read, and how many.
+
+    moments: seconds of time.monotonic, one for each note. done: the numbers of images that these notes are about.
+    """
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -44,7 +48,7 @@ class Clock:
         self.done: list[int] = []
 
     def note(self, done: int, failed: int = 0) -> None:
-        """Note that further images were read."""
+        """Note that further images were read. failed: of which distributed reports the number, too; they took time as well."""
         self.moments.append(time.monotonic())
         self.done.append(done)
 
@@ -94,7 +98,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     count_help = f"images that each way reads (default: {COUNT})"
     parser.add_argument("--count", type=command_line.positive_integer, default=COUNT, metavar="N", help=count_help)
     add_flags(parser, "scale")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.count < MIN_COUNT:
+        parser.error(f"--count: expected at least {MIN_COUNT} images, not {arguments.count}")
+    return arguments
 
 
 @command_line.exit_codes

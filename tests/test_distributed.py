@@ -1,5 +1,6 @@
 """Images are read on a Ray cluster, each exactly once, with the answers of the plain command. Two nodes run on this machine."""
 
+import contextlib
 import json
 import os
 import re
@@ -16,12 +17,14 @@ import pytest
 from buckets import bucket, put
 from conftest import PROJECT
 from PIL import Image
+from pyarrow.fs import FileSelector
 from ray.cluster_utils import Cluster
 
 from digits.common.errors import UserError
 from digits.reading import distributed
 from digits.reading.form import Field, Form
 from digits.reading.reader import Reader
+from digits.reading.remote_files import open_file
 
 SAMPLES = sorted((PROJECT / "custom_digits").glob("*/*.png"), key=lambda path: path.stat().st_size)[:10]  # small, so quick
 # In every process that Python starts: one that opens crash.png ends at once, as if its decoder had failed, and one that opens
@@ -213,6 +216,18 @@ def test_a_part_that_is_written_again_replaces_the_first(tmp_path):
     assert (part.name, json_lines(part)) == ("part-0000020000.jsonl", [{"index": 20_000}])
 
 
+@pytest.mark.parametrize("name", ["s3://scans/answers.jsonl", "{folder}/answers.jsonl"])
+def test_a_file_that_fails_half_way_does_not_replace_the_earlier_one(name, server, tmp_path):
+    name = name.format(folder=tmp_path)
+    for content in (b"whole", b"half"):
+        with contextlib.suppress(ZeroDivisionError), distributed._whole_file(name) as file:
+            file.write(content)
+            1 / (content == b"whole")
+    with open_file(name) as file:
+        assert file.read() == b"whole"
+    assert not any("answers.jsonl.part" in file.path for file in server.get_file_info(FileSelector("scans")))
+
+
 def test_a_folder_that_is_not_empty_is_refused(server, tmp_path):
     distributed._check_empty(f"{tmp_path}/new/")
     distributed._check_empty("s3://scans/new/")
@@ -223,13 +238,22 @@ def test_a_folder_that_is_not_empty_is_refused(server, tmp_path):
             distributed._check_empty(folder)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "host:port"])
-def test_a_wrong_address_is_exit_code_2(address, call_script, tmp_path):
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "[Errno "),
+        ("nowhere", "it names no host and port"),
+        ("host:port", "it names no host and port"),
+        (":6379", "it names no host and port"),
+    ],
+)
+def test_a_wrong_address_is_exit_code_2(address, reason, call_script, tmp_path):
     result = call_script("predict_custom.py", SAMPLES[0], "--ray", address, "--json", tmp_path / "a.jsonl")
     assert result.returncode == 2
-    assert f"There is no Ray cluster at {address}: " in result.stderr and "Expected auto, or the address" in result.stderr
+    assert f"There is no Ray cluster at {address}: {reason}" in result.stderr and "Expected auto, or the address" in result.stderr
 
 
 def test_the_reason_that_ray_gives_is_found_in_its_stack_traces():
     text = "The actor died\nTraceback:\n  File x\nModuleNotFoundError: No module named 'digits'\n\nTo change retries, see y."
-    assert "could not do it: ModuleNotFoundError: No module named 'digits'\n" in str(distributed._failure(RuntimeError(text)))
+    message = str(distributed._failure(RuntimeError(text)))
+    assert "could not read the images: ModuleNotFoundError: No module named 'digits'\n" in message

@@ -639,6 +639,40 @@ def test_a_sheet_whose_fields_are_all_empty_is_said_and_can_be_called_blank(open
     assert downloaded(page, "#download").splitlines()[1] == "blank.png,ok,,,,,,,"
 
 
+def test_stop_leaves_out_the_other_pages_of_a_file_whose_first_page_is_being_read(open_page, sheets):
+    page = open_page("forms.html", "#open-sheet")
+    load_five_fields(page, sheets)
+    page.uncheck("#align")
+    page.evaluate("""() => {
+        const send = post;
+        post = async (address, body) => {
+            const answer = await send(address, body);
+            if (address.startsWith("/read_form")) document.getElementById("stop").click();
+            return answer;
+        };
+    }""")
+    assert read_stack(page, sheets / "scan.pdf").startswith("1 sheet read. 1 sheet not read.")
+
+
+def test_the_sheet_that_was_opened_last_is_shown_even_if_an_earlier_one_is_answered_later(open_page, sheets):
+    page = open_page("forms.html", "#open-sheet")
+    page.evaluate("""() => {
+        const send = post;
+        let count = 0, release;
+        const released = new Promise((resolve) => { release = resolve; });
+        post = async (address, body) => {
+            const number = ++count, answer = await send(address, body);
+            if (number === 1) await released;
+            else setTimeout(release, 50);
+            return answer;
+        };
+    }""")
+    page.set_input_files("#sheet-file", sheets / "blank.png")
+    open_sheet(page, sheets / "page.png")
+    page.wait_for_timeout(300)  # until the answer of the first one has come
+    assert page.get_attribute("#sheet", "alt").startswith("page.png")
+
+
 def test_what_can_not_be_used_gets_a_sentence(open_page, composed_sheet, sheets):
     page = open_page("forms.html", "#open-sheet")
 

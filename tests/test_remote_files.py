@@ -73,6 +73,12 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_fetched(monkeypatch):
         fetch("s3://scans/in/a b#%[1].png")
 
 
+def test_a_file_that_is_too_large_to_count_its_pages_costs_nothing_but_its_own_answer(monkeypatch):
+    monkeypatch.setattr(remote_files, "MAX_FILE_SIZE", 10)
+    names = ["s3://scans/in/scan.tif", "s3://scans/in/notes.txt"]
+    assert page_names(names, open_file) == names
+
+
 def test_an_unknown_kind_of_address_is_refused():
     with pytest.raises(UserError, match="foo://bucket can't be reached"):
         list_folder("foo://bucket/x")

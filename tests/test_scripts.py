@@ -537,6 +537,7 @@ def test_wrong_flags_are_exit_code_2_with_a_reason(command, call_script):
         ),
         (("predict_custom.py", "a.png", "--fields", "f.csv", "--label", "5"), "--fields reads many numbers on each"),
         (("predict_custom.py", "a.png", "--ordered"), "--ordered is for --ray"),
+        (("predict_custom.py", "a.png", "--ray", "", "--json", "a.jsonl"), "expected auto, or the address of a Ray cluster"),
         (("predict_custom.py", "a.png", "--ray", "auto"), "expected --json answers.jsonl or --json answers.parquet"),
         (("predict_custom.py", "a.png", "--ray", "auto", "--json", "a.json"), "--json answers.parquet, not a.json"),
         (("predict_custom.py", "a.png", "--ray", "auto", "--json", "-"), "--json answers.parquet, not -"),

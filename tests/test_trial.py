@@ -256,7 +256,7 @@ def test_a_card_with_an_unknown_format_is_refused_with_the_entry(own):
     entries = card.to_json()
     entries["network_format"]["scale"] = "0 to 2"
     path.with_suffix(".json").write_text(json.dumps(entries))
-    with pytest.raises(UserError, match="its network_format can't be used"):
+    with pytest.raises(UserError, match=r'its network_format is not known.\nExpected .*"scale": one of \["0 to 255", "0 to 1"'):
         Classifier(path)
 
 

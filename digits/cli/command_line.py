@@ -1,4 +1,4 @@
-"""What the scripts share as commands: exit codes, types of flags that check their values, tables on the screen."""
+"""What the scripts share as commands: exit codes, types of flags that check their values, tables and sentences on the screen."""
 
 import argparse
 import functools
@@ -122,6 +122,16 @@ def print_table(rows: Iterable[Sequence[Any]]) -> None:
         cells = zip(row, widths, numeric, strict=True)
         aligned = [f"{value:>{width}}" if right else f"{value:<{width}}" for value, width, right in cells]
         print("  " + "  ".join(aligned).rstrip())
+
+
+def print_interrupted(done: int, count: int, files: Sequence[str | None]) -> None:
+    """Print on standard error how many of the images were read before Ctrl-C, and where their answers are.
+
+    done, count: numbers of images. files: the names of those that hold answers; None and "-", standard output, are left out.
+    """
+    written = " and ".join(printable(name) for name in files if name not in (None, "-"))
+    kept = f" {written} holds their answers." if written else ""
+    print(f"\nInterrupted after {done:,} of {count:,} images.{kept}", file=sys.stderr)
 
 
 def _discard_stdout() -> None:

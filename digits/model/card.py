@@ -10,7 +10,7 @@ from typing import Any
 
 from digits.common.errors import UserError
 from digits.common.score import Score
-from digits.model.network_format import NetworkFormat
+from digits.model.network_format import IN_JSON, NetworkFormat
 
 # Wider than the 0.25 to 4 in which training looks for a temperature. Only a change by hand leads outside.
 MIN_CARD_TEMPERATURE, MAX_CARD_TEMPERATURE = 0.01, 100.0
@@ -247,6 +247,8 @@ def _read_json(path: Path) -> Any:
 
 
 def _was_changed(path: Path, entry: str) -> UserError:
+    if entry == "network_format":  # which train_model.py does not write, but users may: docs/your_own_model.md
+        return UserError(f"The card {path} can't be used: its {entry} is not known.\nExpected {IN_JSON}.")
     return UserError(
         f"The card {path} was changed: its {entry} can't be used.\n"
         "Expected it as train_model.py wrote it. The shipped ones come back with: git checkout models\n"

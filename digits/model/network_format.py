@@ -1,5 +1,6 @@
 """How a network takes a digit and what its answers are: what tutorials do differently, and a file does not say."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,11 @@ from digits.model.calibration import LOG_FLOOR, softmax
 IMAGE_SHAPES = ((IMAGE_SIZE, IMAGE_SIZE, 1), (IMAGE_SIZE, IMAGE_SIZE), (IMAGE_SIZE * IMAGE_SIZE,))
 SCALES = {"0 to 255": (0.0, 255.0), "0 to 1": (0.0, 1.0), "-1 to 1": (-1.0, 1.0)}  # the values of a black and of a white pixel
 SOFTMAX, LOGITS, SIGMOID = "softmax", "logits", "sigmoid"  # what the last layer gives
+OUTPUTS = (SOFTMAX, LOGITS, SIGMOID)
+IN_JSON = (  # what from_json takes, for messages
+    f'"shape": one of {json.dumps(IMAGE_SHAPES)}, "scale": one of {json.dumps(list(SCALES))}, '
+    f'"inverted": true or false, "output": one of {json.dumps(OUTPUTS)}'
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class NetworkFormat:
     def from_json(cls, content: Any) -> "NetworkFormat":
         """Return the format that to_json wrote. Raises TypeError, KeyError or ValueError where it is not one."""
         found = cls(**{**content, "shape": tuple(content["shape"])})
-        known = found.shape in IMAGE_SHAPES and found.scale in SCALES and found.output in (SOFTMAX, LOGITS, SIGMOID)
+        known = found.shape in IMAGE_SHAPES and found.scale in SCALES and found.output in OUTPUTS
         if not known or not isinstance(found.inverted, bool):
             raise ValueError("no format that this version knows")
         return found

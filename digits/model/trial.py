@@ -87,7 +87,10 @@ def card_by_trial(path: Path, answer: Answer, shape: tuple[int, ...], parameters
 
 
 def trial_digits() -> Split:
-    """Return some hundred of the digits inside scikit-learn, about as many of each, in MNIST's form and about as sharp."""
+    """Return some hundred of the digits inside scikit-learn, about as many of each, in MNIST's form and about as sharp.
+
+    As in every Split: images (N, 28, 28) uint8, white on black, and labels (N,).
+    """
     data = bundled_digits()
     return Split(np.stack([_sharpened(image) for image in data.x_test]), data.y_test)
 
@@ -124,6 +127,7 @@ def _kind_of(outputs: np.ndarray) -> str:
 
 
 def _correct(attempt: Attempt, digits: Split) -> np.ndarray:
+    """Return of which digits the most probable answer is right, (N,) bool."""
     return attempt.probabilities.argmax(axis=1) == digits.labels
 
 

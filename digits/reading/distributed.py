@@ -16,6 +16,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ from ray.data import ActorPoolStrategy
 
 from digits.common.errors import UserError
 from digits.common.files import atomic_write
-from digits.common.formatting import printable
+from digits.common.formatting import counted, printable
 from digits.common.stderr import silent_stderr
 from digits.reading.form import Form
-from digits.reading.parallel import FetchedImage, ReadingProcess, unread
+from digits.reading.parallel import FetchedImage, ImageToRead, ReadingProcess, unread
 from digits.reading.reader import Reader, ReaderArguments
 from digits.reading.remote_files import fetch, is_remote, locate, unreachable
+from digits.reading.results import Reading
 
 PARQUET = ".parquet"
 EXCEPTION_LINE = re.compile(r"[\w.]+: ")  # of a stack trace: ModuleNotFoundError: No module named 'digits'
@@ -70,6 +72,9 @@ MARK = pa.struct(
 TEXT_COLUMNS = [("status", pa.string()), ("text", pa.string())]
 FOUND_COLUMNS = [("digits", pa.list_(DIGIT)), ("marks", pa.list_(MARK))]
 
+# (an open binary file, the schema) -> a context manager; it gives a function that writes a table of answers to the file.
+Encode = Callable[[Any, pa.Schema], AbstractContextManager[Callable[[pa.Table], object]]]
+
 
 def connect(address: str) -> str:
     """Connect to a cluster and return what it is, in words. Raises UserError.
@@ -81,7 +86,9 @@ def connect(address: str) -> str:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what helps a user is said by _failure
     try:
         if address != "auto":
-            host, port = address.removeprefix("ray://").rsplit(":", 1)
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            if not (host and port.isdecimal()):
+                raise ValueError("it names no host and port")
             socket.create_connection((host, int(port)), MAX_CONNECT_SECONDS).close()  # Ray would try for minutes
         with silent_stderr():  # it says that the level was set
             ray.init(None if address == "auto" else address, logging_level=logging.CRITICAL, log_to_driver=False)
@@ -92,13 +99,13 @@ def connect(address: str) -> str:
         ) from error
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     nodes = sum(node["Alive"] for node in ray.nodes())
-    return f"{nodes} node{'' if nodes == 1 else 's'}, {_cores()} cores"
+    return f"{counted(nodes, 'node')}, {counted(_cores(), 'core')}"
 
 
 def read_and_write(
     names: Sequence[str],
     output: str,
-    reader: ReaderArguments,
+    reader_arguments: ReaderArguments,
     form: Form | None = None,
     expect: str | None = None,
     ordered: bool = False,
@@ -107,15 +114,19 @@ def read_and_write(
 ) -> None:
     """Read the images on the cluster that connect found, and write one row for each.
 
-    names: paths that are the same on each node, and addresses (remote_files); of pages as in page_images. output: a path or an
-    address that ends in .jsonl or .parquet: one file, which is whole when this ends; with "/" behind it: a folder, which the
-    nodes write parts into. form, expect: as in parallel.read_all. ordered: whether the rows are in the order of the names;
-    each has its index among them. report: is called now and then with the numbers of further images that were read, and of those
-    among them that could not be. actors: how many read at once; None: as many as the cluster has cores. Raises UserError; after
-    Ctrl-C, KeyboardInterrupt, and what was written holds the answers so far.
+    names: paths that are the same on each node, and addresses (remote_files); of pages as in page_images.
+    output: a path or an address that ends in .jsonl or .parquet: one file, which is whole when this ends; with "/" behind it: a
+        folder, which the nodes write parts into.
+    reader_arguments: Reader.arguments.
+    form, expect: as in parallel.read_all.
+    ordered: whether the rows are in the order of the names; each has its index among them.
+    report: is called now and then with the numbers of further images that were read, and of those among them that could not be.
+    actors: how many read at once; None: as many as the cluster has cores.
+
+    Raises UserError; after Ctrl-C, KeyboardInterrupt, and what was written holds the answers so far.
     """
     try:
-        answers = _answers(names, reader, form, expect, ordered, actors or _cores())
+        answers = _answers(names, reader_arguments, form, expect, ordered, actors or _cores())
         schema, encode = _schema(form), _parquet if output.rstrip("/").endswith(PARQUET) else _json_lines
         if output.endswith("/"):
             folder = output if is_remote(output) else f"{os.path.abspath(output)}/"
@@ -125,13 +136,13 @@ def read_and_write(
             for counts in done.iter_batches(batch_size=None):
                 report(int(counts["done"].sum()), int(counts["failed"].sum()))
         else:
-            _write_file(answers, output, lambda file: encode(file, schema), report)
+            _write_file(answers, output, encode, schema, report)
     except ray.exceptions.RayError as error:
         raise _failure(error) from error
 
 
 def _answers(
-    names: Sequence[str], reader: ReaderArguments, form: Form | None, expect: str | None, ordered: bool, actors: int
+    names: Sequence[str], reader_arguments: ReaderArguments, form: Form | None, expect: str | None, ordered: bool, actors: int
 ) -> ray.data.Dataset:
     """Return the rows (index, status, answer as JSON) that the actors will give, with their order as in read_and_write."""
     context = ray.data.DataContext.get_current()
@@ -144,7 +155,7 @@ def _answers(
         images = images.map_batches(_fetch, batch_size=FETCHED_TOGETHER, **_transfer(actors))
     return images.map_batches(
         _ReadingActor,
-        fn_constructor_args=(os.getcwd(), reader, form, expect),
+        fn_constructor_args=(os.getcwd(), reader_arguments, form, expect),
         batch_size=None,
         batch_format="pyarrow",
         compute=ActorPoolStrategy(size=min(actors, len(blocks))),
@@ -157,7 +168,7 @@ def _cores() -> int:
 
 
 def _transfer(count: int) -> dict[str, Any]:
-    """Return the arguments of map_batches for tasks that fetch or write, so many at a time."""
+    """Return the arguments of map_batches for tasks that fetch or write. count: of those that run at a time."""
     return {"batch_format": "pyarrow", "num_cpus": CORES_PER_TRANSFER, "concurrency": count}
 
 
@@ -190,15 +201,15 @@ def _fetched(name: str) -> tuple[bytes | None, int | None, str | None]:
 class _ReadingActor:
     """Reads images in another process. Ray makes one in each actor. folder: in which relative paths are."""
 
-    def __init__(self, folder: str, reader: ReaderArguments, form: Form | None, expect: str | None) -> None:
+    def __init__(self, folder: str, reader_arguments: ReaderArguments, form: Form | None, expect: str | None) -> None:
         with contextlib.suppress(OSError):  # where a node has no such folder, each file in it is missing
             os.chdir(folder)
-        self._process = ReadingProcess(reader, form)
+        self._process = ReadingProcess(reader_arguments, form)
         self._form, self._expect = form, expect
         try:
             self._process.start()
         except BrokenProcessPool:  # which does not say why
-            Reader(*reader)  # it raises the same here
+            Reader(*reader_arguments)  # it raises the same here
             raise
 
     def __call__(self, rows: pa.Table) -> pa.Table:
@@ -207,11 +218,12 @@ class _ReadingActor:
         answers = [json.dumps({"index": index, **reading.to_json()}) for index, reading in zip(indices, readings, strict=True)]
         return pa.table({"index": indices, "status": [reading.status for reading in readings], "answer": answers})
 
-    def _read(self, name: bytes, content: bytes | None = None, page: int | None = None, problem: str | None = None) -> Any:
+    def _read(self, name: bytes, content: bytes | None = None, page: int | None = None, problem: str | None = None) -> Reading:
         path = os.fsdecode(name)
         if problem is not None:
             return unread(path, problem, self._form)
-        return self._process.read((path if content is None else FetchedImage(path, content, page), False, self._expect))
+        image = path if content is None else FetchedImage(path, content, page)
+        return self._process.read(ImageToRead(image, with_thumbnail=False, expect=self._expect))
 
 
 def _counts(answers: pa.Table) -> tuple[int, int]:
@@ -220,13 +232,13 @@ def _counts(answers: pa.Table) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _json_lines(file: Any, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+def _json_lines(file: Any, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
     """Yield a function that writes answers to an open binary file, as JSON Lines."""
     yield lambda answers: file.write("".join(f"{answer}\n" for answer in answers["answer"].to_pylist()).encode("ascii"))
 
 
 @contextlib.contextmanager
-def _parquet(file: Any, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+def _parquet(file: Any, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
     """Yield a function that writes answers to an open binary file, as Parquet; the file is whole when the block ends."""
 
     def columns(answers: pa.Table) -> pa.Table:
@@ -249,11 +261,11 @@ def _schema(form: Form | None) -> pa.Schema:
 
 
 def _write_file(
-    answers: ray.data.Dataset, output: str, writer: Callable[[Any], Any], report: Callable[[int, int], object]
+    answers: ray.data.Dataset, output: str, encode: Encode, schema: pa.Schema, report: Callable[[int, int], object]
 ) -> None:
-    """Write answers as one file, as they come."""
+    """Write answers as one file, as they come. encode: _json_lines or _parquet. report: as in read_and_write."""
     interrupted = None
-    with _output_file(output) as file, writer(file) as write:
+    with _whole_file(output) as file, encode(file, schema) as write:
         try:
             for table in answers.iter_batches(batch_size=None, batch_format="pyarrow"):
                 write(table)
@@ -264,8 +276,11 @@ def _write_file(
         raise interrupted
 
 
-def _write_part(answers: pa.Table, folder: str, encode: Callable[..., Any], schema: pa.Schema) -> pa.Table:
-    """Write answers as a file of the folder, named by the first index; a task that is done again writes the same file again."""
+def _write_part(answers: pa.Table, folder: str, encode: Encode, schema: pa.Schema) -> pa.Table:
+    """Write answers as a file of the folder, named by the first index; a task that is done again writes the same file again.
+
+    folder: with "/" behind it. Return one row: the numbers of images that were read, and of those that could not be.
+    """
     suffix = Path(folder).suffix
     with _output_file(f"{folder}part-{answers['index'][0].as_py():010}{suffix}") as file, encode(file, schema) as write:
         write(answers)
@@ -288,6 +303,32 @@ def _output_file(name: str) -> Iterator[Any]:
         raise unreachable(name, error) from error
 
 
+@contextlib.contextmanager
+def _whole_file(name: str) -> Iterator[Any]:
+    """Yield an open binary file as _output_file does; where the block fails, an earlier file of this name stays as it was.
+
+    A remote file appears when it is closed, also after an error. So it has another name until it is whole.
+    """
+    if not is_remote(name):
+        with _output_file(name) as file:
+            yield file
+        return
+    unfinished = f"{name}.part"
+    file_system, path = locate(unfinished)
+    is_whole = False
+    try:
+        with _output_file(unfinished) as file:
+            yield file
+            is_whole = True
+        file_system.move(path, path.removesuffix(".part"))
+    except OSError as error:
+        raise unreachable(name, error) from error
+    finally:
+        if not is_whole:
+            with contextlib.suppress(OSError):
+                file_system.delete_file(path)
+
+
 def _check_empty(folder: str) -> None:
     """Raise UserError if a folder holds something: parts of another run would stand beside those of this one."""
     file_system, path = locate(folder) if is_remote(folder) else (fs.LocalFileSystem(), os.path.abspath(folder))
@@ -304,6 +345,6 @@ def _failure(error: Exception) -> UserError:
     lines = str(error).strip().splitlines()
     reason = next(filter(EXCEPTION_LINE.match, reversed(lines)), lines[-1])
     return UserError(
-        f"The nodes of the Ray cluster could not do it: {printable(reason)}\n"
+        f"The nodes of the Ray cluster could not read the images: {printable(reason)}\n"
         "Expected this project at the same path on each node, with the same packages: see docs/many_images.md."
     )

@@ -1,15 +1,16 @@
-"""A sheet with fields, such as a mark list or an order form -> what is written in each field.
+"""A sheet with fields, such as a meter card or an order form -> what is written in each field.
 
 The sheet is decoded once, large; each field is cut out of it with a margin and read as an image of its own, after what is printed
 in it has been removed.
 """
 
 import csv
+import dataclasses
 import io
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ MARGIN = 0.4  # heights of a field, on each side of it, that are read with it: f
 MIN_FIELD_SIDE, MAX_FIELD_SIDE = 8, 2 * WORKING_SIDE
 MAX_OUTSIDE = 0.01  # of the image's sides, by which a field may reach beyond it: a box at the border, and an inexact alignment
 
+ROUNDING = 1e-9  # of a sum of shares such as 0.7 + 0.3: float64 is exact to 1e-16, and a pixel is 1e-4
 NUMBERS = ("x", "y", "width", "height")
 COLUMNS = ("name", *NUMBERS, "expect")  # of fields.csv; the last is optional
 RESERVED_NAMES = ("image", "status", "message", "unsure")  # columns of the answers, before those of the fields
@@ -46,6 +48,7 @@ ALL_EMPTY = (
     "all its fields are empty; if something is written on it, it does not lie as the form does: turn or move it, "
     "or align it to a sheet of the form (--align)"
 )
+NOT_ALIGNED = "it could not be aligned"  # how the message of a sheet begins that does not surely match the reference
 EXPECTED_REFERENCE = "Expected an image of a sheet of the form, blank or filled in, as --align blank.jpg."
 
 
@@ -72,8 +75,8 @@ class FieldReading(Reading):
     written: the same without what is printed: what was read; None where nothing is written.
     """
 
-    cut: np.ndarray | None = field(default=None, repr=False, compare=False)
-    written: np.ndarray | None = field(default=None, repr=False, compare=False)
+    cut: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
+    written: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class FormReading(Reading):
     of its own. message: why which field is not sure.
     """
 
-    fields: Mapping[str, FieldReading] = field(default_factory=dict)
+    fields: Mapping[str, FieldReading] = dataclasses.field(default_factory=dict)
 
     @property
     def unsure(self) -> list[str]:
@@ -136,16 +139,16 @@ class Form:
         try:
             to_image = np.eye(3) if self.reference is None else self.reference.align(sheet)
         except UserError as error:
-            return replace(self.unread(name, "unsure", f"it could not be aligned: {error}"), width=width, thumbnail=thumbnail)
+            return replace(self.unread(name, "unsure", f"{NOT_ALIGNED}: {error}"), width=width, thumbnail=thumbnail)
         grey = cv2.cvtColor(sheet.pixels, cv2.COLOR_RGB2GRAY)
-        readings = {place.name: _read_field(reader, grey, sheet, place, to_image) for place in self.fields}
+        readings = {field.name: _read_field(reader, grey, sheet, field, to_image) for field in self.fields}
         read = _joined(FormReading(name, "ok", width=width, thumbnail=thumbnail, fields=readings))
         all_empty = all(reading.status == "empty" for reading in readings.values())
         return replace(read, status="unsure", message=ALL_EMPTY) if all_empty and self.reference is None else read
 
     def unread(self, image: str, status: Status, message: str) -> FormReading:
         """Return the FormReading of a sheet whose fields could not be read."""
-        return FormReading(image, status, message=message, fields={place.name: FieldReading("", status) for place in self.fields})
+        return FormReading(image, status, message=message, fields={field.name: FieldReading("", status) for field in self.fields})
 
 
 def load_fields(path: str | os.PathLike) -> tuple[Field, ...]:
@@ -173,10 +176,10 @@ def parse_fields(content: bytes, name: str = "fields.csv") -> tuple[Field, ...]:
                 continue
             if len(row) != len(header):
                 raise UserError(f"it has {len(row)} cells, and the first line has {len(header)}.\n{EXPECTED_COLUMNS}")
-            place = _field(dict(zip(header, (cell.strip() for cell in row), strict=True)))
-            if place.name in fields:
-                raise UserError(f"the name {place.name!r} stands there a second time.\nExpected another name for each field.")
-            fields[place.name] = place
+            field = _field(dict(zip(header, (cell.strip() for cell in row), strict=True)))
+            if field.name in fields:
+                raise UserError(f"the name {field.name!r} stands there a second time.\nExpected another name for each field.")
+            fields[field.name] = field
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{name}, line {line}: it is no text in UTF-8.\n{EXPECTED_COLUMNS}") from error
@@ -200,9 +203,8 @@ def _field(cells: Mapping[str, str]) -> Field:
     try:
         x, y, width, height = (float(cells[column]) for column in NUMBERS)
     except ValueError:
-        x = math.nan
-    is_in_page = x == x and 0 <= x and 0 <= y and 0 < width and 0 < height and max(x + width, y + height) <= 1 + 1e-9
-    if not is_in_page:
+        x = y = width = height = math.nan  # which is in no range
+    if not (0 <= x and 0 <= y and 0 < width and 0 < height and max(x + width, y + height) <= 1 + ROUNDING):
         found = ", ".join(f"{column} {cells[column]!r}" for column in NUMBERS)
         raise UserError(f"{found} is no part of a page.\n{EXPECTED_SHARES}")
     expect = cells.get("expect") or None
@@ -211,38 +213,22 @@ def _field(cells: Mapping[str, str]) -> Field:
     return Field(name, x, y, width, height, expect)
 
 
-def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, place: Field, to_image: np.ndarray) -> FieldReading:
+def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, field: Field, to_image: np.ndarray) -> FieldReading:
     """Return what is written in a field, with the boxes in pixels of the full sheet.
 
     grey: the sheet, (height, width) uint8. to_image: (3, 3), from shares of the form's page to shares of the image.
     """
     size = np.array(grey.shape[::-1], float)
     to_pixels = np.diag([*size, 1]) @ to_image
-    sides = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], float) * [place.width, place.height] + [place.x, place.y]
-    corners = cv2.perspectiveTransform(sides[None], to_pixels)[0]
+    corners_on_page = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], float) * [field.width, field.height] + [field.x, field.y]
+    corners = cv2.perspectiveTransform(corners_on_page[None], to_pixels)[0]
     if (corners < -MAX_OUTSIDE * size).any() or (corners > (1 + MAX_OUTSIDE) * size).any():
         return FieldReading("", "unsure", message="it is not wholly in the image")
-    top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    width, height = (top + bottom) / 2, (left + right) / 2
-    scale = min(1.0, MAX_FIELD_SIDE / max(width, height))
-    width, height = max(scale * width, MIN_FIELD_SIDE), max(scale * height, MIN_FIELD_SIDE)
-    margin = MARGIN * height
-    # From pixels of what is cut out to shares of the page.
-    to_page = np.array(
-        [
-            [place.width / width, 0, place.x - place.width * margin / width],
-            [0, place.height / height, place.y - place.height * margin / height],
-            [0, 0, 1],
-        ]
-    )
-    to_sheet = to_pixels @ to_page
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cut_size = math.ceil(width + 2 * margin), math.ceil(height + 2 * margin)
-    cut = cv2.warpPerspective(grey, to_sheet, cut_size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    written = remove_print(cut, (margin, margin, margin + width, margin + height))
+    cut, to_sheet, edges = _cut_out(grey, field, corners, to_pixels)
+    written = remove_print(cut, edges)
     if written is None:
         return FieldReading("", "empty", cut=cut)
-    reading = reader.read(written, place.expect)
+    reading = reader.read(written, field.expect)
     to_full = np.diag([*sheet.scale, 1]) @ to_sheet
     return FieldReading(
         "",
@@ -254,6 +240,35 @@ def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, place: Fie
         cut=cut,
         written=written,
     )
+
+
+def _cut_out(
+    grey: np.ndarray, field: Field, corners: np.ndarray, to_pixels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float, float, float]]:
+    """Return (what is cut out; the homography, (3, 3), from its pixels to those of the sheet; where the field's edges are in it).
+
+    What is cut out: the field with its margin, (h, w) uint8, straight. The edges: left, top, right, bottom, in its pixels.
+    grey: as in _read_field. corners: (4, 2), of the field in the sheet, in pixels, clockwise from the upper left. to_pixels:
+    (3, 3), from shares of the form's page to pixels of the sheet.
+    """
+    top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    width, height = (top + bottom) / 2, (left + right) / 2
+    scale = min(1.0, MAX_FIELD_SIDE / max(width, height))
+    width, height = max(scale * width, MIN_FIELD_SIDE), max(scale * height, MIN_FIELD_SIDE)
+    margin = MARGIN * height
+    # From pixels of what is cut out to shares of the page.
+    to_page = np.array(
+        [
+            [field.width / width, 0, field.x - field.width * margin / width],
+            [0, field.height / height, field.y - field.height * margin / height],
+            [0, 0, 1],
+        ]
+    )
+    to_sheet = to_pixels @ to_page
+    size = math.ceil(width + 2 * margin), math.ceil(height + 2 * margin)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cut = cv2.warpPerspective(grey, to_sheet, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cut, to_sheet, (margin, margin, margin + width, margin + height)
 
 
 def _box_in_sheet(box: Box, to_full: np.ndarray, full_size: tuple[int, int]) -> Box:

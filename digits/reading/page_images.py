@@ -61,7 +61,7 @@ def page_names(paths: Sequence[str], open_file: Callable[[str], BinaryIO] = open
     """Return the names of all images in files: each file's own, or, of a PDF or TIFF file with several pages, those of its pages.
 
     Where it has more than MAX_PAGES, the last name is of a page beyond them: reading it says so. A file that can't be read has
-    one name: reading it says why. open_file: returns an open binary file, or raises OSError.
+    one name: reading it says why. open_file: returns an open binary file, or raises OSError or UserError.
     """
     with_pages = [path for path in paths if path.lower().endswith(SUFFIXES_WITH_PAGES)]
     with ThreadPoolExecutor(CORES) as threads:  # they wait for processes, which count the pages of PDF files
@@ -77,7 +77,7 @@ def _page_count_of(path: str, open_file: Callable[[str], BinaryIO]) -> int:
     try:
         with open_file(path) as file:
             return page_count(file)
-    except OSError:
+    except (OSError, UserError):
         return 1
 
 

@@ -31,8 +31,17 @@ class FetchedImage(NamedTuple):
 
 
 ImagePath = str | os.PathLike
-ToRead = tuple[ImagePath | FetchedImage, bool, str | None]  # (image, is its thumbnail wanted, expect)
-Task = list[ToRead]  # images for one process at a time
+
+
+class ImageToRead(NamedTuple):
+    """An image for a process, and whether its Reading needs a thumbnail. expect: as in Reader.read."""
+
+    image: ImagePath | FetchedImage
+    with_thumbnail: bool
+    expect: str | None
+
+
+Task = list[ImageToRead]  # for one process at a time
 
 # One process reads this many single digits, at 5 ms each, in the 0.3 s that another takes to start. A number takes 20 times as
 # long, but what an image shows is not known before it is read.
@@ -60,7 +69,7 @@ def read_all(
     if len(paths) < min_parallel or CORES == 1:
         yield from (_read(reader, form, path, expect) for path in paths)
         return
-    wanted: Task = [(path, i < thumbnails, expect) for i, path in enumerate(paths)]
+    wanted: Task = [ImageToRead(path, i < thumbnails, expect) for i, path in enumerate(paths)]
     tasks = collections.deque(wanted[start : start + per_task] for start in range(0, len(wanted), per_task))
     max_pending = PENDING_TASKS_PER_PROCESS * CORES
     while tasks:
@@ -89,16 +98,16 @@ class ReadingProcess(contextlib.ExitStack):
         self._pool = self.enter_context(_processes(self._arguments, self._form, 1))
         self._pool.submit(int).result()
 
-    def read(self, image: ToRead) -> Reading:
+    def read(self, to_read: ImageToRead) -> Reading:
         """Return the Reading of an image."""
         if self._pool is None:
             self._pool = self.enter_context(_processes(self._arguments, self._form, 1))
         try:
-            return self._pool.submit(_read_task, [image]).result()[0]
+            return self._pool.submit(_read_task, [to_read]).result()[0]
         except BrokenProcessPool:
             self.close()
             self._pool = None
-            return unread(_name_of(image[0]), "the program that decodes it failed", self._form)
+            return unread(_name_of(to_read.image), "the program that decodes it failed", self._form)
 
 
 def unread(name: str, message: str, form: Form | None) -> Reading:
@@ -129,11 +138,11 @@ def _make_reader(arguments: ReaderArguments, form: Form | None) -> None:
 
 def _read_task(task: Task) -> list[Reading]:
     """Return the Readings of a task's images."""
-    readings = [_read(_reader, _form, image, expect) for image, _, expect in task]
-    return [
-        reading if with_thumbnail else dataclasses.replace(reading, thumbnail=None)
-        for reading, (_, with_thumbnail, _) in zip(readings, task, strict=True)
-    ]
+    readings = []
+    for image, with_thumbnail, expect in task:
+        reading = _read(_reader, _form, image, expect)
+        readings.append(reading if with_thumbnail else dataclasses.replace(reading, thumbnail=None))
+    return readings
 
 
 def _read(reader: Reader, form: Form | None, image: ImagePath | FetchedImage, expect: str | None) -> Reading:

@@ -80,9 +80,10 @@ def open_file(name: str) -> BinaryIO:
 
 
 def locate(name: str) -> tuple[Any, str]:
-    """Return (the file system, the path in it) of an address. Raises UserError where it can't be used."""
+    """Return (the file system, the path in it) of an address. Raises UserError where it can't be used, ValueError for a path."""
     match = ADDRESS.fullmatch(name)
-    assert match is not None, "is_remote was not asked"
+    if match is None:
+        raise ValueError(f"{name} is no address: is_remote tells")
     file_system, base = _file_system(match[1])
     return file_system, f"{base}/{match[2]}".rstrip("/")
 

@@ -10,7 +10,7 @@ from digits.reading.form import Field, FieldReading, FormReading
 from digits.reading.image import LoadedImage
 from digits.reading.results import Box, Digit, Mark, Reading, Status
 
-JPEG_QUALITY = 90  # of sheets and fields that are sent, 0 to 100
+JPEG_QUALITY = 90  # 0 to 100, of sheets and fields that are sent; set by hand, not measured
 
 
 class Message(BaseModel):
@@ -98,7 +98,7 @@ class SheetResponse(BaseModel):
     @classmethod
     def from_image(cls, image: LoadedImage, page_count: int) -> "SheetResponse":
         """Return the response for an image. page_count: of its file."""
-        return cls(jpeg=_encode_jpeg(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2BGR)), pages=page_count)
+        return cls(jpeg=_jpeg_base64(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2BGR)), pages=page_count)
 
 
 class FieldPlace(BaseModel):
@@ -142,8 +142,8 @@ class FieldResponse(BaseModel):
             status=reading.status,
             text=reading.text,
             message=reading.message,
-            cut=None if reading.cut is None else _encode_jpeg(reading.cut),
-            written=None if reading.written is None else _encode_jpeg(reading.written),
+            cut=None if reading.cut is None else _jpeg_base64(reading.cut),
+            written=None if reading.written is None else _jpeg_base64(reading.written),
         )
 
 
@@ -171,6 +171,6 @@ def encode_png(pixels: np.ndarray) -> bytes:
     return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def _encode_jpeg(pixels: np.ndarray) -> str:
+def _jpeg_base64(pixels: np.ndarray) -> str:
     """Return pixels, uint8, (height, width) grey or (height, width, 3) BGR, as base64 of the content of a JPEG file."""
     return base64.b64encode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()).decode()

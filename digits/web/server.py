@@ -34,7 +34,7 @@ from digits.web.responses import FormResponse, Message, ReadFormResponse, ReadRe
 logger = logging.getLogger(__name__)
 
 PAGE_DIR = Path(__file__).parent / "page"
-MAX_BODY_BYTES = 25_000_000  # of an image that is sent: twice the 12 million of a phone's largest photographs
+MAX_BODY_BYTES = 25_000_000  # of an image or a form that is sent: twice the 12 million of a phone's largest photographs
 MAX_FIELDS = 200  # of a form that is sent: they are read in half a minute, and a sheet has room for few more
 SHEET_SIDE = 1600  # pixels of the longer side of a sheet that is shown: small print is then just legible
 SECURITY_HEADERS = {
@@ -49,6 +49,9 @@ SECURITY_HEADERS = {
 }
 
 
+PageNumber = Annotated[int, Query(ge=1)]  # a parameter: of a PDF or TIFF file, from 1
+
+
 class FormRequest(BaseModel):
     """The body of a request to /forms."""
 
@@ -61,25 +64,32 @@ def create_app(readers: ReaderPool, folder: Path = CUSTOM_DIGITS_DIR) -> FastAPI
     """Return the web application. folder: of the examples and of the images that are kept."""
     app = FastAPI(openapi_url=None)  # FastAPI's page about it would load scripts from another host
     app.middleware("http")(guard)
-    forms = FormStore()
     app.exception_handler(StarletteHTTPException)(answer_refusal)
     app.exception_handler(RequestValidationError)(answer_wrong_parameters)
     app.exception_handler(ClientDisconnect)(answer_disconnected)
-
     # FastAPI runs what is not async in threads of its own, so that the event loop stays free to answer others.
+    add_image_routes(app, readers, folder)
+    add_form_routes(app, readers)
+    add_example_routes(app, folder)
+    app.mount("/", StaticFiles(directory=PAGE_DIR, html=True))  # the last one: it takes every other path
+    return app
+
+
+def add_image_routes(app: FastAPI, readers: ReaderPool, folder: Path) -> None:
+    """Add what the page for drawing asks: to read an image, and to keep one in the folder."""
 
     @app.post("/read", response_model_exclude_none=True)
     def read(
-        image: Annotated[bytes, Depends(image_in_body)],
+        image: Annotated[bytes, Depends(request_body)],
         expect: Annotated[str | None, Depends(valid_expectation)],
         preview: bool = False,
-        page: Annotated[int, Query(ge=1)] = 1,
+        page: PageNumber = 1,
     ) -> ReadResponse:
-        """Read the image; preview: send it back, too, upright and small. page: of a PDF or TIFF file, from 1."""
+        """Read the image; preview: send it back, too, upright and small."""
         return ReadResponse.from_reading(readers.read(image, expect, page), preview, readers.page_count(image))
 
     @app.post("/keep")
-    def keep(image: Annotated[bytes, Depends(image_in_body)], label: str, suffix: str) -> Message:
+    def keep(image: Annotated[bytes, Depends(request_body)], label: str, suffix: str) -> Message:
         """Keep the image under this label."""
         reading = readers.read(image)
         if reading.status == "error":
@@ -90,9 +100,14 @@ def create_app(readers: ReaderPool, folder: Path = CUSTOM_DIGITS_DIR) -> FastAPI
             raise HTTPException(400, str(error)) from None
         return Message(message=f"Kept as {path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path}.")
 
+
+def add_form_routes(app: FastAPI, readers: ReaderPool) -> None:
+    """Add what the page for forms asks: to show a sheet, to take a form, and to read a sheet of it."""
+    forms = FormStore()
+
     @app.post("/sheet")
-    def sheet(image: Annotated[bytes, Depends(image_in_body)], page: Annotated[int, Query(ge=1)] = 1) -> SheetResponse:
-        """Send an image back upright, as a JPEG file: browsers can't show every format. page: as in read."""
+    def sheet(image: Annotated[bytes, Depends(request_body)], page: PageNumber = 1) -> SheetResponse:
+        """Send an image back upright, as a JPEG file: browsers can't show every format."""
         try:
             return SheetResponse.from_image(readers.load(image, page, SHEET_SIDE), readers.page_count(image))
         except UserError as error:
@@ -114,14 +129,16 @@ def create_app(readers: ReaderPool, folder: Path = CUSTOM_DIGITS_DIR) -> FastAPI
         return FormResponse.from_fields(forms.add(form), fields)
 
     @app.post("/read_form", response_model_exclude_none=True)
-    def read_form(
-        image: Annotated[bytes, Depends(image_in_body)], form: str, page: Annotated[int, Query(ge=1)] = 1
-    ) -> ReadFormResponse:
-        """Read the fields of a sheet. form: the id that /forms gave. page: as in read."""
+    def read_form(image: Annotated[bytes, Depends(request_body)], form: str, page: PageNumber = 1) -> ReadFormResponse:
+        """Read the fields of a sheet. form: the id that /forms gave."""
         known = forms.find(form)
         if known is None:
             raise HTTPException(404, "This form is not known, or no longer. Send it once more.")
         return ReadFormResponse.from_reading(readers.read_form(image, known, page), readers.page_count(image))
+
+
+def add_example_routes(app: FastAPI, folder: Path) -> None:
+    """Add what shows the images in the folder: their names, their files, and small versions."""
 
     @app.get("/examples")
     def examples() -> list[str]:
@@ -146,9 +163,6 @@ def create_app(readers: ReaderPool, folder: Path = CUSTOM_DIGITS_DIR) -> FastAPI
         except UserError as error:
             raise HTTPException(415, str(error)) from None
         return Response(encode_png(image.thumbnail()), media_type="image/png")
-
-    app.mount("/", StaticFiles(directory=PAGE_DIR, html=True))
-    return app
 
 
 async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -183,19 +197,22 @@ def check_origin(request: Request) -> None:
         raise HTTPException(403, "Only the page itself may send images here.")
 
 
-async def image_in_body(request: Request) -> bytes:
-    """Return the request's body. Raises HTTPException as soon as it is too large, whatever its header says."""
+async def request_body(request: Request) -> bytes:
+    """Return the request's body: the content of an image's file, or a form.
+
+    Raises HTTPException where it is empty, and as soon as it is too large, whatever its header says of its length.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise HTTPException(413, f"This file is too large: at most {MAX_BODY_BYTES // 10**6} million bytes are read.")
     if not body:
-        raise HTTPException(400, "There was no image in this request.")
+        raise HTTPException(400, "There was nothing in this request.")
     return bytes(body)
 
 
-def form_in_body(body: Annotated[bytes, Depends(image_in_body)]) -> FormRequest:
+def form_in_body(body: Annotated[bytes, Depends(request_body)]) -> FormRequest:
     """Return the form in a request's body. Raises HTTPException where the body holds none."""
     try:
         return FormRequest.model_validate_json(body)

@@ -16,14 +16,17 @@ const RESERVED_NAMES = ["image", "status", "message", "unsure"]; // columns befo
 
 let sheet = null; // { file, page, url } that is shown, on which the fields are drawn
 let fields = []; // { name, x, y, width, height, expect, box, row }: shares of the page; its elements on the sheet and in the list
+let requested = 0; // how many sheets were asked for: an answer that comes late must not replace the sheet that was opened last
 let zoom = 1;
 const unsaved = { fields: false, answers: false }; // what would be lost if the page were left
 
 // ---- the sheet -------------------------------------------------------------------------------------------------
 
 async function showSheet(file, page = 1) {
+  const number = ++requested;
   say("sheet", "Opening …");
   const answer = await post(`/sheet?page=${page}`, file);
+  if (number !== requested) return;
   if (answer.failed) return say("sheet", `${file.name}: ${answer.message}`, true);
   say("sheet", "");
   if (sheet) URL.revokeObjectURL(sheet.url);
@@ -334,10 +337,11 @@ $("save-fields").addEventListener("click", async () => {
 // ---- a stack of sheets -----------------------------------------------------------------------------------------
 
 let names = []; // of the fields of the sheets below
-let sheets = []; // { file, page, image, status, message, fields, body } in the order of the CSV; body: its rows in the table
+let sheets = []; // { file, page, image, status, message, reason, fields, rows } in the order of the CSV: see readSheet and showRows
 let queue = []; // of sheets that remain to be read
+let stopped = false; // whether Stop was pressed: the other pages of a file become known only when its first page has been read
 let running = 0; // sheets that are being read
-let form = null; // { body, id }: what was sent to /forms, and the id that it got
+let form = null; // { body, id }: of the request to /forms, and the id that it got
 
 async function readStack(files) {
   if (unsaved.answers && !confirm("The answers that were not downloaded will be lost. Read other sheets?")) return;
@@ -348,11 +352,12 @@ async function readStack(files) {
   const body = formBody(csvOf(fields), aligns ? await base64Of(sheet.file) : "", aligns ? sheet.page : 1);
   const answer = await post("/forms", body);
   if (answer.failed) return say("stack", inWords(answer.message), true);
-  for (const { body: rows } of sheets) rows?.remove();
+  for (const { rows } of sheets) rows?.remove();
   form = { body, id: answer.form };
   names = answer.fields.map(({ name }) => name);
   sheets = [...files].map((file) => ({ file, page: 1, image: file.name }));
   queue = [...sheets];
+  stopped = false;
   unsaved.answers = true;
   $("shown").replaceChildren(newOption("what is not sure"));
   $("check").hidden = $("stop").hidden = $("progress").hidden = false;
@@ -370,6 +375,7 @@ function startMore() {
   showProgress();
 }
 
+// Read a sheet of the stack. message: why it is not sure, of what is not checked yet; reason: the same as it was read.
 async function readSheet(one) {
   const answer = await readWithForm(one);
   if (!sheets.includes(one)) return; // another stack has been opened
@@ -396,7 +402,7 @@ function addPages(first, count) {
   for (let page = 2; page <= count; page++) others.push({ file: first.file, page, image: `${first.file.name}#${page}` });
   first.image = `${first.file.name}#1`;
   sheets.splice(sheets.indexOf(first) + 1, 0, ...others);
-  queue.unshift(...others);
+  if (!stopped) queue.unshift(...others);
 }
 
 function newAnswer({ name, status, text, message, cut, written }) {
@@ -415,14 +421,14 @@ function showProgress() {
   $("progress").value = done;
   $("progress").hidden = $("stop").hidden = isDone;
   if (!isDone) return;
-  const unread = sheets.length - done, unsure = toCheck();
+  const unread = sheets.length - done, unsure = toCheck(), verdict = unsure ? `To check: ${unsure}.` : done ? "All is sure." : "";
   sheets = sheets.filter(({ status }) => status); // what Stop has left out is not in the CSV
   orderOptions();
   const left = unread ? ` ${counted(unread, "sheet")} not read.` : "";
-  say("stack", `${counted(done, "sheet")} read.${left} ${unsure ? `To check: ${unsure}.` : "All is sure."}`);
+  say("stack", `${counted(done, "sheet")} read.${left} ${verdict}`);
 }
 
-// Of fields that are not sure, and of sheets of which something is to be said.
+// Return how many things are to be checked: fields that are not sure, and sheets of which something is to be said.
 function toCheck() {
   return sheets.reduce((sum, one) => sum + unsureOf(one).length + (isOddSheet(one) ? 1 : 0), 0);
 }
@@ -444,6 +450,7 @@ $("stack-files").addEventListener("change", async () => {
 });
 $("stop").addEventListener("click", () => {
   queue = [];
+  stopped = true;
   showProgress();
 });
 
@@ -468,18 +475,18 @@ function orderOptions() {
 }
 
 $("shown").addEventListener("change", () => {
-  for (const one of sheets) one.body?.remove();
+  for (const one of sheets) one.rows?.remove();
   const chosen = shownSheet();
   for (const one of chosen ? [chosen] : sheets) showRows(one, !chosen);
 });
 
-// Show the fields of a sheet, those that are not sure or all, in the sheets' order.
+// Show the fields of a sheet, those that are not sure or all, in the sheets' order. Its rows are a tbody of the table.
 function showRows(one, onlyUnsure) {
-  one.body = newElement("tbody");
+  one.rows = newElement("tbody");
   const shown = onlyUnsure ? unsureOf(one) : one.fields;
-  one.body.append(...(isOddSheet(one) ? [newSheetRow(one)] : []), ...(one.status === "error" ? [] : shown.map((field) => newRow(one, field))));
-  const next = sheets.slice(sheets.indexOf(one) + 1).find(({ body }) => body?.isConnected);
-  $("answers").insertBefore(one.body, next?.body ?? null);
+  one.rows.append(...(isOddSheet(one) ? [newSheetRow(one)] : []), ...(one.status === "error" ? [] : shown.map((field) => newRow(one, field))));
+  const next = sheets.slice(sheets.indexOf(one) + 1).find(({ rows }) => rows?.isConnected);
+  $("answers").insertBefore(one.rows, next?.rows ?? null);
 }
 
 function newSheetRow(one) {
