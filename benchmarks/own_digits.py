@@ -41,10 +41,9 @@ from digits.reading.results import Reading
 # Constants that were set by looking at people's images, by their modules in digits/reading/. Each is tried alone at its present
 # value times these factors. The change that reads most of the other writers' images is taken, or none where none is better.
 CONSTANTS = {
-    "ink": ("BIWEIGHT_REACH", "FAINTEST_INK", "NOISE_FACTOR"),
-    "segmentation": ("SPECK", "LOWEST_DIGIT", "AT_BORDER", "CUT_FROM"),
+    "ink": ("BIWEIGHT_REACH", "MIN_CONTRAST", "MIN_SIGNAL_TO_NOISE"),
+    "segmentation": ("SPECK_SIZE", "MIN_DIGIT_HEIGHT", "MIN_HEIGHT_AT_BORDER"),
     "preprocessing": ("MIN_STROKE_WIDTH", "MAX_STROKE_WIDTH"),
-    "segmentation_graph": ("MAX_LOG_ODDS",),
 }
 FACTORS = (0.75, 1.33)
 PROCESSES = 2  # each holds a reader

@@ -60,7 +60,7 @@ LEFT_OUT = {  # a module or one of its constants: why it is not changed
     "image.SIDEWAYS_ORIENTATIONS": "EXIF's numbers",
     "expectation.MIN_LOG_RATIO": "acts only with --expect; expectation.py sweeps it",
     "certainty.MIN_FIT_CONFIDENCE": "acts only with --expect",
-    "ink.MAD_TO_SIGMA": "a property of the normal distribution",
+    "ink.MAD_TO_STD": "a property of the normal distribution",
     "ink_reading.MAX_TURNED_DIGITS": "the length of the longest label",
     "line_reader.WIDTH_STEP": "a size that follows from the network",
     "number_finder.MIN_FAINT_PROBABILITY": "acts only with --expect; expectation.py sweeps what follows from it",
@@ -93,7 +93,7 @@ class Constant(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its name in the result: "ink.INK" or "text_lines.HEIGHT_RANGE[0]"."""
+        """Its name in the result: "ink.MIN_CONTRAST" or "text_lines.HEIGHT_RANGE[0]"."""
         return f"{self.module}.{self.name}" + ("" if self.place is None else f"[{self.place}]")
 
 

@@ -179,24 +179,6 @@ def test_the_strokes_of_a_letter_are_not_surely_a_number(shipped, letter):
     assert shipped.read(image).status == "unsure"
 
 
-def test_the_closer_look_is_taken_only_where_ink_is_not_clearly_a_digit(shipped, monkeypatch):
-    looks = []
-
-    def counted(image, quarter_turns=0):
-        for candidates in find_candidates(image, quarter_turns):
-            looks.append(len(candidates))
-            yield candidates
-
-    find_candidates = ink_reading.find_candidates
-    monkeypatch.setattr(ink_reading, "find_candidates", counted)
-    shipped.read(FORTY_TWO)
-    assert looks == [2]
-    touching = np.full((240, 400), 255, np.uint8)
-    touching[60:180, 60:72] = touching[60:180, 200:212] = touching[114:126, 60:212] = 0  # an H
-    shipped.read(touching)
-    assert len(looks) >= 3
-
-
 # ---- the number reader ----------------------------------------------------------------------------------------------
 
 SEVEN = PROJECT / "custom_digits" / "7" / "plain_white_on_black.png"

@@ -1,6 +1,6 @@
-"""An image -> its digits, told by their ink: paper and ink are separated, the ink is cut, the classifier judges the pieces.
+"""An image -> its digits, told by their ink: paper and ink are separated, the classifier judges each connected piece.
 
-Numbers on forms and cheques are read by numbers.py.
+Digits that touch, and numbers on forms and cheques, are read by numbers.py.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from digits.model.classifier import Classifier
 from digits.reading.candidates import find_candidates
 from digits.reading.image import LoadedImage
 from digits.reading.results import Digit
-from digits.reading.segmentation_graph import MAX_CLEAR_COST, best_path, candidate_costs, cut_ones
 
 MAX_TURNED_DIGITS = MAX_TEXT_LENGTH  # an image with more is a page of text, not a number on its side
 MIN_LOG_ODDS_GAIN = 2.0  # by which the mean log-odds must be higher when turned: odds e^2 = 7 times as high
@@ -51,22 +50,13 @@ def read_by_ink(image: LoadedImage, classifier: Classifier) -> InkReading:
 
 
 def _find_digits(image: LoadedImage, quarter_turns: int, classifier: Classifier) -> tuple[Digit, ...]:
-    """Return the digits, in reading order, in the image after this number of quarter turns to the left.
-
-    A closer look is taken only where some ink is not clearly a digit. In most images all is, which saves time.
-    """
-    for candidates in find_candidates(image, quarter_turns):
-        crops = np.array([candidate.crop for candidate in candidates], np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
-        answers = classifier.classify(crops)
-        costs = candidate_costs(candidates, answers.probabilities, answers.log_odds)
-        if (costs <= MAX_CLEAR_COST).all():
-            break
-    sure = answers.sure & ~cut_ones(candidates, answers.probabilities)
+    """Return the digits, in reading order, in the image after this number of quarter turns to the left."""
+    candidates = find_candidates(image, quarter_turns)
+    crops = np.array([candidate.crop for candidate in candidates], np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
+    answers = classifier.classify(crops)
     return tuple(
-        Digit.from_probabilities(
-            answers.probabilities[i], answers.log_odds[i], sure[i], candidates[i].box, candidates[i].row, candidates[i].crop
-        )
-        for i in best_path(candidates, costs)
+        Digit.from_probabilities(probabilities, log_odds, sure, candidate.box, candidate.row, candidate.crop)
+        for candidate, probabilities, log_odds, sure in zip(candidates, *answers, strict=True)
     )
 
 

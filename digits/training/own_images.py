@@ -83,7 +83,7 @@ def crops_of(image_path: Path, label: str, reader: Reader) -> tuple[np.ndarray |
     except UserError:
         return None, "that can't be read"
     if len(label) == 1:
-        whole = next(find_candidates(image))
+        whole = find_candidates(image)
         if len(whole) == 1:
             return whole[0].crop[np.newaxis], ""
     reading = reader.read(image_path)
