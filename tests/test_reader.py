@@ -158,6 +158,19 @@ def test_an_image_is_turned_only_where_the_number_reader_gives_the_digits_of_its
     assert (reading.digits == as_turned.digits) is (by_ink == text)
 
 
+@pytest.mark.parametrize(("as_it_lies", "text"), [("9", "88"), ("90", "88"), ("300", "300")])
+def test_an_image_with_more_digits_as_it_lies_is_not_turned(shipped, says, monkeypatch, as_it_lies, text):
+    as_turned = ink_reading.InkReading((digit_of(8, 0), digit_of(8, 30)), quarter_turns=1)
+    monkeypatch.setattr(reader, "read_by_ink", lambda image, classifier: as_turned)
+    found = {}
+    for name, text_found in (("lying", as_it_lies), ("turned", "88")):
+        says([digit_of(int(digit), 30 * i) for i, digit in enumerate(text_found)])
+        found[name] = reader.read_numbers(None, None, None)
+    wide = np.full((100, 300), 255, np.uint8)
+    monkeypatch.setattr(reader, "read_numbers", lambda image, *_: found["lying" if image.pixels.shape[1] == 300 else "turned"])
+    assert shipped.read(wide).text == text
+
+
 def test_dashes_are_not_ones_on_their_side(shipped):
     dashes = np.full((300, 500), 255, np.uint8)
     dashes[150:157, 50:110] = dashes[150:157, 190:250] = dashes[150:157, 330:390] = 0

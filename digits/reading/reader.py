@@ -88,13 +88,10 @@ class Reader:
             return Reading(name, "error", message=str(error))
         by_ink = read_by_ink(loaded, self.classifier)
         numbers, best = None, FoundText(by_ink.digits)
-        if (
-            self.number_finder is not None
-            and _asks_number_reader(by_ink, loaded, expectation)
-            and not _is_turned(by_ink, loaded, self.number_finder, self.classifier)
-        ):
-            numbers = read_numbers(loaded, self.number_finder, self.classifier)
-            best = settle(choose(by_ink, numbers), by_ink.digits, self.line_reader)
+        if self.number_finder is not None and _asks_number_reader(by_ink, loaded, expectation):
+            found = read_numbers(loaded, self.number_finder, self.classifier)
+            if not _is_turned(by_ink, found, loaded, self.number_finder, self.classifier):
+                numbers, best = found, settle(choose(by_ink, found), by_ink.digits, self.line_reader)
         unconstrained = _reading(name, loaded, best)
         if expectation is None or not best.digits or expectation.fits(unconstrained.text):
             return unconstrained
@@ -165,16 +162,20 @@ def _asks_number_reader(by_ink: InkReading, image: LoadedImage, expectation: Exp
     return not (is_single and is_expected)
 
 
-def _is_turned(by_ink: InkReading, image: LoadedImage, finder: NumberFinder, classifier: Classifier) -> bool:
+def _is_turned(
+    by_ink: InkReading, as_it_lies: FoundText, image: LoadedImage, finder: NumberFinder, classifier: Classifier
+) -> bool:
     """Return whether the image lies on its side, as its ink tells: then the number reader gives the same digits in it turned.
 
-    Of 114 images of whole numbers that were turned by quarter turns, and by their ink, both gave the same digits for 109, which
-    are right, and others for 5, of which the ink's are wrong.
+    as_it_lies: what the number reader gives in the image as it lies: no more digits than in it turned.
+    Of 220 images of whole numbers that were turned by quarter turns, or not, and are turned by their ink, both gave the same
+    digits for 189, of which 183 are right; two of the others have more digits as they lie.
     """
     if not by_ink.quarter_turns:
         return False
     digits = read_numbers(image.turned(by_ink.quarter_turns), finder, classifier).digits
-    return [digit.digit for digit in digits] == [digit.digit for digit in by_ink.digits]
+    are_the_same = [digit.digit for digit in digits] == [digit.digit for digit in by_ink.digits]
+    return are_the_same and len(as_it_lies.digits) <= len(digits)
 
 
 def _reading(name: str, image: LoadedImage, found: FoundText) -> Reading:
