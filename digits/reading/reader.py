@@ -194,6 +194,8 @@ def _doubts(found: FoundText) -> str:
     unsure = sum(not digit.sure for digit in found.digits)
     if found.other_text:
         doubts.append(f"it may also be {found.other_text}")
+    elif unsure and len(found.digits) == 1:
+        doubts.append("it is not clearly a digit")
     elif unsure:
         doubts.append(f"{unsure} of {len(found.digits)} pieces of ink are not clearly a digit")
     symbols = (

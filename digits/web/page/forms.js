@@ -350,8 +350,10 @@ async function readStack(files) {
   if ($("align").checked && !sheet) return say("stack", "Open the sheet above to which they are aligned, or switch aligning off.", true);
   if (!fields.length) return say("stack", "There is no field yet: draw one, or load a fields.csv.", true);
   const body = formBody(csvOf(fields), aligns ? await base64Of(sheet.file) : "", aligns ? sheet.page : 1);
+  say("stack", "The fields are being prepared …");
   const answer = await post("/forms", body);
   if (answer.failed) return say("stack", inWords(answer.message), true);
+  say("stack", "");
   for (const { rows } of sheets) rows?.remove();
   form = { body, id: answer.form };
   names = answer.fields.map(({ name }) => name);
