@@ -61,7 +61,7 @@ class _Component(NamedTuple):
         return self.y + self.height
 
 
-Digit = list[_Component]  # its connected components, the highest first
+_Digit = list[_Component]  # its connected components, the highest first
 
 
 def find_segments(ink: np.ndarray) -> list[Segment]:
@@ -138,7 +138,7 @@ def _without_margins(components: list[_Component], labels: np.ndarray) -> list[_
     return free + [one for one in at_border if lowest <= one.height / usual <= 1 / lowest and crossing[one.label] == 1]
 
 
-def _digits(components: Sequence[_Component], labels: np.ndarray) -> list[Digit]:
+def _digits(components: Sequence[_Component], labels: np.ndarray) -> list[_Digit]:
     """Return the components as digits; low ones near a digit are strokes of it, others are left out."""
     usual = _usual_height(components)
     high = [one for one in components if MIN_DIGIT_HEIGHT <= one.height / usual <= MAX_DIGIT_HEIGHT]
@@ -167,7 +167,7 @@ def _digits(components: Sequence[_Component], labels: np.ndarray) -> list[Digit]
     return digits
 
 
-def _text_lines(digits: Sequence[Digit]) -> list[list[Digit]]:
+def _text_lines(digits: Sequence[_Digit]) -> list[list[_Digit]]:
     """Return the digits in text lines, top to bottom, each from left to right.
 
     A line is a chain of neighbours, each of which overlaps the one before it in height, so a line may bend. The median slope
@@ -201,7 +201,7 @@ def _text_lines(digits: Sequence[Digit]) -> list[list[Digit]]:
     return [[digits[i] for i in line] for line in lines]
 
 
-def _segment(ink: np.ndarray, labels: np.ndarray, digit: Digit, row: int) -> Segment:
+def _segment(ink: np.ndarray, labels: np.ndarray, digit: _Digit, row: int) -> Segment:
     """Return a digit with its own ink, without its neighbours'."""
     left, top, right, bottom = _bounds(digit)
     left, top, right, bottom = max(left - 1, 0), max(top - 1, 0), right + 1, bottom + 1
@@ -212,7 +212,7 @@ def _segment(ink: np.ndarray, labels: np.ndarray, digit: Digit, row: int) -> Seg
     return Segment((left + x, top + y, width, height), strokes[y : y + height, x : x + width], row)
 
 
-def _bounds(digit: Digit) -> tuple[int, int, int, int]:
+def _bounds(digit: _Digit) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom of a digit."""
     return (
         min(component.x for component in digit),
