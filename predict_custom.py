@@ -140,14 +140,17 @@ def check_flags(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
 def answer_line(reading: Reading, width: int) -> str:
     """Return what is printed of a Reading: image, text, each digit's confidence, and its runner-up from MIN_RUNNER_UP on.
 
-    Of a sheet it is its status and the text of each field, or why none was read.
+    Of a sheet it is its status, the text of each field, and why a field is not sure or none was read.
     width: characters of the first column, so that the answers stand below each other.
     """
     image = f"{formatting.printable(reading.image):<{width}}"
     if isinstance(reading, FormReading):
         texts = [f"{name}: {field.text}{UNSURE if field.status == 'unsure' else ''}" for name, field in reading.fields.items()]
-        # Where nothing was found that should be there, the reason says more than empty fields.
-        answer = "  ".join(texts) if reading.digits or reading.status == "ok" else formatting.printable(reading.message)
+        reason = formatting.printable(reading.message)
+        if not reading.digits and reading.status != "ok":
+            answer = reason  # nothing was found that should be there: the reason says more than empty fields
+        else:
+            answer = "  ".join([*texts, f"({reason})"] if reason else texts)
         return f"{image}  {reading.status:<8}  {answer}"
     answer = reading.text + (UNSURE if reading.status == "unsure" else "") or reading.status
     details = []

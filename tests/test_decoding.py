@@ -33,6 +33,12 @@ def test_heic_without_pillow_heif_says_what_to_install(tmp_path, monkeypatch):
         load_image(tmp_path / "x.heic")
 
 
+def test_avif_is_refused_with_what_helps(tmp_path):
+    (tmp_path / "x.avif").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0mif1avif")
+    with pytest.raises(UserError, match="AVIF images are not read; save it as PNG or JPEG"):
+        load_image(tmp_path / "x.avif")
+
+
 def test_a_large_photo_is_decoded_reduced():
     file = encoded(drawing(size=(6000, 8000)), "JPEG", quality=50)
     decoded, size = decode_page(file, None, WORKING_SIDE)

@@ -223,6 +223,7 @@ def test_a_persons_digits_are_learned(models, mirrored, small_data, run_script, 
         assert np.mean(probabilities.argmax(axis=1) == 7) >= 0.8, "the .tflite is another network"
 
 
+@pytest.mark.slow
 def test_a_model_that_got_worse_does_not_replace_the_earlier_one(models, small_data, tmp_path, monkeypatch, call_script):
     from digits.training import fine_tuning
 

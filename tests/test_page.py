@@ -217,7 +217,7 @@ def test_an_uploaded_image_is_read_and_shown(open_page):
     wait_for(page, "4")
 
 
-@pytest.mark.parametrize("ending", ["pdf", "tif"])
+@pytest.mark.parametrize("ending", ["pdf", pytest.param("tif", marks=pytest.mark.slow)])
 def test_each_page_of_a_file_can_be_chosen(open_page, tmp_path, ending):
     first, second = (Image.open(path).convert("RGB") for path in (FORTY_TWO, SEVEN))
     first.save(tmp_path / f"scan.{ending}", save_all=True, append_images=[second])
@@ -716,6 +716,7 @@ def test_a_csv_that_is_downloaded_while_sheets_are_read_says_that_it_lacks_some(
     assert page.evaluate("unsaved.answers"), "the sheets that follow would be lost without a question"
 
 
+@pytest.mark.slow
 def test_the_page_for_forms_fits_a_phone_and_names_all_its_controls(open_page, sheets):
     page = open_page("forms.html", "#open-sheet", viewport={"width": 390, "height": 664}, has_touch=True)
     load_five_fields(page, sheets)

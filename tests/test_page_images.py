@@ -220,7 +220,9 @@ def pypdfium2_that(code, folder, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
-@pytest.mark.parametrize("code", ["import os; os.abort()", "while True: pass", "raise MemoryError"])
+@pytest.mark.parametrize(
+    "code", ["import os; os.abort()", "raise MemoryError", pytest.param("while True: pass", marks=pytest.mark.slow)]
+)
 def test_a_decoder_that_is_brought_down_or_never_ends_costs_its_own_page_alone(code, tmp_path, monkeypatch):
     monkeypatch.setattr(page_images, "MAX_WAIT", 2)
     pypdfium2_that(code, tmp_path, monkeypatch)

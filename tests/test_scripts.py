@@ -330,6 +330,13 @@ def test_the_fields_of_a_form_are_columns(form, call_script):
     assert "ok        number: 42  corner: \n" in result.stdout
 
 
+def test_the_line_of_a_sheet_says_why_a_field_is_not_sure(form, call_script):
+    (form / "fields.csv").write_text(FIELDS.replace("4#", "####"))
+    result = call_script("predict_custom.py", "scans/b.jpg", "--fields", "fields.csv", "--csv", "a.csv", cwd=form)
+    assert result.returncode == 0, result.stderr
+    assert "unsure    number: 42 ?  corner:   (number: does not fit ####)\n" in result.stdout
+
+
 def test_a_sheet_that_can_not_be_aligned_is_unsure_and_exit_code_0(form, call_script):
     sys.path.insert(0, str(PROJECT / "benchmarks"))
     from composed_forms import blank_form
@@ -698,6 +705,7 @@ def test_a_full_disk_leaves_nothing_half_written(run_script, tiny_disk):
     assert (tiny_disk / "custom_predictions.png").read_bytes() == b"earlier"
 
 
+@pytest.mark.slow
 def test_a_full_disk_for_the_figures_takes_no_score_away(call_script, small_data, tiny_disk):
     (tiny_disk / "filler").write_bytes(bytes(190_000))
     result = call_script("verify_all_digits.py", "--data", small_data, "--output-dir", tiny_disk)

@@ -39,8 +39,10 @@ def open_image(file: Any) -> Image.Image:
         file.seek(0)
         start = file.read(12)
         file.seek(0)
-        if start[4:8] != b"ftyp":  # HEIC photographs have it there
+        if start[4:8] != b"ftyp":  # HEIC photographs have it there, and AVIF images (ISO/IEC 14496-12, 4.3)
             raise
+        if start[8:12] in (b"avif", b"avis"):
+            raise UserError("AVIF images are not read; save it as PNG or JPEG") from None
     try:
         import pillow_heif  # here: importing it takes a tenth of a second, and few images need it
     except ImportError:

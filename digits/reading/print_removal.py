@@ -59,14 +59,15 @@ def remove_print(grey: np.ndarray, field: tuple[float, float, float, float]) -> 
     paper = _paper(grey, height)
     depth = paper - np.asarray(cv2.GaussianBlur(grey, (3, 3), 0))
     ink = (depth > max(MIN_INK_DEPTH, MIN_INK_CONTRAST * np.percentile(depth, DARKEST_PERCENTILE))).astype(np.uint8)
-    lines, crossings = _printed_lines(ink, depth, field)
+    lines, crossings = _printed_lines(ink, depth / np.maximum(paper, 1), field)
     written = _pieces_inside(ink & ~lines | crossings, field)
     _, _, stats, _ = cv2.connectedComponentsWithStats(written)
     if stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0) < MIN_INK_SIDE * height:
         return None
-    soft_edge = 2 * round(MAX_LINE_THICKNESS * height / 3) + 3  # pixels: blur around what is printed goes with it
-    printed = _morph(cv2.MORPH_DILATE, ink & ~written, soft_edge, soft_edge) & ~_morph(cv2.MORPH_DILATE, written, 3, 3)
-    clean = np.where(printed > 0, 1.0, grey / np.maximum(paper, 1))
+    soft_edge = 2 * round(MAX_LINE_THICKNESS * height / 3) + 3  # pixels: the blur around a stroke is as wide
+    around_print = _morph(cv2.MORPH_DILATE, ink & ~written, soft_edge, soft_edge) & ~_morph(cv2.MORPH_DILATE, written, 3, 3)
+    kept = _morph(cv2.MORPH_DILATE, written, soft_edge, soft_edge) & ~around_print
+    clean = np.where(kept > 0, grey / np.maximum(paper, 1), 1.0)
     return np.clip(PAPER_LEVEL * clean, 0, 255).astype(np.uint8)
 
 
@@ -81,7 +82,8 @@ def _paper(grey: np.ndarray, height: float) -> np.ndarray:
 def _printed_lines(ink: np.ndarray, depth: np.ndarray, field: tuple[float, float, float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Return (the printed lines, where strokes cross them), masks (h, w) uint8 of 0 and 1 like ink.
 
-    depth: how much darker than paper each pixel is, (h, w) float32, grey levels.
+    depth: how much darker than the paper there each pixel is, (h, w) float32, as a share of the paper's brightness: a shadow,
+    which darkens ink and paper alike, changes nothing.
     """
     left, top, right, bottom = field
     height = bottom - top
@@ -151,7 +153,8 @@ def _level_lines(
         near = flat[around] & (np.abs(rows - y) <= thickest) & within
         thickness = near.sum(axis=0)
         seen = np.flatnonzero(thickness)
-        slope, offset = np.polyfit(seen, (near * rows).sum(axis=0)[seen] / thickness[seen], 1)
+        alone = seen[thickness[seen] <= np.median(thickness[seen])]  # where no digit touches the line
+        slope, offset = np.polyfit(alone, (near * rows).sum(axis=0)[alone] / thickness[alone], 1)
         y = offset + slope * columns
         first, last = (round(float(np.clip(y[column], 0, len(ink) - 1))) for column in (start, end - 1))
         across = np.where(np.abs(rows - y) <= thickest, depth[around], 0)[:, seen].sum(axis=0)
