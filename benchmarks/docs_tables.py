@@ -283,6 +283,17 @@ def whole_numbers(results: Results) -> str:
     return table(header, rows, "python benchmarks/whole_numbers.py FOLDER")
 
 
+def writers_left_out(results: Results) -> str:
+    """What is sure where the limit of certainty is set without the writer's images."""
+    found = (results.of_model("certainty") or {}).get("left_out")
+    if not found:
+        return ""
+    return (
+        f"Set again for each writer (for cheques: for each of five folds) without the writer's own images, `MIN_NUMBER_CONFIDENCE` leaves "
+        f"{found['unsure']} of the {found['n']} numbers not sure, and {found['wrong_and_ok']} sure and wrong."
+    )
+
+
 def lengths(results: Results) -> str:
     """The same by the number of digits."""
     found = (results.of_model("whole_numbers") or {}).get("lengths", {})
@@ -311,6 +322,19 @@ def composed(results: Results) -> str:
 def _read_and_errors(score: Mapping[str, Any]) -> list[str]:
     """Return the cells of a score of whole_numbers.py: how many images are read exactly, and those of ERRORS."""
     return [count(score, 1), *(f"{score[error]:,}" for error in ERRORS)]
+
+
+def form_fields(results: Results) -> str:
+    """The fields of composed forms."""
+    rows: list[Sequence[str]] = []
+    for name, digits in (("forms", "validation"), ("forms_final", "test")):
+        if results.exists(name) and (result := results.of_model(name)):
+            rows += [
+                (f"{way}, {digits} digits, {kind}", *_read_and_errors(score))
+                for way in ("as printed", "photographed")
+                for kind, score in result[way].items()
+            ]
+    return table(("fields", "read exactly", *ERRORS.values()), rows, "python benchmarks/forms.py")
 
 
 def peers(results: Results) -> str:
@@ -577,8 +601,8 @@ def _parts(card: ModelCard, command: str) -> list[str]:
 BLOCKS: dict[str, Callable[[Results], str]] = {
     function.__name__: function
     for function in (
-        summary, line_reader_gain, claim, comparison, networks, training_time, own_images, misread, whole_numbers, lengths,
-        composed, peers, own_model, outliers, ranking, robustness, ingredients, speed, scale,
+        summary, line_reader_gain, claim, comparison, networks, training_time, own_images, misread, whole_numbers, writers_left_out, lengths,
+        composed, form_fields, peers, own_model, outliers, ranking, robustness, ingredients, speed, scale,
         faults, constants, fine_tuning, scores, number_reader, line_reader,
     )
 }  # fmt: skip

@@ -249,10 +249,13 @@ class Sweep:
     def __init__(self, reader: Reader, items: Sequence[Item]) -> None:
         self.reader, self.items = reader, items
         self.stages = [Stage(holder, name) for holder, name in STAGES]
-        self.unchanged, self.seconds = self._read_all(None)
+        self.unchanged, self.seconds = self.read_all(None)
 
-    def _read_all(self, changed_module: str | None) -> tuple[list[Reading], float]:
-        """Return the readings, and the processor's seconds that they take, including those saved."""
+    def read_all(self, changed_module: str | None) -> tuple[list[Reading], float]:
+        """Return the readings, and the processor's seconds that they take, including those saved.
+
+        changed_module: that has a changed constant; None if all are as they were.
+        """
         for stage in self.stages:
             stage.changed_module, stage.seconds_saved = changed_module, 0.0
         start = time.process_time()
@@ -273,7 +276,7 @@ class Sweep:
         """Return what changes with another value of the constant; only the error where the program fails with it."""
         try:
             with changed(constant, new):
-                readings, seconds = self._read_all(constant.module)
+                readings, seconds = self.read_all(constant.module)
         except Exception as error:  # a value far off may break any part of the program
             return {"value": new, "error": repr(error)}
         before, after = self.counts(self.unchanged), self.counts(readings)

@@ -8,11 +8,10 @@ import pytest
 
 from digits.model.heat_map import COMMA, OTHER_INK, POINT
 from digits.reading.certainty import (
-    MIN_CONFIRMED_CONFIDENCE,
     MIN_FIT_CONFIDENCE,
     MIN_LONE_CONFIDENCE,
     MIN_LONE_INK_CONFIDENCE,
-    MIN_SURE_CONFIDENCE,
+    MIN_NUMBER_CONFIDENCE,
     MIN_SYMBOL_PROBABILITY,
     settle,
     settle_fit,
@@ -22,7 +21,7 @@ from digits.reading.number_finder import Detections
 from digits.reading.numbers import FoundText, TextPosition
 from digits.reading.results import Digit, Mark
 
-LOW, MIDDLE, HIGH = MIN_CONFIRMED_CONFIDENCE - 0.1, (MIN_CONFIRMED_CONFIDENCE + MIN_SURE_CONFIDENCE) / 2, MIN_SURE_CONFIDENCE
+LOW, HIGH = MIN_NUMBER_CONFIDENCE - 0.1, MIN_NUMBER_CONFIDENCE
 
 
 def digit_of(value, left, confidence=0.99, row=0):
@@ -58,13 +57,12 @@ def is_sure(found):
     ("confidence", "by_ink", "by_line", "sure"),
     [
         (HIGH, "", [[1, 2]], True),
-        (MIDDLE, "", [[1, 2]], True),
         (LOW, "", [[1, 2]], False),
         (LOW, "12", [[1, 2]], True),
         (HIGH, "", [[1, OTHER_INK, 2]], True),
-        (MIDDLE, "12", [[1, OTHER_INK, 2]], False),
+        (LOW, "12", [[1, OTHER_INK, 2]], False),
         (HIGH, "12", None, True),
-        (MIDDLE, "12", None, False),
+        (LOW, "12", None, False),
     ],
 )
 def test_a_number_is_sure_by_its_confidence_and_by_what_confirms_it(confidence, by_ink, by_line, sure):
@@ -97,28 +95,28 @@ def test_a_mark_that_only_the_line_reader_gives_makes_a_number_not_sure():
 
 def test_marks_and_other_ink_are_compared_where_they_stand():
     marks, other = (mark_of(".", 25),), (TextPosition(0, 90.0),)
-    found = number_of("12", MIDDLE, marks=marks, other_ink=other)
-    assert is_sure(settle(found, (), lines_of([1, POINT, 2, OTHER_INK])))
-    assert not is_sure(settle(found, (), lines_of([1, 2, POINT, OTHER_INK])))
-    assert not is_sure(settle(found, (), lines_of([1, POINT, 2])))
+    found, by_ink = number_of("12", LOW, marks=marks, other_ink=other), number_of("12").digits
+    assert is_sure(settle(found, by_ink, lines_of([1, POINT, 2, OTHER_INK])))
+    assert not is_sure(settle(found, by_ink, lines_of([1, 2, POINT, OTHER_INK])))
+    assert not is_sure(settle(found, by_ink, lines_of([1, POINT, 2])))
 
 
 def test_text_lines_are_compared_one_by_one():
-    found = number_of("", lines=2, digits=(digit_of(1, 0, MIDDLE), digit_of(2, 0, MIDDLE, row=1)))
+    found = number_of("", lines=2, digits=(digit_of(1, 0), digit_of(2, 0, row=1)))
     assert is_sure(settle(found, (), lines_of([1], [2])))
     assert settle(found, (), lines_of([1], [3])).other_text == "1|3"
 
 
 def test_the_digits_of_a_fit_are_sure_by_their_confidence_where_the_classifier_does_not_contradict():
-    digits = [digit_of(1, 0, MIN_FIT_CONFIDENCE), digit_of(2, 30, MIDDLE), digit_of(3, 60, MIN_FIT_CONFIDENCE)]
+    digits = [digit_of(1, 0, MIN_FIT_CONFIDENCE), digit_of(2, 30, HIGH), digit_of(3, 60, MIN_FIT_CONFIDENCE)]
     fit = settle_fit(digits, [True, True, False])
     assert [digit.sure for digit in fit] == [True, False, False]
 
 
 def test_a_symbol_that_the_line_reader_itself_doubts_confirms_nothing():
-    found = number_of("12", MIDDLE)
-    assert is_sure(settle(found, (), lines_of([1, 2], probability=MIN_SYMBOL_PROBABILITY)))
-    assert not is_sure(settle(found, (), lines_of([1, 2], probability=MIN_SYMBOL_PROBABILITY - 0.01)))
+    found, by_ink = number_of("12", LOW), number_of("12").digits
+    assert is_sure(settle(found, by_ink, lines_of([1, 2], probability=MIN_SYMBOL_PROBABILITY)))
+    assert not is_sure(settle(found, by_ink, lines_of([1, 2], probability=MIN_SYMBOL_PROBABILITY - 0.01)))
 
 
 @pytest.mark.parametrize(

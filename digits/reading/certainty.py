@@ -16,9 +16,7 @@ from digits.reading.line_reader import LineReader, LineSymbol
 from digits.reading.numbers import FoundText, in_reading_order, position_of
 from digits.reading.results import Digit, text_of
 
-# Combined probabilities of both networks, of each digit of a number, from which the number is sure: where the line reader gives
-# the same digits, and where it confirms all symbols.
-MIN_SURE_CONFIDENCE, MIN_CONFIRMED_CONFIDENCE = 0.9, 0.8
+MIN_NUMBER_CONFIDENCE = 0.8  # of each digit of a number that the line reader reads, too: combined probabilities of both networks
 MIN_SYMBOL_PROBABILITY = 0.5  # by the line reader, of each symbol of a number that it confirms, and of a mark that is missing
 # Of a digit that stands alone, where its ink and the number reader give the same one: the confidence of each.
 MIN_LONE_INK_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.6
@@ -42,9 +40,8 @@ def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | 
         contradicted by the classifier                 not sure: it knows signs that are no digits, the two readers do not
     by the number reader: several, and the line reader
         gives other digits, or a mark that is missing  not sure; what it gives is kept as the other text
-        confirms all, and ink gives these digits       sure
-        confirms all                                   from MIN_CONFIRMED_CONFIDENCE on
-        gives the same digits, or there is none        from MIN_SURE_CONFIDENCE on
+        confirms all, and ink gives these digits, too  sure
+        gives the same digits, or there is none        from MIN_NUMBER_CONFIDENCE on
 
     It confirms all where it gives the same digits, marks and other ink, each from MIN_SYMBOL_PROBABILITY on. What may be a mark
     is then settled: all of it are marks where the line reader gives these, too, and none where it gives none of them.
@@ -79,9 +76,9 @@ def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLine
     with_uncertain = replace(found, marks=in_reading_order((*found.marks, *found.uncertain_marks)))
     for complete in (found, with_uncertain):
         if by_line is not None and _confirms(by_line, complete):
-            least = 0.0 if text_of(by_ink) == text else MIN_CONFIRMED_CONFIDENCE
+            least = 0.0 if text_of(by_ink) == text else MIN_NUMBER_CONFIDENCE
             return replace(complete, digits=_sure_from(least, found.digits), uncertain_marks=())
-    return replace(found, digits=_sure_from(MIN_SURE_CONFIDENCE, found.digits))
+    return replace(found, digits=_sure_from(MIN_NUMBER_CONFIDENCE, found.digits))
 
 
 def settle_fit(digits: Sequence[Digit], seconded: Sequence[bool]) -> tuple[Digit, ...]:
