@@ -2,11 +2,11 @@
 
     python benchmarks/certainty.py FOLDER ...    people's numbers in the folders of whole_numbers.py; a minute
 
-MIN_NUMBER_CONFIDENCE of digits/reading/certainty.py was set on all of these images. Here it is set again for each writer (for each
-of five folds of the cheques, whose writers are unknown) on the images of all the others: of the limits with which at most 2 % of
-the others are sure and wrong, the one that calls the fewest "not sure", the highest of several; where no limit does, the one with
-the fewest sure and wrong. With this limit the writer's own images are counted. So the sum over the writers is what strangers'
-numbers may expect, as far as this limit goes; everything else stays as it was made with these images in view.
+MIN_NUMBER_CONFIDENCE of digits/reading/certainty.py was set on all of these images. Here it is set again for each writer (for
+each of five folds of the cheques, whose writers are unknown) on the images of all the others: of the limits with which at most
+2 % of the others are sure and wrong, the one that calls the fewest "not sure", the highest of several; where no limit does, the
+one with the fewest sure and wrong. With this limit the writer's own images are counted. So the sum over the writers is what
+strangers' numbers may expect, as far as this limit goes; everything else stays as it was made with these images in view.
 
 The table goes to standard output, the numbers to benchmarks/results/certainty.json.
 """

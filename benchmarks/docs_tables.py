@@ -289,8 +289,9 @@ def writers_left_out(results: Results) -> str:
     if not found:
         return ""
     return (
-        f"Set again for each writer (for cheques: for each of five folds) without the writer's own images, `MIN_NUMBER_CONFIDENCE` leaves "
-        f"{found['unsure']} of the {found['n']} numbers not sure, and {found['wrong_and_ok']} sure and wrong."
+        "Set again for each writer (for cheques: for each of five folds) without the writer's own images, "
+        f"`MIN_NUMBER_CONFIDENCE` leaves {found['unsure']} of the {found['n']} numbers not sure, "
+        f"and {found['wrong_and_ok']} sure and wrong."
     )
 
 
@@ -601,8 +602,8 @@ def _parts(card: ModelCard, command: str) -> list[str]:
 BLOCKS: dict[str, Callable[[Results], str]] = {
     function.__name__: function
     for function in (
-        summary, line_reader_gain, claim, comparison, networks, training_time, own_images, misread, whole_numbers, writers_left_out, lengths,
-        composed, form_fields, peers, own_model, outliers, ranking, robustness, ingredients, speed, scale,
-        faults, constants, fine_tuning, scores, number_reader, line_reader,
+        summary, line_reader_gain, claim, comparison, networks, training_time, own_images, misread, whole_numbers,
+        writers_left_out, lengths, composed, form_fields, peers, own_model, outliers, ranking, robustness, ingredients,
+        speed, scale, faults, constants, fine_tuning, scores, number_reader, line_reader,
     )
 }  # fmt: skip

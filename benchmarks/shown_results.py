@@ -18,7 +18,8 @@ from digits.model.store import card_path
 
 # Results that depend on the number reader and the line reader, too.
 READ_FROM_IMAGES = (
-    "own_digits", "own_model", "whole_numbers", "peers", "not_digits", "certainty", "forms", "forms_final", "speed", "page", "scale", "sweep",
+    "own_digits", "own_model", "whole_numbers", "peers", "not_digits", "certainty", "forms", "forms_final", "speed",
+    "page", "scale", "sweep",
 )  # fmt: skip
 
 
