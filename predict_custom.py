@@ -46,7 +46,7 @@ from digits.common import formatting
 from digits.common.config import CUSTOM_DIGITS_DIR, OUTPUTS_DIR
 from digits.common.errors import UserError
 from digits.common.files import JsonListWriter, atomic_text_stream, atomic_write
-from digits.data.kept_images import check_label, keep_image
+from digits.data.kept_images import check_label, check_suffix, keep_image
 from digits.model.classifier import DEFAULT_MODEL
 from digits.reading.expectation import Expectation
 from digits.reading.form import NAME_SEPARATOR, RESERVED_NAMES, Form, FormReading
@@ -138,27 +138,26 @@ def check_flags(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
 
 
 def answer_line(reading: Reading, width: int) -> str:
-    """Return what is printed of a Reading: image, text, each digit's confidence, and its runner-up from MIN_RUNNER_UP on.
+    """Return the printed line of a Reading: image, text, each digit's confidence, its runner-up from MIN_RUNNER_UP on, message.
 
-    Of a sheet it is its status, the text of each field, and why a field is not sure or none was read.
+    Of a sheet its status and the text of each field are printed.
     width: characters of the first column, so that the answers stand below each other.
     """
-    image = f"{formatting.printable(reading.image):<{width}}"
+    answer: str = reading.status
     if isinstance(reading, FormReading):
-        texts = [f"{name}: {field.text}{UNSURE if field.status == 'unsure' else ''}" for name, field in reading.fields.items()]
-        reason = formatting.printable(reading.message)
-        if not reading.digits and reading.status != "ok":
-            answer = reason  # nothing was found that should be there: the reason says more than empty fields
-        else:
-            answer = "  ".join([*texts, f"({reason})"] if reason else texts)
-        return f"{image}  {reading.status:<8}  {answer}"
-    answer = reading.text + (UNSURE if reading.status == "unsure" else "") or reading.status
-    details = []
-    for (first, confidence), (second, runner_up), _ in (digit.top3 for digit in reading.digits):
-        alternative = f" (or {second} {formatting.confidence(runner_up)})" if runner_up >= MIN_RUNNER_UP else ""
-        details.append(f"{first} {formatting.confidence(confidence)}{alternative}")
-    explanation = "  ".join(details) or formatting.printable(reading.message)
-    return f"{image}  {answer:<8}  {explanation}"
+        details = [f"{name}: {field.text}{UNSURE if field.status == 'unsure' else ''}" for name, field in reading.fields.items()]
+    else:
+        answer = reading.text + (UNSURE if reading.status == "unsure" else "") or answer
+        details = []
+        for (first, confidence), (second, runner_up), _ in (digit.top3 for digit in reading.digits):
+            alternative = f" (or {second} {formatting.confidence(runner_up)})" if runner_up >= MIN_RUNNER_UP else ""
+            details.append(f"{first} {formatting.confidence(confidence)}{alternative}")
+    reason = formatting.printable(reading.message)
+    if not reading.digits and reading.status != "ok":
+        details = [reason]  # nothing was found that should be there: the reason says more than empty fields
+    elif reading.status != "ok":
+        details.append(f"({reason})")
+    return f"{formatting.printable(reading.image):<{width}}  {answer:<8}  {'  '.join(details)}"
 
 
 def csv_row(reading: Reading) -> list[Any]:
@@ -225,6 +224,7 @@ def check_arguments(arguments: argparse.Namespace, paths: Sequence[str]) -> None
             raise UserError(
                 f"--label is for one image, and {found}.\nExpected a file of one image, and the digits that it shows."
             )
+        check_suffix(Path(paths[0]).suffix)
     if arguments.expect is not None:
         Expectation.parse(arguments.expect)
 

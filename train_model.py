@@ -105,10 +105,12 @@ REFUSED_FLAGS = {
     "--line-reader": OF_READERS,
     "--fine-tune": {
         "--quantize": "give one after the other",
+        "--output-dir": "it draws no figures",
         "--resume": "a fine-tuning takes minutes and is not resumed; the same command without it starts anew",
         **dict.fromkeys(("--preset", "--epochs", "--batch-size", "--seed"), SAVED_SETTINGS),
     },
     "--quantize": {
+        "--output-dir": "it draws no figures",
         "--resume": "there is nothing to go on with; the same command without it starts anew",
         **dict.fromkeys(("--preset", "--epochs", "--batch-size", "--seed"), SAVED_SETTINGS),
     },

@@ -112,7 +112,7 @@ def try_all(reader: Reader, image: Image) -> tuple[dict[str, int], list[Try]]:
     for name, expectation in expectations_of(image):
         fit: Fit | None = None if expectation.fits(free.text) else likeliest_fit(expectation, candidates)
         if fit is not None and fit.digits:
-            is_clear = all(digit.sure for digit in settle_fit(fit.digits, fit.seconded)) and not numbers.other_ink
+            is_clear = all(digit.sure for digit in settle_fit(fit.digits, fit.agreed)) and not numbers.other_ink
             is_right = name == RIGHT and matches(text_of(fit.digits, fit.marks), image.label)
             tries.append(Try(image.kind, image.group, name, fit.log_ratio, is_clear, is_right))
     expected = reader.read(image.source, next(expectations_of(image))[1].pattern)

@@ -35,7 +35,7 @@ def number_of(text, confidence=0.99, lines=1, **found):
     detections = Detections(np.zeros((50, 300), np.uint8), [[None]] * lines, [], [])
     digits = tuple(digit_of(int(value), 30 * i, confidence) for i, value in enumerate(text))
     digits = found.pop("digits", digits)
-    return FoundText(digits, seconded=(True,) * len(digits), detections=detections, **found)
+    return FoundText(digits, agreed=(True,) * len(digits), detections=detections, **found)
 
 
 def mark_of(mark, left):
@@ -143,5 +143,5 @@ def test_several_digits_of_the_ink_that_the_number_reader_does_not_see_are_not_s
 @pytest.mark.parametrize(("contradicted", "sure"), [(1, True), (2, False), (3, False)])
 def test_a_number_of_which_the_classifier_contradicts_half_of_the_digits_is_not_sure(contradicted, sure):
     found = number_of("1234")
-    found = dataclasses.replace(found, seconded=tuple(i >= contradicted for i in range(4)))
+    found = dataclasses.replace(found, agreed=tuple(i >= contradicted for i in range(4)))
     assert is_sure(settle(found, found.digits, lines_of([1, 2, 3, 4]))) is sure

@@ -68,7 +68,7 @@ def test_a_checkpoint_of_a_network_without_its_own_scale_is_refused(model, tmp_p
     variables = [variable for variable in model.variables + model.optimizer.variables if id(variable) not in constants]
     arrays = {str(i): variable.numpy() for i, variable in enumerate(variables)}
     checkpoint = checkpoint_at(tmp_path)
-    np.savez(checkpoint.path, settings=json.dumps(checkpoint.settings), history="[]", **arrays)
+    np.savez(checkpoint.path, settings=json.dumps(checkpoint.identity), history="[]", **arrays)
     with pytest.raises(UserError, match="holds another network"):
         checkpoint.restore(model)
 
@@ -107,7 +107,7 @@ def test_a_damaged_checkpoint_is_refused(content, model, tmp_path):
     elif content == "no list":
         np.savez(checkpoint.path, settings="7", history="[]")
     elif content == "a wrong record":
-        np.savez(checkpoint.path, settings=json.dumps(checkpoint.settings), history='[{"seconds": "x"}]')
+        np.savez(checkpoint.path, settings=json.dumps(checkpoint.identity), history='[{"seconds": "x"}]')
     elif content == "one array":
         with open(checkpoint.path, "wb") as file:
             np.save(file, np.zeros(3))

@@ -119,11 +119,11 @@ def test_a_digit_that_the_finder_takes_for_another_one_almost_as_likely_is_less_
     assert numbers.min_probability == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize(("probability", "seconded"), [(0.95, True), (0.19, False)])
-def test_a_digit_is_seconded_where_the_classifier_does_not_contradict_it_and_not_sure_yet(probability, seconded):
+@pytest.mark.parametrize(("probability", "agreed"), [(0.95, True), (0.19, False)])
+def test_the_classifier_agrees_with_a_digit_or_not_and_it_is_not_sure_yet(probability, agreed):
     image = LoadedImage(np.full((200, 300, 3), 255, np.uint8), (300, 200))
     numbers = read_numbers(image, FakeFinder([line_of("4")]), FakeClassifier("4", probability))
-    assert numbers.seconded == (seconded,)
+    assert numbers.agreed == (agreed,)
     assert not any(digit.sure for digit in numbers.digits)
 
 

@@ -417,8 +417,7 @@ def test_the_drawing_area_does_not_move_whatever_the_answer_is(open_page):
             (
                 "12345678901234567890|12345678901234567890",
                 "unsure",
-                "10 of 40 pieces of ink are not clearly a digit; "
-                "there is a sign that is not a digit after the 20th digit of text line 2",
+                "10 of 40 digits are not clear; there is a sign that is not a digit after the 20th digit of text line 2",
             ),
             ("", "error", str(wrong_pattern("12:30"))),
             ("", "error", "it is not an image that can be read (in none of the known formats), or it has too many pixels"),

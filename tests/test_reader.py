@@ -341,7 +341,7 @@ def test_other_ink_beside_a_number_is_not_sure(shipped, says):
     says([digit_of(1, 10), digit_of(2, 40, confidence=0.5), digit_of(3, 70)], other_ink=[TextPosition(0, 120.0)])
     reading = shipped.read(NUMBER)
     assert (reading.text, reading.status) == ("123", "unsure")
-    expected = "1 of 3 pieces of ink are not clearly a digit; there is a sign that is not a digit after the 3rd digit"
+    expected = "1 of 3 digits is not clear; there is a sign that is not a digit after the 3rd digit"
     assert reading.message == expected
 
 

@@ -40,7 +40,7 @@ def test_names_that_are_left_out_exist_and_are_not_changed():
         (constant(1), 0, 2),
         (constant(0.9), 0.6, 1.2),
         (constant(0.94, "MIN_CONFIDENCE"), 0.6267, 0.96),
-        (constant(90, "LIGHT_PERCENTILE"), 60, 93),
+        (constant(90, "PAPER_PERCENTILE"), 60, 93),
         (constant(1.5, "PYRAMID_STEP"), 1.333, 2.0),
     ],
 )
@@ -96,7 +96,7 @@ def test_only_what_a_constant_can_change_is_computed_again(stages):
         "ink": (by_ink, find_ink),
         "contrast": (numbers,),
         "preprocessing": (by_ink, numbers),
-        "image": (load, by_ink, numbers),
+        "image": (load, by_ink, numbers, find_ink),
     }.items():
         assert {stage for stage in one.stages if module in stage.modules} == set(computed), module
     assert network.modules == set()

@@ -78,9 +78,9 @@ def _earlier_card(model_path: Path, card_in_place: ModelCard | None) -> ModelCar
 
     Raises UserError where there is neither an interrupted part nor a network in place.
     """
-    from digits.training.checkpoint import START_AGAIN, saved_settings  # here: it imports Keras
+    from digits.training.checkpoint import START_AGAIN, saved_identity  # here: it imports Keras
 
-    interrupted = saved_settings(store.checkpoint_folder(model_path))
+    interrupted = saved_identity(store.checkpoint_folder(model_path))
     if interrupted is not None and interrupted.get("trained_from") is None:
         return None
     if interrupted is None and _checksum(model_path, card_in_place) is None:

@@ -23,6 +23,16 @@ def check_label(label: str) -> str:
     return label
 
 
+def check_suffix(suffix: str) -> str:
+    """Return the ending of a file in lower case. Raises UserError where it is not that of an image."""
+    if suffix.lower() not in IMAGE_SUFFIXES:
+        raise UserError(
+            f"A file that ends in {suffix.lower()!r} is not recognised as an image, so it was not kept.\n"
+            f"Expected one of {' '.join(sorted(IMAGE_SUFFIXES))}."
+        )
+    return suffix.lower()
+
+
 def keep_image(data: bytes, suffix: str, label: str, folder: Path = CUSTOM_DIGITS_DIR) -> Path:
     """Write an image file under a new name and return its path. No file is ever overwritten.
 
@@ -32,13 +42,7 @@ def keep_image(data: bytes, suffix: str, label: str, folder: Path = CUSTOM_DIGIT
     """
     # No folder is named 12|34: Windows has no such names, and people copy their images from one computer to another.
     named_by_label = is_folder_label(check_label(label)) and "|" not in label
-    suffix = suffix.lower()
-    if suffix not in IMAGE_SUFFIXES:
-        raise UserError(
-            f"A file that ends in {suffix!r} is not recognised as an image, so it was not kept.\n"
-            f"Expected one of {' '.join(sorted(IMAGE_SUFFIXES))}."
-        )
-    path = _reserve_name(Path(folder) / (label if named_by_label else KEPT_FOLDER), suffix)
+    path = _reserve_name(Path(folder) / (label if named_by_label else KEPT_FOLDER), check_suffix(suffix))
     try:
         with atomic_write(path) as temporary:
             temporary.write_bytes(data)

@@ -117,7 +117,7 @@ def _entry(kind: type | tuple[type, ...], from_json: Callable[[Any], Any] = lamb
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What is known about a model. None: the card does not say, like a user's own card with a temperature alone.
+    """What is known about a model. None: the card does not say. One that a user writes needs sha256.
 
     The fields have the names of the file's keys, and their order. digits.training checks what the settings hold.
     """

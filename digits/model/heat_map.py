@@ -22,7 +22,7 @@ OUTPUT_COUNT = CLASS_COUNT + BOX_VALUES  # values at each place of the network's
 HAS_BOX = OUTPUT_COUNT  # 1 where the target's box is to be learned, else 0
 LOSS_WEIGHT = OUTPUT_COUNT + 1  # weight of the place in the loss of the classes: 0 where any answer is right, else 1
 TARGET_COUNT = OUTPUT_COUNT + 2
-MIN_CENTRE = 0.999  # a target is this high only at the centres of symbols: there it is 1, beside the widest one's 0.9988
+MIN_CENTRE = 0.9995  # only a symbol's centre is as high: there it is 1, beside the widest one's 0.9988, or 0.9990 in float16
 
 STRIDE = 4  # pixels of the input from one place to the next: two halvings, and a third of a narrow digit's width of 12
 BOX_UNIT = 16.0  # pixels: about the lowest digit, so that the logarithms of all sizes lie near 0

@@ -115,7 +115,7 @@ def _half_installed(path: Path, kind: ModelKind) -> Path:
         raise _no_model(path, kind)
     earlier = f", take the earlier set in {previous.parent}" if has_previous else ""
     raise UserError(
-        f"{path} does not match its card {card_path(path).name}: one of them was changed or replaced.\n"
+        f"{path} does not match its card {card_path(path).name}: one of them was changed or replaced, or it has no sha256.\n"
         f"Expected the file that the card was written for. Bring the shipped model back (git checkout models){earlier},\n"
         f"train anew ({kind.train_command}), or remove the card to read the file without it."
     )

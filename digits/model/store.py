@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from digits.common.errors import UserError
-from digits.common.files import TEMPORARY_PREFIX, atomic_write, flush_to_disk, write_error, write_json
+from digits.common.files import flush_to_disk, write_error, write_json
 from digits.model.card import ModelCard, load_card, load_checksums
 
 logger = logging.getLogger(__name__)
@@ -166,11 +166,11 @@ def _keep_previous(model_path: str | os.PathLike) -> None:
         return
     folder = previous_folder(model_path)
     folder.mkdir(exist_ok=True)
-    for abandoned in folder.glob(f"{TEMPORARY_PREFIX}*"):  # left by a kill: under the lock no other process copies
-        abandoned.unlink()
     for source in installed_files(model_path):
-        with atomic_write(folder / source.name) as copy:
-            shutil.copyfile(source, copy)
+        copy = staging_folder(model_path) / f"previous.{source.name}"  # models/previous/ is shared with other models
+        shutil.copyfile(source, copy)
+        flush_to_disk(copy)
+        os.replace(copy, folder / source.name)
 
 
 # ---- after a kill ----------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def card_by_trial(path: Path, answer: Answer, shape: tuple[int, ...], parameters
 
 
 def trial_digits() -> Split:
-    """Return some hundred of the digits inside scikit-learn, about as many of each, in MNIST's form and about as sharp.
+    """Return about 360 of the digits inside scikit-learn, about as many of each, in MNIST's form and about as sharp.
 
     As in every Split: images (N, 28, 28) uint8, white on black, and labels (N,).
     """

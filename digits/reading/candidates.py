@@ -1,6 +1,6 @@
 """An image -> candidates for digits by its ink: crops in MNIST's form, each with its box and its text line.
 
-ink_reading.py knows only find_candidates and Candidate. How digits are found stays behind them: ink.py tells ink from paper,
+Callers know only find_candidates. How digits are found stays behind it: ink.py tells ink from paper,
 segmentation.py divides the ink into segments, and preprocessing.py brings each segment into MNIST's form.
 """
 
@@ -35,20 +35,19 @@ def find_candidates(image: LoadedImage, quarter_turns: int = 0) -> list[Candidat
     """
     ink = find_ink(np.ascontiguousarray(np.rot90(image.pixels, quarter_turns)))
     return [
-        Candidate(digit_crop(segment.ink), _full_box(segment.box, ink.shape, quarter_turns, image.scale), segment.row)
+        Candidate(digit_crop(segment.ink), _full_box(segment.box, ink.shape, quarter_turns, image), segment.row)
         for segment in find_segments(ink)
     ]
 
 
-def _full_box(box: Box, shape: tuple[int, ...], quarter_turns: int, scale: np.ndarray) -> Box:
+def _full_box(box: Box, shape: tuple[int, ...], quarter_turns: int, image: LoadedImage) -> Box:
     """Return a box in the turned, reduced image as one in the full image before the turns to the left.
 
-    shape: the turned image's height and width. scale: that of the LoadedImage.
+    shape: the turned image's height and width.
     """
     height, width = shape
     x, y, across, down = box
     for _ in range(quarter_turns):
         x, y, across, down = height - y - down, x, down, across
         height, width = width, height
-    x, y, across, down = np.rint(np.array([x, y, across, down]) * np.tile(scale, 2)).astype(int).tolist()
-    return x, y, across, down
+    return image.full_box(x, y, across, down)

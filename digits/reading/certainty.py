@@ -36,8 +36,8 @@ def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | 
     found by ink: several, unseen by number reader     not sure
     by the number reader: one, and ink gives it too    as by ink, or from MIN_LONE_INK_CONFIDENCE and MIN_LONE_CONFIDENCE on
     by the number reader: one, and ink does not        not sure: both networks take many signs that stand alone for digits
-    by the number reader: several, most of them
-        contradicted by the classifier                 not sure: it knows signs that are no digits, the two readers do not
+    by the number reader: several, at least half of
+        them contradicted by the classifier            not sure: it knows signs that are no digits, the two readers do not
     by the number reader: several, and the line reader
         gives other digits, or a mark that is missing  not sure; what it gives is kept as the other text
         confirms all, and ink gives these digits, too  sure
@@ -69,7 +69,7 @@ def _settle_one(found: FoundText, by_ink: Sequence[Digit]) -> FoundText:
 def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLines | None) -> FoundText:
     """Return a number of several digits, sure or not by what its ink and the line reader give."""
     text = text_of(found.digits)
-    if 2 * sum(found.seconded) <= len(found.digits):
+    if 2 * sum(found.agreed) <= len(found.digits):
         return replace(found, digits=_sure_from(math.inf, found.digits))
     if by_line is not None and (_digits_of(by_line) != text or _gives_another_mark(by_line, found)):
         return replace(found, digits=_sure_from(math.inf, found.digits), other_text=_text_of(by_line))
@@ -81,14 +81,14 @@ def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLine
     return replace(found, digits=_sure_from(MIN_NUMBER_CONFIDENCE, found.digits))
 
 
-def settle_fit(digits: Sequence[Digit], seconded: Sequence[bool]) -> tuple[Digit, ...]:
+def settle_fit(digits: Sequence[Digit], agreed: Sequence[bool]) -> tuple[Digit, ...]:
     """Return the digits of a reading that fits what is expected, sure from MIN_FIT_CONFIDENCE on.
 
-    seconded: of each digit, whether the classifier does not contradict it; where it does, the digit is not sure.
+    agreed: of each digit, whether the classifier agrees; where it does not, the digit is not sure.
     """
     return tuple(
         replace(digit, sure=agrees and digit.confidence >= MIN_FIT_CONFIDENCE)
-        for digit, agrees in zip(digits, seconded, strict=True)
+        for digit, agrees in zip(digits, agreed, strict=True)
     )
 
 

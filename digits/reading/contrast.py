@@ -3,10 +3,10 @@
 The constants were set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
 """
 
-import cv2
 import numpy as np
 
 from digits.reading.detection import Detection
+from digits.reading.image import reduce
 
 POLARITY_SIDE = 200  # pixels of the longer side, at which dark and light ink are told apart; that needs no more
 MAX_POLARITY_DEVIATION = 3  # standard deviations: beyond, a brightness counts as this, so that a few pixels don't decide
@@ -19,9 +19,7 @@ def dark_on_light(grey: np.ndarray) -> np.ndarray:
 
     Ink is sparse, so it is the longer tail of the brightnesses: their third moment about the median tells its side.
     """
-    reduction = min(1.0, POLARITY_SIDE / max(grey.shape))
-    height, width = (max(1, round(side * reduction)) for side in grey.shape)
-    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = reduce(grey, POLARITY_SIDE).astype(np.float32)
     centred = small - np.median(small)
     deviations = centred / (centred.std() + 1)  # 1 grey level more, so that blank paper is not divided by 0
     skewness = float(np.mean(np.clip(deviations, -MAX_POLARITY_DEVIATION, MAX_POLARITY_DEVIATION) ** 3))

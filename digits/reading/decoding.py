@@ -13,6 +13,7 @@ from digits.common.errors import UserError
 # opens MPO too.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "ICO", "TGA", "JPEG2000", "PCX")
 START_OF_SCAN = b"\xff\xda"  # JPEG's marker (ISO/IEC 10918-1, table B.1)
+JPEG2000_START = b"\xff\x4f\xff\x51"  # JPEG 2000's first markers (the same table); the boxes before them may hold any bytes
 JPEG2000_STYLE = b"\xff\x52"  # JPEG 2000's marker before the style of coding (ISO/IEC 15444-1, table A.15)
 HALVINGS_OFFSET = 9  # bytes from there to the number of smaller versions inside, each half as large (the same table)
 
@@ -76,8 +77,9 @@ def load_pixels(image: Any, min_side: int) -> None:
             f"pixels written as text are read up to {MAX_TEXT_PIXELS:,}, and it has {width} x {height}; save it as PNG"
         )
     if image.format == "JPEG2000":
-        codestream = _content(image)
-        halvings_inside = codestream[codestream.find(JPEG2000_STYLE) + HALVINGS_OFFSET]
+        content = _content(image)
+        style = content.find(JPEG2000_STYLE, content.find(JPEG2000_START))
+        halvings_inside = content[style + HALVINGS_OFFSET]
         enough = int(np.log2(max(width, height) / min_side))
         needed = math.ceil(math.log(width * height / MAX_JPEG2000_PIXELS, 4))
         halvings = min(halvings_inside, max(enough, needed, 0))

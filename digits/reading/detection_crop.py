@@ -14,9 +14,9 @@ CROP_HEIGHT = 48  # pixels to which a box is brought before ink and paper are se
 MARGIN = 0.14  # of the box's height, around it: the number finder's boxes are a few pixels off
 # Fractions of the ink's contrast: paper below, full ink above; patterns on cheques reach a quarter.
 PAPER_CONTRAST, FULL_CONTRAST = 0.28, 0.9
-DARK_PERCENTILE, LIGHT_PERCENTILE = 4, 80  # of the grey levels: ink covers a tenth of a box or more, paper more than half
+INK_PERCENTILE, PAPER_PERCENTILE = 4, 80  # of the grey levels: ink covers a tenth of a box or more, paper more than half
 MIN_INSIDE = 0.5  # fraction of a connected component that lies within the box; else it is a neighbour's
-MIN_COMPONENT = 0.01  # of CROP_HEIGHT squared: smaller components are grain
+MIN_COMPONENT_AREA = 0.01  # of CROP_HEIGHT squared: smaller components are grain
 COMPONENT_LEVEL = 0.25  # ink from which pixels are connected
 MIN_PEAK_LEVEL = 2 * COMPONENT_LEVEL  # of a digit's strongest ink; all of it weaker is a stain
 MIN_INK_CONTRAST = 8  # grey levels: twice MIN_STD of heat_map.py, so that noise on blank paper is not stretched to ink
@@ -35,7 +35,7 @@ def crop_of(grey: np.ndarray, detection: Detection) -> np.ndarray:
     x, y = (int(np.clip(corner, 0, side - 1)) for corner, side in ((left, grey.shape[1]), (top, grey.shape[0])))
     grey = grey[y : max(int(top + height / scale), y) + 2, x : max(int(left + width / scale), x) + 2]
     left, top = left - x, top - y
-    light = np.percentile(grey, LIGHT_PERCENTILE)
+    light = np.percentile(grey, PAPER_PERCENTILE)
     if scale < 1:  # an affine map alone would skip pixels
         reduced = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
         grey = cv2.resize(grey, reduced, interpolation=cv2.INTER_AREA)
@@ -48,7 +48,7 @@ def crop_of(grey: np.ndarray, detection: Detection) -> np.ndarray:
     box = patch[border : height - border, border : width - border]
     if box.size == 0:
         return empty
-    dark = np.percentile(box, DARK_PERCENTILE)
+    dark = np.percentile(box, INK_PERCENTILE)
     strength = (light - patch.astype(np.float32)) / max(light - dark, MIN_INK_CONTRAST)
     ink = np.clip((strength - PAPER_CONTRAST) / (FULL_CONTRAST - PAPER_CONTRAST), 0, 1)
     inside = np.zeros(patch.shape, bool)
@@ -65,6 +65,6 @@ def _own_components(inked: np.ndarray, inside: np.ndarray) -> np.ndarray:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA]
     own = np.bincount(labels[inside], minlength=count) >= MIN_INSIDE * area
-    own &= area > MIN_COMPONENT * CROP_HEIGHT**2
+    own &= area > MIN_COMPONENT_AREA * CROP_HEIGHT**2
     own[0] = False
     return own[labels]

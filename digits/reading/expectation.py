@@ -55,13 +55,13 @@ class PatternCandidate:
     probabilities: (15,), that it is there and is each of CHARACTERS, each 0 to 1; they have no sum of 1.
     presence: the probability that it is there at all; 1 for what is read without an expectation, too, so that a number with
     more digits or marks than expected does not pass for one that fits.
-    seconded: whether the classifier does not contradict the digit that is most probable.
+    agreed: whether the classifier agrees with the digit that is most probable.
     box, row, crop: as of a Digit.
     """
 
     probabilities: np.ndarray = field(repr=False)
     presence: float
-    seconded: bool
+    agreed: bool
     box: Box
     row: int
     crop: np.ndarray = field(repr=False)
@@ -71,12 +71,12 @@ class PatternCandidate:
 class Fit:
     """A reading that fits.
 
-    seconded: of each digit, as of its candidate. log_ratio: of its probability to that of the likeliest reading of all, natural,
+    agreed: of each digit, as of its candidate. log_ratio: of its probability to that of the likeliest reading of all, natural,
     at most 0.
     """
 
     digits: tuple[Digit, ...]
-    seconded: tuple[bool, ...]
+    agreed: tuple[bool, ...]
     marks: tuple[Mark, ...]
     log_ratio: float
 
@@ -92,7 +92,7 @@ def likeliest_fit(expectation: Expectation, lines: Sequence[Sequence[PatternCand
     lines: the candidates of each text line, from left to right.
     """
     digits: list[Digit] = []
-    seconded: list[bool] = []
+    agreed: list[bool] = []
     marks: list[Mark] = []
     log_ratio = 0.0
     for candidates in lines:
@@ -107,8 +107,8 @@ def likeliest_fit(expectation: Expectation, lines: Sequence[Sequence[PatternCand
                 marks.append(Mark(place, candidate.row, len(digits) - before, confidence, candidate.box))
             else:
                 digits.append(_digit(candidate, place))
-                seconded.append(candidate.seconded)
-    return Fit(tuple(digits), tuple(seconded), tuple(marks), log_ratio)
+                agreed.append(candidate.agreed)
+    return Fit(tuple(digits), tuple(agreed), tuple(marks), log_ratio)
 
 
 def _likeliest_path(pattern: str, candidates: Sequence[PatternCandidate]) -> tuple[list[PatternCandidate] | None, float]:

@@ -20,7 +20,7 @@ import numpy as np
 from digits.common.errors import UserError
 from digits.reading.alignment import Reference
 from digits.reading.expectation import Expectation
-from digits.reading.image import WORKING_SIDE, ImageSource, LoadedImage, load_image
+from digits.reading.image import WORKING_SIDE, ImageSource, LoadedImage, load_image, name_of
 from digits.reading.print_removal import remove_print
 from digits.reading.reader import Reader
 from digits.reading.results import Box, Reading, Status
@@ -56,7 +56,8 @@ EXPECTED_REFERENCE = "Expected an image of a sheet of the form, blank or filled 
 class Field:
     """A part of a form that is read.
 
-    x, y, width, height: shares of the upright page from its upper left, 0 to 1. expect: as in Reader.read.
+    x, y, width, height: shares of the upright page from its upper left, 0 to 1. expect: as in Reader.read; UserError is raised
+    where it is no pattern.
     """
 
     name: str
@@ -66,10 +67,14 @@ class Field:
     height: float
     expect: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.expect is not None:
+            Expectation.parse(self.expect)
+
 
 @dataclass(frozen=True)
 class FieldReading(Reading):
-    """What was read in a field, with boxes in pixels of the sheet.
+    """What was read in a field, with boxes in pixels of the sheet, which has the width and the thumbnail.
 
     cut: (h, w) uint8, the field with its margin as it is in the sheet, straight; None where the field was not looked at.
     written: the same without what is printed: what was read; None where nothing is written.
@@ -130,7 +135,7 @@ class Form:
 
         A sheet that can't be read has the status "error"; one that can't be aligned is "unsure", and none of its fields is read.
         """
-        name = os.fsdecode(image) if isinstance(image, (str, bytes, os.PathLike)) else ""
+        name = name_of(image)
         try:
             sheet = load_image(image, SHEET_SIDE)
         except UserError as error:
@@ -207,10 +212,7 @@ def _field(cells: Mapping[str, str]) -> Field:
     if not (0 <= x and 0 <= y and 0 < width and 0 < height and max(x + width, y + height) <= 1 + ROUNDING):
         found = ", ".join(f"{column} {cells[column]!r}" for column in NUMBERS)
         raise UserError(f"{found} is no part of a page.\n{EXPECTED_SHARES}")
-    expect = cells.get("expect") or None
-    if expect is not None:
-        Expectation.parse(expect)
-    return Field(name, x, y, width, height, expect)
+    return Field(name, x, y, width, height, cells.get("expect") or None)
 
 
 def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, field: Field, to_image: np.ndarray) -> FieldReading:

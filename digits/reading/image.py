@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from digits.common.errors import UserError
 from digits.reading.decoding import MAX_PIXELS, checked_size
 from digits.reading.page_images import Page, decode_page, split_name
+from digits.reading.results import Box
 
 WORKING_SIDE = 800  # pixels of the longer side, to which larger images are reduced; room for 40 digits of 20 pixels, as MNIST's
 THUMBNAIL_SIDE = 300  # pixels of the longer side: figures show it about 3 inches wide, with about 100 dots an inch
@@ -47,9 +48,17 @@ class LoadedImage(NamedTuple):
         full_size = self.full_size[::-1] if quarter_turns % 2 else self.full_size
         return LoadedImage(np.ascontiguousarray(np.rot90(self.pixels, quarter_turns)), full_size)
 
+    def full_box(self, left: float, top: float, width: float, height: float) -> Box:
+        """Return the part of a box in the pixels that lies in the full image, in whole pixels of it, at least one a side."""
+        size = np.array(self.full_size)
+        start = np.clip(np.rint([left, top] * self.scale), 0, size - 1)
+        end = np.clip(np.rint([left + width, top + height] * self.scale), start + 1, size)
+        x, y, across, down = np.concatenate([start, end - start]).astype(int).tolist()
+        return x, y, across, down
+
     def thumbnail(self) -> np.ndarray:
         """Return the pixels reduced to a longer side of at most 300, (height, width, 3) uint8 RGB, for figures."""
-        return _reduce(self.pixels, THUMBNAIL_SIDE)
+        return reduce(self.pixels, THUMBNAIL_SIDE)
 
 
 def load_image(source: ImageSource, max_side: int = WORKING_SIDE) -> LoadedImage:
@@ -101,6 +110,16 @@ def load_image(source: ImageSource, max_side: int = WORKING_SIDE) -> LoadedImage
         raise UserError(f"it is not an image that can be read ({what})") from error
 
 
+def name_of(image: ImageSource) -> str:
+    """Return the name of an image: its path, or what a Pillow image or an open file knows of one, or ""."""
+    if isinstance(image, bytes) and b"\0" in image:  # an image's content, which load_image refuses
+        return ""
+    if isinstance(image, (str, bytes, os.PathLike)):
+        return os.fsdecode(image)
+    name = getattr(image, "filename", None) or getattr(image, "name", None)  # of Pillow; of an open file
+    return os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ""
+
+
 def _from_array(array: np.ndarray) -> Image.Image:
     """Return an array as a Pillow image. Raises UserError where it is not uint8, (height, width) or (height, width, 3)."""
     if array.dtype != np.uint8 or array.shape[2:] not in ((), (3,)) or array.ndim < 2:
@@ -115,7 +134,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 def _upright(image: Image.Image, full_size: tuple[int, int], max_side: int) -> LoadedImage:
     """Return a Pillow image, turned as its EXIF data says. full_size: its width and height before it was decoded."""
-    pixels = _reduce(_to_rgb(image, max_side), max_side)
+    pixels = reduce(_to_rgb(image, max_side), max_side)
     orientation = _orientation(image)
     if orientation == 1:
         return LoadedImage(pixels, full_size)
@@ -149,7 +168,7 @@ def _to_rgb(image: Image.Image, max_side: int) -> np.ndarray:
     if image.has_transparency_data:
         # Multiplied by alpha, else what is transparent would blend in.
         premultiplied = _joined(image, 4, lambda band: np.asarray(band.convert("RGBA").convert("RGBa")))
-        return _on_paper(_reduce(premultiplied, max_side))
+        return _on_paper(reduce(premultiplied, max_side))
     return _joined(image, 3, lambda band: np.asarray(band if band.mode == "RGB" else band.convert("RGB")))
 
 
@@ -190,8 +209,8 @@ def _on_paper(rgba: np.ndarray) -> np.ndarray:
     return np.clip(rgba[..., :3] + paper * (1 - alpha), 0, 255).astype(np.uint8)
 
 
-def _reduce(pixels: np.ndarray, max_side: int) -> np.ndarray:
-    """Return the pixels, (height, width, channels) uint8, reduced to a longer side of at most max_side pixels."""
+def reduce(pixels: np.ndarray, max_side: int) -> np.ndarray:
+    """Return the pixels, (height, width) or (height, width, channels), with a longer side of at most max_side pixels."""
     scale = max_side / max(pixels.shape[:2])
     if scale >= 1:
         return pixels

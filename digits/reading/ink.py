@@ -9,8 +9,10 @@ import functools
 import cv2
 import numpy as np
 
+from digits.reading.image import reduce
+
 FIT_SIDE = 64  # pixels of the longer side; the paper's light is fitted on an image reduced to this
-MAX_FITS, MAX_FIT_CHANGE = 8, 0.1  # fits in turn at the most; grey levels: a fit that changes by less is the last
+MAX_ITERATIONS, TOLERANCE = 8, 0.1  # of the fit; grey levels: one that changes by less is the last
 MAX_SAMPLES = 50_000  # pixels of the image, evenly taken, of which medians are computed
 # Standard deviations from the fit at which a pixel's weight is 0. 4.7 is usual, against a few outliers; a desk is many. Set
 # on one photograph of own_digits, where 3 lets the desk bend the fit; the tests' pages pass with either.
@@ -138,27 +140,27 @@ def _printed_lines(inked: np.ndarray) -> np.ndarray:
     if thickest == 0 or not inked.any():  # in a miniature, strokes are as thin as lines
         return np.zeros(inked.shape, bool)
     inked = inked.astype(np.uint8)
-    level, upright = _level_lines(inked, thickest), [line.T for line in _level_lines(inked.T.copy(), thickest)]
-    level, upright = (
-        [line for line in level if _ends_well(line, upright)],
-        [line for line in upright if _ends_well(line.T, [other.T for other in level])],
+    horizontal, vertical = _horizontal_lines(inked, thickest), [line.T for line in _horizontal_lines(inked.T.copy(), thickest)]
+    horizontal, vertical = (
+        [line for line in horizontal if _ends_at_border_or_line(line, vertical)],
+        [line for line in vertical if _ends_at_border_or_line(line.T, [other.T for other in horizontal])],
     )
     nothing = np.zeros(inked.shape, np.uint8)
-    across, down = np.max([nothing, *level], axis=0), np.max([nothing, *upright], axis=0)
+    across, down = np.max([nothing, *horizontal], axis=0), np.max([nothing, *vertical], axis=0)
     reach = 2 * thickest + 1  # where lines meet, each stands up from the other
     meetings = np.minimum(cv2.dilate(across, np.ones((1, reach), np.uint8)), cv2.dilate(down, np.ones((reach, 1), np.uint8)))
     corners = cv2.dilate(meetings, np.ones((3, 3), np.uint8))  # which blur rounds
     lines = np.max([across, down, corners], axis=0)
     strokes = cv2.morphologyEx(inked * (lines == 0), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    if not lines.any() or (len(level) + len(upright) == 1 and not strokes.any()):
+    if not lines.any() or (len(horizontal) + len(vertical) == 1 and not strokes.any()):
         return nothing > 0  # a single line and nothing else is a one, cut out tightly
     # A line's soft edge goes with it, a stroke's soft edge stays.
     near_lines, near_strokes = cv2.dilate(lines, np.ones((5, 5), np.uint8)), cv2.dilate(strokes, np.ones((3, 3), np.uint8))
     return (near_lines > 0) & (near_strokes == 0)
 
 
-def _ends_well(line: np.ndarray, others: list[np.ndarray]) -> bool:
-    """Return whether a level line begins and ends at the image's border or at one of the others, which are upright.
+def _ends_at_border_or_line(line: np.ndarray, others: list[np.ndarray]) -> bool:
+    """Return whether a horizontal line begins and ends at the image's border or at one of the others, which are vertical.
 
     line, others: masks, (height, width) uint8.
     """
@@ -173,8 +175,8 @@ def _ends_well(line: np.ndarray, others: list[np.ndarray]) -> bool:
     return True
 
 
-def _level_lines(inked: np.ndarray, thickest: int) -> list[np.ndarray]:
-    """Return the masks, [(height, width) uint8 of 0 and 1], of what may be level lines in inked, a mask like them.
+def _horizontal_lines(inked: np.ndarray, thickest: int) -> list[np.ndarray]:
+    """Return the masks, [(height, width) uint8 of 0 and 1], of what may be horizontal lines in inked, a mask like them.
 
     thickest: pixels, 1 or more.
     """
@@ -256,20 +258,18 @@ def _paper_brightness(grey: np.ndarray) -> np.ndarray:
     has no weight.
     """
     height, width = grey.shape
-    reduction = min(1.0, FIT_SIDE / max(height, width))
-    size = (max(1, round(width * reduction)), max(1, round(height * reduction)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    terms = _quadratic_terms(*size)
+    small = reduce(grey, FIT_SIDE)
+    terms = _quadratic_terms(*small.shape[::-1])
     values = small.ravel()
     surface = np.full_like(values, _shorth_midpoint(values))
-    for _ in range(MAX_FITS):
+    for _ in range(MAX_ITERATIONS):
         earlier, difference = surface, values - surface
         reach = max(BIWEIGHT_REACH * _robust_std(difference), MIN_BIWEIGHT_REACH)
         weights = np.clip(1 - (difference / reach) ** 2, 0, None) ** 2
         weighted = terms * weights[:, None]
         # The normal equations, solved by least squares: of an image one pixel wide, they determine not all terms.
         surface = terms @ np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
-        if np.abs(surface - earlier).max() < MAX_FIT_CHANGE:
+        if np.abs(surface - earlier).max() < TOLERANCE:
             break
 
     surface = surface.reshape(small.shape).astype(np.float32)

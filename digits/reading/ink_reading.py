@@ -33,9 +33,9 @@ class InkReading:
 def read_by_ink(image: LoadedImage, classifier: Classifier) -> InkReading:
     """Return the digits in the image as it lies, or turned by quarter turns, if it lies on its side.
 
-    The image counts as turned if some digit is not sure as it lies, and if after a turn there are two or more digits, all of
-    them are sure, and their mean log-odds are higher by MIN_LOG_ODDS_GAIN. One digit alone does not tell which side is up: a 7 on
-    its side may be a 2. Nor do ones and zeros: a dash on its side is a 1.
+    The image counts as turned if as it lies there are 2 to MAX_TURNED_DIGITS digits, some not sure, and if after a turn there
+    are two or more digits, all of them are sure, and their mean log-odds are higher by MIN_LOG_ODDS_GAIN. One digit alone does
+    not tell which side is up: a 7 on its side may be a 2. Nor do ones and zeros: a dash on its side is a 1.
     """
     as_it_lies = _find_digits(image, 0, classifier)
     if not 2 <= len(as_it_lies) <= MAX_TURNED_DIGITS or _are_sure(as_it_lies):

@@ -30,7 +30,7 @@ FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
 # By the classifier alone, of a digit that may be sure: twice that of an answer that prefers no digit. It learned from images
 # without a digit, which the number reader and the line reader did not: of the letter M, which they read as 11, it gives a 1
 # about 0.1.
-MIN_SECOND_OPINION = 2 / NUM_CLASSES
+MIN_AGREEMENT = 2 / NUM_CLASSES
 MIN_MARK_PROBABILITY = 0.5  # of a mark that is read, and of other ink that is reported
 MAX_MARK_SHARE = 0.3  # of a mark's probability in its sum with the digit's, where the digit is surely none: a 1 may be a slash
 MIN_CERTAIN_POLARITY, MIN_POLARITY_GAIN = 0.6, 0.1  # mean probability of the digits, and by how much the other's must be higher
@@ -48,7 +48,7 @@ class TextPosition(NamedTuple):
 class FoundText:
     """The digits and marks that were found in an image, by its ink or by the number reader.
 
-    digits: in reading order. seconded: of each digit of the number reader, whether the classifier does not contradict it; () of
+    digits: in reading order. agreed: of each digit of the number reader, whether the classifier agrees; () of
     those found by ink. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: what
     may be a mark, by text line. ambiguous_digits: where a digit may be a mark, by text line. min_probability: the
     lowest that the number finder alone gives one of the digits; None where it found none. detections: all that it detects, for
@@ -57,7 +57,7 @@ class FoundText:
     """
 
     digits: tuple[Digit, ...] = ()
-    seconded: tuple[bool, ...] = ()
+    agreed: tuple[bool, ...] = ()
     marks: tuple[Mark, ...] = ()
     other_ink: tuple[TextPosition, ...] = ()
     uncertain_marks: tuple[Mark, ...] = ()
@@ -83,10 +83,10 @@ def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifie
     ambiguous_digits = [
         _position(digit, row, image) for row, line in enumerate(detections.lines) for digit in line if _may_be_a_mark(digit)
     ]
-    digits, seconded = _digits(detections, image, classifier)
+    digits, agreed = _digits(detections, image, classifier)
     return FoundText(
         digits=digits,
-        seconded=seconded,
+        agreed=agreed,
         marks=in_reading_order(marks),
         other_ink=tuple(sorted(other_ink)),
         uncertain_marks=in_reading_order(uncertain_marks),
@@ -143,13 +143,13 @@ def _digits(detections: Detections, image: LoadedImage, classifier: Classifier) 
     None of them is sure yet: certainty.settle decides.
     """
     placed = [(digit, row) for row, line in enumerate(detections.lines) for digit in line]
-    crops, combined, seconded = _judge(detections.grey, [digit for digit, _ in placed], classifier)
+    crops, combined, agreed = _judge(detections.grey, [digit for digit, _ in placed], classifier)
     digit_log_odds = log_odds(combined)
     digits = tuple(
         Digit.from_probabilities(combined[i], digit_log_odds[i], False, _box(digit, image), row, crops[i])
         for i, (digit, row) in enumerate(placed)
     )
-    return digits, tuple(map(bool, seconded))
+    return digits, tuple(map(bool, agreed))
 
 
 def _judge(
@@ -163,7 +163,7 @@ def _judge(
     by_finder = np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections])
     by_classifier = classifier.classify(crops).probabilities
     combined = combine(by_finder, by_classifier)
-    return crops, combined, by_classifier[np.arange(len(combined)), combined.argmax(axis=1)] >= MIN_SECOND_OPINION
+    return crops, combined, by_classifier[np.arange(len(combined)), combined.argmax(axis=1)] >= MIN_AGREEMENT
 
 
 def _mark(detection: Detection, row: int, line: Sequence[Detection], image: LoadedImage) -> Mark:
@@ -177,13 +177,7 @@ def _position(detection: Detection, row: int, image: LoadedImage) -> TextPositio
 
 
 def _box(detection: Detection, image: LoadedImage) -> Box:
-    """Return the part of a detection's box that lies in the full image, in pixels of it, at least one pixel wide and high."""
-    full_size = np.array(image.full_size)
-    corner = np.array([detection.left, detection.top]) * image.scale
-    start = np.clip(np.rint(corner), 0, full_size - 1)
-    end = np.clip(np.rint(corner + np.array([detection.width, detection.height]) * image.scale), start + 1, full_size)
-    x, y, width, height = np.concatenate([start, end - start]).astype(int).tolist()
-    return x, y, width, height
+    return image.full_box(detection.left, detection.top, detection.width, detection.height)
 
 
 def _may_be_a_mark(digit: Detection) -> bool:
@@ -220,12 +214,12 @@ def candidates_in(
             is_read = symbol.probability >= MIN_MARK_PROBABILITY or _box(symbol, image) in boxes_of_marks
             placed.append((symbol, row, symbol.is_mark and is_read))
     placed.sort(key=lambda candidate: candidate[0].x)
-    crops, combined, seconded = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
+    crops, combined, agreed = _judge(detections.grey, [symbol for symbol, _, _ in placed], classifier)
     lines: list[list[PatternCandidate]] = [[] for _ in detections.lines]
     for i, (symbol, row, is_read) in enumerate(placed):
         probabilities = symbol.probabilities[:OTHER_INK].copy()
         of_a_digit = symbol.probability if symbol.is_digit else probabilities[:NUM_CLASSES].max()
         probabilities[:NUM_CLASSES] = combined[i] * of_a_digit
         presence = 1.0 if is_read else float(probabilities.max())
-        lines[row].append(PatternCandidate(probabilities, presence, bool(seconded[i]), _box(symbol, image), row, crops[i]))
+        lines[row].append(PatternCandidate(probabilities, presence, bool(agreed[i]), _box(symbol, image), row, crops[i]))
     return lines

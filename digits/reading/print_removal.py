@@ -18,16 +18,17 @@ PAPER_LEVEL = 235.0  # grey levels that the paper gets, whatever light falls on 
 MIN_INK_DEPTH, MIN_INK_CONTRAST = 15.0, 0.25
 DARKEST_PERCENTILE = 99  # of how much darker than paper the pixels are: the darkest ink, without a few pixels darker still
 MAX_LINE_THICKNESS = 0.12  # heights; a printed line is thinner
-# Of the field's width that is seen of a level line, whatever crosses it; of its height, of an upright one.
-MIN_LEVEL_SUPPORT, MIN_UPRIGHT_SUPPORT = 0.45, 0.6
-MAX_LEVEL_GAP, MAX_UPRIGHT_GAP = 1.0, 0.35  # heights: a line ends where nothing of it is seen for longer; digits hide less of it
-MAX_END_DISTANCE = 0.06  # heights: so near to the field's upper and lower side, or at a level line, an upright one ends
-# A 1 may end there, too. Between the field's left and right side, an upright line is printed only if it has as much ink as a
-# level one, to this share, and is at right angles to it, to this many radians.
+# Of the field's width that is seen of a horizontal line, whatever crosses it; of its height, of a vertical one.
+MIN_HORIZONTAL_SUPPORT, MIN_VERTICAL_SUPPORT = 0.45, 0.6
+# Heights: a line ends where nothing of it is seen for longer; digits hide less of it.
+MAX_HORIZONTAL_GAP, MAX_VERTICAL_GAP = 1.0, 0.35
+MAX_END_DISTANCE = 0.06  # heights: so near to the field's upper and lower side, or at a horizontal line, a vertical one ends
+# A 1 may end there, too. Between the field's left and right side, a vertical line is printed only if it has as much ink as a
+# horizontal one, to this share, and is at right angles to it, to this many radians.
 MAX_INK_DIFFERENCE, MAX_ANGLE_DIFFERENCE = 0.4, np.radians(1)
 SOFT_EDGE = 1.5  # pixels on either side of a line, where it is blurred
-END_REACH = 3  # pixels above and below a level line within which an upright one ends at it: their edges are blurred
-CORNER_REACH = 4  # pixels from a level and from an upright line: ink as near to both is the blur of their corner, no stroke
+END_REACH = 3  # pixels above and below a horizontal line within which a vertical one ends at it: their edges are blurred
+CORNER_REACH = 4  # pixels from a horizontal and from a vertical line: ink as near to both is the blur of their corner, no stroke
 MAX_SUPPORT_DISTANCE = 1.5  # pixels of a line's ink from where the transform puts it, which is right to about a pixel
 MAX_LINE_ANGLE, ANGLE_STEP = np.radians(4), np.radians(0.5)  # of a scan that lies askew
 MAX_CANDIDATES = 1000  # straight lines, the clearest first, that are looked at: a second at most, whatever the sheet shows
@@ -37,8 +38,9 @@ MIN_INK_SIDE = 0.15  # heights: smaller specks alone are no writing
 
 
 class _Line(NamedTuple):
-    """A level line. start, end: its first column and that behind its last. first, last: its row there. slope: rows by column.
+    """A horizontal line. start, end: its first column and that behind its last. first, last: its row there.
 
+    slope: rows by column.
     ink: how much darker than paper it is, summed up across it, the median; blur does not change this, as it does the thickness.
     """
 
@@ -88,41 +90,42 @@ def _printed_lines(ink: np.ndarray, depth: np.ndarray, field: tuple[float, float
     left, top, right, bottom = field
     height = bottom - top
     thickest = max(3, round(MAX_LINE_THICKNESS * height))
-    level, level_lines = _level_lines(ink, depth, thickest, MIN_LEVEL_SUPPORT * (right - left), MAX_LEVEL_GAP * height)
-    ends = _morph(cv2.MORPH_DILATE, level, 2 * END_REACH + 1, 2 * thickest + 1)
+    min_support, max_gap = MIN_HORIZONTAL_SUPPORT * (right - left), MAX_HORIZONTAL_GAP * height
+    horizontal, horizontal_lines = _horizontal_lines(ink, depth, thickest, min_support, max_gap)
+    ends = _morph(cv2.MORPH_DILATE, horizontal, 2 * END_REACH + 1, 2 * thickest + 1)
     reach = round(MAX_END_DISTANCE * height)
     first, last = max(round(top) - reach, 0), round(bottom) + reach
     ends[: round(top) + reach + 1] = ends[round(bottom) - reach :] = 1
     ends = ends[first:last].T
 
-    def is_upright_line(line: _Line) -> bool:
+    def is_vertical_line(line: _Line) -> bool:
         if not (ends[line.first, line.start] and ends[line.last, line.end - 1]):
             return False
         x = (line.first + line.last) / 2
         is_side = min(abs(x - left), abs(x - right)) <= reach
-        return is_side or x < left or x > right or any(_is_crossed_by(other, line) for other in level_lines)
+        return is_side or x < left or x > right or any(_is_crossed_by(other, line) for other in horizontal_lines)
 
-    upright = np.zeros_like(ink)
-    # Without the level lines: their ink above and below a 1 would count as a part of it, and the 1 as a line of a cell.
-    upright_ink, upright_depth = (ink & ~level)[first:last].T.copy(), depth[first:last].T
-    min_support, max_gap = MIN_UPRIGHT_SUPPORT * height, MAX_UPRIGHT_GAP * height
-    upright[first:last] = _level_lines(upright_ink, upright_depth, thickest, min_support, max_gap, is_upright_line)[0].T
+    vertical = np.zeros_like(ink)
+    # Without the horizontal lines: their ink above and below a 1 would count as a part of it, and the 1 as a line of a cell.
+    vertical_ink, vertical_depth = (ink & ~horizontal)[first:last].T.copy(), depth[first:last].T
+    min_support, max_gap = MIN_VERTICAL_SUPPORT * height, MAX_VERTICAL_GAP * height
+    vertical[first:last] = _horizontal_lines(vertical_ink, vertical_depth, thickest, min_support, max_gap, is_vertical_line)[0].T
     side = 2 * CORNER_REACH + 1
-    corners = _morph(cv2.MORPH_DILATE, level, side, side) & _morph(cv2.MORPH_DILATE, upright, side, side)
-    lines = level | upright | corners
+    corners = _morph(cv2.MORPH_DILATE, horizontal, side, side) & _morph(cv2.MORPH_DILATE, vertical, side, side)
+    lines = horizontal | vertical | corners
     strokes = ink & ~lines
-    over_level = _morph(cv2.MORPH_CLOSE, strokes, thickest + 3, 1) & level
-    over_upright = _morph(cv2.MORPH_CLOSE, strokes, 1, thickest + 3) & upright
-    return lines, (over_level | over_upright) & ink
+    over_horizontal = _morph(cv2.MORPH_CLOSE, strokes, thickest + 3, 1) & horizontal
+    over_vertical = _morph(cv2.MORPH_CLOSE, strokes, 1, thickest + 3) & vertical
+    return lines, (over_horizontal | over_vertical) & ink
 
 
-def _is_crossed_by(level: _Line, upright: _Line) -> bool:
-    """Return whether an upright line, of the transposed ink, has as much ink as a level one and is at right angles to it."""
-    has_as_much_ink = abs(upright.ink - level.ink) <= MAX_INK_DIFFERENCE * level.ink
-    return has_as_much_ink and abs(upright.slope + level.slope) <= MAX_ANGLE_DIFFERENCE
+def _is_crossed_by(horizontal: _Line, vertical: _Line) -> bool:
+    """Return whether a vertical line, of the transposed ink, has as much ink as a horizontal one and is at right angles to it."""
+    has_as_much_ink = abs(vertical.ink - horizontal.ink) <= MAX_INK_DIFFERENCE * horizontal.ink
+    return has_as_much_ink and abs(vertical.slope + horizontal.slope) <= MAX_ANGLE_DIFFERENCE
 
 
-def _level_lines(
+def _horizontal_lines(
     ink: np.ndarray,
     depth: np.ndarray,
     thickest: int,
@@ -130,7 +133,7 @@ def _level_lines(
     max_gap: float,
     accept: Callable[[_Line], bool] = lambda line: True,
 ) -> tuple[np.ndarray, list[_Line]]:
-    """Return (the level lines, a mask like ink, the same as a list).
+    """Return (the horizontal lines, a mask like ink, the same as a list).
 
     depth: as in _printed_lines. thickest, min_support, max_gap: pixels; of its thickness, of its length that is seen, of its
     length that something hides. accept: says of what may be a line whether it is one.
@@ -151,22 +154,32 @@ def _level_lines(
         # The transform knows the line to half a degree; its pixels know it better.
         within = (start <= columns) & (columns < end)
         near = flat[around] & (np.abs(rows - y) <= thickest) & within
-        thickness = near.sum(axis=0)
-        seen = np.flatnonzero(thickness)
-        alone = seen[thickness[seen] <= np.median(thickness[seen])]  # where no digit touches the line
-        slope, offset = np.polyfit(alone, (near * rows).sum(axis=0)[alone] / thickness[alone], 1)
+        slope, offset, thickness = _fit_line(near, rows)
         y = offset + slope * columns
         first, last = (round(float(np.clip(y[column], 0, len(ink) - 1))) for column in (start, end - 1))
-        across = np.where(np.abs(rows - y) <= thickest, depth[around], 0)[:, seen].sum(axis=0)
-        line = _Line(start, end, first, last, float(slope), float(np.median(across)))
+        across = np.where(np.abs(rows - y) <= thickest, depth[around], 0)[:, near.any(axis=0)].sum(axis=0)
+        line = _Line(start, end, first, last, slope, float(np.median(across)))
         if not accept(line):
             continue
         lines.append(line)
-        reach = np.median(thickness[seen]) / 2 + SOFT_EDGE
+        reach = thickness / 2 + SOFT_EDGE
         band = ((np.abs(rows - y) <= reach) & within).astype(np.uint8)
         mask[around] |= band
         flat[around] &= ~band
     return mask, lines
+
+
+def _fit_line(near: np.ndarray, rows: np.ndarray) -> tuple[float, float, float]:
+    """Return (slope, offset, thickness) of a line, in pixels, fitted where no digit touches it.
+
+    near: (n, w) bool, its pixels. rows: (n, 1), the numbers of the rows.
+    """
+    thickness = near.sum(axis=0)
+    seen = np.flatnonzero(thickness)
+    median = float(np.median(thickness[seen]))
+    alone = seen[thickness[seen] <= median]
+    slope, offset = np.polyfit(alone, (near * rows).sum(axis=0)[alone] / thickness[alone], 1)
+    return float(slope), float(offset), median
 
 
 def _longest_run(values: np.ndarray, max_gap: float) -> tuple[int, int]:

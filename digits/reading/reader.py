@@ -13,7 +13,7 @@ from digits.model.classifier import DEFAULT_MODEL, Classifier
 from digits.model.store import card_path, recover
 from digits.reading.certainty import settle, settle_fit
 from digits.reading.expectation import Expectation, likeliest_fit
-from digits.reading.image import ImageSource, LoadedImage, load_image
+from digits.reading.image import ImageSource, LoadedImage, load_image, name_of
 from digits.reading.ink_reading import InkReading, read_by_ink
 from digits.reading.line_reader import DEFAULT_LINE_READER, LineReader
 from digits.reading.number_finder import DEFAULT_NUMBER_READER, NumberFinder
@@ -81,7 +81,7 @@ class Reader:
         pattern raise UserError.
         """
         expectation = None if expect is None else Expectation.parse(expect)
-        name = _name_of(image)
+        name = name_of(image)
         try:
             loaded = load_image(image)
         except UserError as error:
@@ -112,7 +112,7 @@ class Reader:
         reading = _reading(
             unconstrained.image,
             image,
-            FoundText(settle_fit(fit.digits, fit.seconded), marks=fit.marks, other_ink=numbers.other_ink),
+            FoundText(settle_fit(fit.digits, fit.agreed), marks=fit.marks, other_ink=numbers.other_ink),
         )
         if fit.is_likely:
             return reading
@@ -197,7 +197,7 @@ def _doubts(found: FoundText) -> str:
     elif unsure and len(found.digits) == 1:
         doubts.append("it is not clearly a digit")
     elif unsure:
-        doubts.append(f"{unsure} of {len(found.digits)} pieces of ink are not clearly a digit")
+        doubts.append(f"{unsure} of {len(found.digits)} digits {'is' if unsure == 1 else 'are'} not clear")
     symbols = (
         ("a sign that is not a digit", found.other_ink),
         ("what may be a mark", (*map(position_of, found.uncertain_marks), *found.ambiguous_digits)),
@@ -216,13 +216,3 @@ def _in_words(position: TextPosition, digits: Sequence[Digit]) -> str:
     suffix = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     line = f" of text line {position.row + 1}" if digits[-1].row else ""
     return f"{'after' if after else 'before'} the {number}{suffix} digit{line}"
-
-
-def _name_of(image: ImageSource) -> str:
-    """Return the name of an image: its path, or what a Pillow image or an open file knows of one, or ""."""
-    if isinstance(image, bytes) and b"\0" in image:  # an image's content, which load_image refuses
-        return ""
-    if isinstance(image, (str, bytes, os.PathLike)):
-        return os.fsdecode(image)
-    name = getattr(image, "filename", None) or getattr(image, "name", None)  # of Pillow; of an open file
-    return os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ""

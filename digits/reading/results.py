@@ -17,8 +17,8 @@ class Digit:
     digit: 0 to 9.
     confidence: its probability, 0 to 1.
     log_odds: of its probability; see Classifier.classify. In JSON the key is score.
-    sure: whether it is clearly this digit. By its ink: its log-odds are at least the threshold of the digit network's card, and
-        it is not a 1 cut off wider ink. Where the number reader was asked: as the table in certainty.settle says.
+    sure: whether it is clearly this digit. By its ink: its log-odds are at least the threshold of the digit network's card.
+        Where the number reader was asked: as the table in certainty.settle says.
     box: x, y, width, height, in pixels of the upright image.
     row: the number of its text line, from 0.
     crop: (28, 28) uint8, white on black: what the network saw.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from digits.model.line_image import MAX_SLOPE
+from digits.model.line_image import MAX_SLOPE, MIN_SLOPE_DIGITS
 from digits.reading.contrast import contrast_of
 from digits.reading.detection import Detection
 
@@ -45,7 +45,7 @@ def _offset(line: list[Detection], digit: Detection) -> float:
     # Plain arithmetic, because a page asks this thousands of times and NumPy takes longer for few numbers.
     last = line[-SLOPE_DIGITS:]
     xs, ys = [other.x for other in last], [other.y for other in last]
-    if len(line) >= 3 and max(xs) - min(xs) > height:
+    if len(line) >= MIN_SLOPE_DIGITS and max(xs) - min(xs) > height:
         slope, _ = statistics.linear_regression(xs, ys)
         slope = min(max(slope, -MAX_SLOPE), MAX_SLOPE)
         y = statistics.fmean(ys) + slope * (digit.x - statistics.fmean(xs))

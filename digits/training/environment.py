@@ -1,7 +1,8 @@
 """What a model card says of the machine and the libraries with which a network was trained."""
 
+import contextlib
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 PACKAGES = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # whose versions may change what is learned
@@ -9,7 +10,8 @@ PACKAGES = ("keras", "tensorflow", "numpy", "opencv-python-headless")  # whose v
 
 def environment() -> dict[str, Any]:
     """Return the entries "versions" and "machine" of a ModelCard."""
-    return {
-        "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):  # another package may provide it, such as opencv-python or tensorflow-cpu
+            versions[package] = version(package)
+    return {"versions": versions, "machine": f"{platform.system()} {platform.machine()}"}
