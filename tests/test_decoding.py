@@ -113,6 +113,15 @@ def test_a_large_jpeg_2000_is_decoded_reduced(size, monkeypatch):
         load_image(encoded(drawing(size=size), "JPEG2000", num_resolutions=1), max_side=50)
 
 
+def test_the_bytes_of_a_jpeg_2000_marker_in_another_box_are_not_taken_for_it(monkeypatch):
+    monkeypatch.setattr("digits.reading.decoding.MAX_JPEG2000_PIXELS", 10_000)
+    content = encoded(drawing(size=(160, 240)), "JPEG2000").getvalue()
+    boxes = content.index(b"jp2h") - 4
+    uuid = (24 + 40).to_bytes(4, "big") + b"uuid" + bytes(16) + b"\xff\x52" + bytes(38)
+    loaded = load_image(io.BytesIO(content[:boxes] + uuid + content[boxes:]), max_side=50)
+    assert loaded.full_size == (160, 240)
+
+
 def test_damaged_exif_data_prints_no_warnings(tmp_path):
     tags = b"".join(struct.pack("<HHII", tag, 1, 1000, 8) for tag in range(1, 100))
     exif = b"II*\0" + struct.pack("<I", 1008) + bytes(1000) + struct.pack("<H", 99) + tags + bytes(4)

@@ -208,6 +208,18 @@ def test_a_sheet_that_can_not_be_read_is_an_error_with_all_its_fields(tmp_path):
     assert {name: field.status for name, field in read.fields.items()} == {"sum": "error", "year": "error"}
 
 
+def test_a_sheet_has_the_name_that_an_image_has(tmp_path):
+    Image.new("L", (300, 200), 250).save(tmp_path / "sheet.png")
+    form = Form((SUM, YEAR))
+    assert form.read(FakeReader(), Image.open(tmp_path / "sheet.png")).image == str(tmp_path / "sheet.png")
+    assert form.read(FakeReader(), (tmp_path / "sheet.png").read_bytes()).image == ""
+
+
+def test_a_field_with_a_wrong_pattern_is_refused():
+    with pytest.raises(UserError, match="'abc'"):
+        Field("sum", 0.1, 0.1, 0.2, 0.1, expect="abc")
+
+
 # ---- composed sheets ------------------------------------------------------------------------------------------------
 
 

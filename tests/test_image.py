@@ -9,7 +9,7 @@ from PIL import Image
 
 from digits.common.errors import UserError
 from digits.reading.decoding import MAX_PIXELS
-from digits.reading.image import load_image
+from digits.reading.image import LoadedImage, load_image
 
 TURNED_LEFT = 6  # EXIF's code: the stored pixels must be turned by 90 degrees to the right
 
@@ -168,3 +168,8 @@ def test_a_large_image_is_converted_in_bands(mode, monkeypatch):
     monkeypatch.setattr(Image.Image, "crop", lambda whole, box: largest.append(box[3] - box[1]) or crop(whole, box))
     assert np.array_equal(load_image(drawing("L", 255, 0).convert(mode)).pixels, whole.pixels)
     assert max(largest) == 6  # rows of 160 pixels
+
+
+@pytest.mark.parametrize(("box", "full"), [((400, 0, 400, 30), (602, 0, 601, 45)), ((0, 99, 0.2, 1), (0, 148, 1, 2))])
+def test_a_box_in_the_full_image_is_in_whole_pixels_and_does_not_leave_it(box, full):
+    assert LoadedImage(np.zeros((100, 800, 3), np.uint8), (1203, 150)).full_box(*box) == full

@@ -37,6 +37,15 @@ def test_install_moves_a_new_set_into_place_and_keeps_the_earlier_one(model):
     assert sorted(path.name for path in store.previous_folder(model).iterdir()) == sorted(FILES)
 
 
+def test_install_leaves_what_another_model_is_copying_alone(model):
+    install(model, "old")
+    other = store.previous_folder(model) / ".new-of-another-model"
+    other.parent.mkdir()
+    other.touch()
+    install(model, "new")
+    assert other.exists() and version_in(other.parent) == "old"
+
+
 def test_install_never_replaces_the_previous_set_with_half_a_set(model):
     half_install(model, moved=1)
     store.install(model)
