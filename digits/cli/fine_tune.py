@@ -144,7 +144,7 @@ def print_outcome(outcome: "Outcome", data_name: str) -> None:
     """Print the scores of the earlier model and of each trial."""
     rows = [("", "yours, held out", f"{data_name}, validation", *(["rows of digits"] if outcome.before.rows else []))]
     scores = {"before": outcome.before}
-    scores |= {f"{100 * trial.alpha:.0f} % of what was learned": trial.scores for trial in outcome.trials}
+    scores |= {f"{100 * one.alpha:.0f} % of what was learned": one.scores for one in outcome.interpolations}
     rows += [(name, *(count_and_rate(score) for score in found if score is not None)) for name, found in scores.items()]
     print()
     command_line.print_table(rows)

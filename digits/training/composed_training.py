@@ -24,7 +24,7 @@ from digits.training.composing import Batch, BatchStream, Compose, compose_ahead
 from digits.training.environment import environment
 from digits.training.interrupt import StopBetweenBatches
 from digits.training.loop import EpochCallback, EpochScores, run_epochs, start_or_restore
-from digits.training.schedule import rise_and_fall
+from digits.training.schedule import warm_up_and_cosine_decay
 
 VALIDATION_BATCHES = 20  # about 1,500 digits in windows, or 4,000 in rows
 
@@ -123,19 +123,19 @@ def fit(
     be resumed.
     """
     training, settings = part.training, part.settings
-    learned, held_back = part.digits
+    training_digits, validation_digits = part.digits
     earlier = (part.earlier_card.history if part.earlier_card else None) or ()
     steps = settings.epochs * STEPS_PER_EPOCH
     warm_up = max(1, min(MAX_WARM_UP_STEPS, steps // 10))
-    learning_rate = rise_and_fall(steps, warm_up, PART_LEARNING_RATE, final_fraction=FINAL_RATE_FRACTION)
+    learning_rate = warm_up_and_cosine_decay(steps, warm_up, PART_LEARNING_RATE, final_fraction=FINAL_RATE_FRACTION)
     optimizer = keras.optimizers.AdamW(learning_rate, WEIGHT_DECAY, clipnorm=CLIP_NORM)
     model.compile(optimizer, training.loss, metrics=[keras.metrics.MeanMetricWrapper(training.accuracy, name="accuracy")])
     optimizer.build(model.trainable_variables)
 
     history = start_or_restore(model, part.checkpoint, resume, earlier)
-    stream = BatchStream(training.compose, learned, settings.seed, len(history), STEPS_PER_EPOCH, settings.batch_size)
+    stream = BatchStream(training.compose, training_digits, settings.seed, len(history), STEPS_PER_EPOCH, settings.batch_size)
     with StopBetweenBatches() as stop, compose_ahead(stream, stop) as upcoming:
-        held_back_batches = validation_batches(training.compose, held_back, VALIDATION_BATCHES, settings.batch_size)
+        held_back_batches = validation_batches(training.compose, validation_digits, VALIDATION_BATCHES, settings.batch_size)
 
         def run_epoch() -> EpochScores:
             accuracy, loss = train_on_batches(model, itertools.islice(upcoming, STEPS_PER_EPOCH), stop)
@@ -169,11 +169,11 @@ def save(part: Part, model: keras.Model, model_path: Path, history: Sequence[Epo
     history, validation: as fit returns them.
     """
     settings = part.settings
-    learned, held_back = part.digits
+    training_digits, validation_digits = part.digits
     own_seconds = sum(record.seconds for record in history[-settings.epochs :])
     card = ModelCard(
         data=part.data_name,
-        pictures={"training": len(learned.labels), "validation": len(held_back.labels)},
+        pictures={"training": len(training_digits.labels), "validation": len(validation_digits.labels)},
         settings=settings.to_json(),
         recipe=part.training.recipe(),
         seed=settings.seed,

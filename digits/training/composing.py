@@ -22,7 +22,7 @@ from digits.training.interrupt import StopBetweenBatches
 from digits.training.prefetch import in_order
 
 PREFETCHED_BATCHES = 32  # batches, 40 MB: enough for the 10 to 15 s in which the sources of a new epoch are made
-HELD_BACK_FRACTION = 1 / 12  # of the digits, for validation: 5,000 of MNIST's 60,000; the shipped weights never learned these
+VALIDATION_FRACTION = 1 / 12  # of the digits, for validation: 5,000 of MNIST's 60,000; the shipped weights never learned these
 VALIDATION_SEED = 0  # every training holds the same digits back, and is validated on the same windows of them
 
 Batch = tuple[np.ndarray, np.ndarray]  # inputs and targets of a network, N of each
@@ -37,7 +37,7 @@ def split(data: Dataset) -> tuple[Split, Split]:
     digit is missing in one of the two, because windows are composed of all ten.
     """
     order = np.random.default_rng(VALIDATION_SEED).permutation(len(data.y_train))
-    held_back = round(HELD_BACK_FRACTION * len(order))
+    held_back = round(VALIDATION_FRACTION * len(order))
     parts = [Split(data.x_train[places], data.y_train[places]) for places in np.split(order, [len(order) - held_back])]
     for part, purpose in zip(parts, ("to learn from", "to validate on"), strict=True):
         missing = set(range(NUM_CLASSES)) - set(part.labels.tolist())

@@ -24,7 +24,7 @@ from digits.training.interrupt import StopBetweenBatches
 from digits.training.loop import compile_for_digits, score, train_batches
 from digits.training.prefetch import prefetch
 from digits.training.row_guard import MAX_ROW_DROP, FoundRows
-from digits.training.schedule import rise_and_fall
+from digits.training.schedule import warm_up_and_cosine_decay
 from digits.training.settings import TrainingSettings
 
 # Set by hand, and measured as a whole: benchmarks/results/fine_tuning.json.
@@ -32,7 +32,7 @@ ROUNDS = 4  # after each, the progress is reported
 STEPS_PER_ROUND = 75  # batches
 ROUND_BATCH_SIZE = 128  # images
 PEAK_LEARNING_RATE = 0.001  # it falls to zero from there; a tenth of a training's
-RATE_RISE_FRACTION = 0.1  # of the steps, in which the learning rate rises
+WARM_UP_FRACTION = 0.1  # of the steps, in which the learning rate rises
 # The person's share of the images of digits. Learning an odd seven lost about 20 of 5,999 validation images with 0.25, and 11
 # with 0.06.
 OWN_IMAGES_FRACTION = 0.06
@@ -55,8 +55,11 @@ class GuardScores(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trial:
-    """Weights that were tried. alpha: the new weights' share in them. objections: against keeping them, clauses of text."""
+class Interpolation:
+    """Weights between the old and the new ones.
+
+    alpha: the new weights' share in them. objections: against keeping them, clauses of text.
+    """
 
     alpha: float
     scores: GuardScores
@@ -65,15 +68,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a fine-tuning led to. before: the scores of the earlier model. trials: the weights tried, at least one."""
+    """What a fine-tuning led to. before: the scores of the earlier model. interpolations: those tried, at least one."""
 
     before: GuardScores
-    trials: list[Trial]
+    interpolations: list[Interpolation]
 
     @property
-    def last(self) -> Trial:
-        """The trial whose weights the model has now. If it has objections, so has each, and the model should not be kept."""
-        return self.trials[-1]
+    def last(self) -> Interpolation:
+        """The one whose weights the model has now. If it has objections, so has each, and the model should not be kept."""
+        return self.interpolations[-1]
 
     def to_json(self) -> dict[str, Any]:
         """Return the entries of the card that say what changed."""
@@ -88,7 +91,7 @@ class Outcome:
 def fine_tune(
     model: keras.Model,
     splits: Splits,
-    learned: Split,
+    own: Split,
     held_out: Split,
     settings: TrainingSettings,
     rows: FoundRows | None = None,
@@ -96,27 +99,27 @@ def fine_tune(
 ) -> Outcome:
     """Train the model in place, give it the weights with the largest alpha that passes the check, and return the scores.
 
-    splits: of the data that it learned from. learned, held_out: the person's images. settings: those of its training. rows: of
-    validation digits, as the number reader finds them; None: numbers are not checked.
+    splits: of the data that it learned from. own, held_out: the person's images to learn from, and the others. settings: those of
+    its training. rows: of validation digits, as the number reader finds them; None: numbers are not checked.
     Raises KeyboardInterrupt after Ctrl-C, between two batches.
     """
     earlier_weights = model.get_weights()
     before = _guard_scores(model, held_out, splits.validation, rows)
-    learn(model, splits.training, learned, settings, on_round_end)
-    trials = []
+    learn(model, splits.training, own, settings, on_round_end)
+    interpolations = []
     for alpha in interpolate_weights(model, earlier_weights):
         after = _guard_scores(model, held_out, splits.validation, rows)
-        trials.append(Trial(alpha, after, objections(before, after)))
-        if not trials[-1].objections:
+        interpolations.append(Interpolation(alpha, after, objections(before, after)))
+        if not interpolations[-1].objections:
             break
-    return Outcome(before, trials)
+    return Outcome(before, interpolations)
 
 
 def learn(model: keras.Model, training: Split, own: Split, settings: TrainingSettings, on_round_end: RoundCallback) -> None:
     """Train the model in place, at a low rate. training, own, settings: as in images_of_round. Raises as fine_tune does."""
     steps = ROUNDS * STEPS_PER_ROUND
-    warm_up = round(RATE_RISE_FRACTION * steps)
-    compile_for_digits(model, rise_and_fall(steps, warm_up, PEAK_LEARNING_RATE))
+    warm_up = round(WARM_UP_FRACTION * steps)
+    compile_for_digits(model, warm_up_and_cosine_decay(steps, warm_up, PEAK_LEARNING_RATE))
     stream = itertools.chain.from_iterable(
         batched(images_of_round(training, own, settings, number), ROUND_BATCH_SIZE) for number in range(ROUNDS)
     )

@@ -116,7 +116,7 @@ def fine_tuning_recipe() -> dict[str, Any]:
         "fine_tuning.BATCH_SIZE": fine_tuning.ROUND_BATCH_SIZE,
         "fine_tuning.OWN_SHARE": fine_tuning.OWN_IMAGES_FRACTION,
         "fine_tuning.LEARNING_RATE": fine_tuning.PEAK_LEARNING_RATE,
-        "fine_tuning.WARM_UP": fine_tuning.RATE_RISE_FRACTION,
+        "fine_tuning.WARM_UP": fine_tuning.WARM_UP_FRACTION,
         "fine_tuning.SHARES": fine_tuning.INTERPOLATION_ALPHAS,
     }
 
