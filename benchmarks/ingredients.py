@@ -90,6 +90,9 @@ def plain_at_the_end(images, labels, settings, epoch, augmented_epoch=loop.augme
 # Each row: what is set otherwise, by module and name.
 ROWS = {
     "all": [],
+    "no drawn digits": [(batches, "DRAWN_FRACTION", 0.0)],
+    "no outlines": [(corruptions, "CORRUPTION_PROBABILITIES", without("outline"))],
+    "no squeeze and excitation": [(network, "_weighed_channels", lambda feature_maps, name: feature_maps)],
     "no letterforms": [(letterforms, "CHANGED_FRACTION", 0.0)],
     "no stroke width": [(augment, "MAX_DILATION", 0.0), (augment, "MAX_EROSION", 0.0)],
     "no elastic bending": [(augment, "ELASTIC_STD", 0.0)],

@@ -15,12 +15,10 @@ def turn_into_earlier_set(model_path: Path) -> dict:
     card = json.loads(model_path.with_suffix(".json").read_text())
     model = keras_files.load(model_path)
     network.apply_temperature(model, 1 / card["temperature"])
-    learned = model.layers[[layer.name for layer in model.layers].index("white_on_black") + 1 :]
+    learned = keras.Model(model.get_layer("white_on_black").output, model.output)
     inputs = keras.Input((28, 28), name="pictures")
     x = layers.Reshape((28, 28, 1), name="one_channel")(layers.Rescaling(1 / 255, name="scaling")(inputs))
-    for layer in learned:
-        x = layer(x)
-    earlier = keras.Model(inputs, x, name="digit_recognition")
+    earlier = keras.Model(inputs, learned(x), name="digit_recognition")
     keras_files.save(earlier, model_path, model_path.with_suffix(".tflite"))
     del card["temperature_applied"]
     card |= {

@@ -55,6 +55,21 @@ def test_outliers_are_added_and_mixed_in(digits):
     assert np.array_equal(np.bincount(labels[~is_outlier]), np.bincount(digits[1]))
 
 
+@pytest.mark.parametrize(("epoch", "share"), [(0, 0.1), (6, 0.04)], ids=["first phase", "second phase"])
+def test_some_digits_are_drawn_ones_of_the_same_label(epoch, share, monkeypatch):
+    from digits.augmentation import augment
+    from digits.training import batches
+
+    monkeypatch.setattr(augment, "augment", lambda images, labels, rng, probability_scale: images)
+    monkeypatch.setattr(batches, "OUTLIERS_PER_DIGIT", 0.0)
+    given = np.zeros((3000, 28, 28), np.uint8), (np.arange(3000) % 10).astype(np.uint8)
+    images, labels = whole_epoch(*given, AUGMENTED, epoch)
+    is_drawn = images.any(axis=(1, 2))
+    assert is_drawn.mean() == pytest.approx(share, abs=0.02)
+    assert np.array_equal(np.bincount(labels), np.bincount(given[1]))
+    assert not given[0].any(), "the given images were changed"
+
+
 def test_an_epoch_is_a_function_of_seed_and_number(digits):
     first, again = (whole_epoch(*digits, AUGMENTED, 3)[0] for _ in range(2))
     other_seed = whole_epoch(*digits, dataclasses.replace(AUGMENTED, seed=2), 3)[0]

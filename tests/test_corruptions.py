@@ -26,6 +26,8 @@ def test_corrupted_images_differ_from_the_originals_and_correlate_with_them(corr
     assert corrupted.shape == images.shape and corrupted.dtype == np.uint8
     assert (corrupted != images).any(axis=(1, 2)).mean() > 0.9
     assert np.array_equal(corrupted, corruption(images, rng())), "the result depends on more than the generator"
+    if corruption is corruptions.outline:  # where the ink was, there is none now
+        return
     correlations = [abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) for a, b in zip(images, corrupted, strict=True)]
     assert np.median(correlations) > 0.4
 
@@ -99,6 +101,17 @@ def test_blots_add_and_remove_ink(images):
     change = corruptions.blots(images, rng()).astype(int) - images
     assert (change > 100).any(axis=(1, 2)).mean() > 0.9
     assert (change < -100).any(axis=(1, 2)).mean() > 0.8
+
+
+def test_an_outline_leaves_the_inside_empty_and_is_in_the_form_of_mnist():
+    square = np.zeros((28, 28), np.uint8)
+    square[6:22, 6:22] = 255
+    for outlined in corruptions.outline(np.stack([square] * 20), rng()):
+        assert outlined[12:16, 12:16].max() == 0
+        assert (outlined[14] > 60).sum() >= 2, "no upright sides"
+        rows, columns = np.nonzero(outlined)
+        assert np.ptp(rows) == np.ptp(columns) == 19
+    assert not corruptions.outline(np.zeros((3, 28, 28), np.uint8), rng()).any(), "of nothing"
 
 
 def test_smooth_fields_are_smooth_and_have_unit_variance_everywhere():

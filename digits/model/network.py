@@ -47,6 +47,7 @@ SCALE_EPSILON = 0.001
 # is not white on black. Up to the first brightness an image is taken as it is, from the second as blank. Of 5,999 validation
 # images the corners, their mean, are at most 0.84 on the grey paper of corruptions.background, and at least 0.96 inverted.
 BRIGHT_CORNERS = (0.85, 0.95)
+SQUEEZE = 4  # channels for each of the hidden layer of squeeze and excitation
 PREDICT_BATCH_SIZE = 500  # images in one call of the network: 0.4 MB, which fits a processor's cache
 
 
@@ -56,7 +57,7 @@ def build(conv1_filters: int, conv2_filters: int, dense_units: int, dropout_rate
     It brings each image to one scale itself, and takes one that is not white on black as blank. Keras takes (N, 28, 28), too.
 
     Four convolutions, each with batch normalisation (Ioffe and Szegedy 2015); max pooling halves the sides of the feature maps
-    twice. The first kernel is 5x5 and its output is pooled at once, because most of the time is spent where the feature maps
+    twice. After the second pooling, squeeze and excitation weighs their channels (Hu et al. 2018). The first kernel is 5x5 and its output is pooled at once, because most of the time is spent where the feature maps
     are still large (the row "two at full size" in benchmarks/results/ingredients.json). conv1_filters: channels before the first
     pooling. conv2_filters: channels after it, doubled after the second. dense_units: width of the last hidden layer, 0 for none.
     dropout_rate: 0 to below 1, of the features before the output (Srivastava et al. 2014). seed: of the initial weights and of
@@ -67,8 +68,8 @@ def build(conv1_filters: int, conv2_filters: int, dense_units: int, dropout_rate
     x = _blank_unless_white_on_black(_scaled_by_maximum(inputs))
     x = _convolution(x, conv1_filters, 5, "conv1", pooled=True)
     x = _convolution(x, conv2_filters, 3, "conv2a")
-    x = _convolution(x, conv2_filters, 3, "conv2b", pooled=True)
-    x = _convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
+    x = _weighed_channels(_convolution(x, conv2_filters, 3, "conv2b", pooled=True), "weights2")
+    x = _weighed_channels(_convolution(x, 2 * conv2_filters, 3, "conv3", padding="same"), "weights3")
     x = layers.Flatten(name="flatten" if dense_units else FEATURES_LAYER)(x)
     if dense_units:
         x = layers.Dense(dense_units, activation="relu", name=FEATURES_LAYER)(x)
@@ -137,6 +138,18 @@ def _convolution(
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
+def _weighed_channels(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Return the feature maps x, each channel times a weight from 0 to 1 that is computed from the means of all.
+
+    This is squeeze and excitation (Hu et al. 2018). name: begins the names of the layers.
+    """
+    channels = x.shape[-1]
+    weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(x)
+    weights = layers.Conv2D(max(SQUEEZE, channels // SQUEEZE), 1, activation="relu", name=f"{name}_squeeze")(weights)
+    weights = layers.Conv2D(channels, 1, activation="sigmoid", name=f"{name}_excite")(weights)
+    return layers.Multiply(name=f"{name}_weighed")([x, weights])
+
+
 def layer_table(model: keras.Model) -> list[tuple[str, Any, str]]:
     """Return the rows of a table of the layers: (name, shape of the output for one image, parameters), the sum last."""
     rows = [(layer.name, tuple(layer.output.shape)[1:], f"{layer.count_params():,}") for layer in model.layers]
@@ -164,9 +177,6 @@ def with_fixed_scale(model: keras.Model) -> keras.Model:
     """Return the network with an input of 0 to 255 alone. It shares the layers that learned with the model."""
     if isinstance(model.get_layer(SCALING_LAYER), layers.Rescaling):  # an earlier model
         return model
-    names = [layer.name for layer in model.layers]
+    learned = keras.Model(model.get_layer(WHITE_ON_BLACK_LAYER).output, model.output)
     inputs = keras.Input(model.input_shape[1:], name=model.layers[0].name)
-    x = layers.Rescaling(1 / 255, name=SCALING_LAYER)(inputs)
-    for layer in model.layers[names.index(WHITE_ON_BLACK_LAYER) + 1 :]:
-        x = layer(x)
-    return keras.Model(inputs, x, name=model.name)
+    return keras.Model(inputs, learned(layers.Rescaling(1 / 255, name=SCALING_LAYER)(inputs)), name=model.name)

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from digits.augmentation import augment, outliers
+from digits.common.config import NUM_CLASSES
+from digits.training import drawn_digits
 from digits.training.schedule import second_phase_epochs
 from digits.training.settings import TrainingSettings
 
 # The first two were set by hand and measured as a whole: benchmarks/ingredients.py trains without outliers and without the
 # second phase.
 OUTLIERS_PER_DIGIT = 0.1  # images of no digit in an epoch, for each image of one
-SECOND_PHASE_PROBABILITY_SCALE = 0.4  # factor on the probabilities with which images are varied and corrupted, in that phase
+DRAWN_FRACTION = 0.1  # of an epoch's digits, that are drawn ones of the same label instead: see drawn_digits.py
+SECOND_PHASE_PROBABILITY_SCALE = 0.4  # factor on this and on the probabilities of augmentation, in that phase
 AUGMENTATION_CHUNK_SIZE = 500  # images augmented in one call: 0.4 MB, which fits a processor's cache
 
 Batch = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) uint8; labels (N,) uint8, 0 to 9, or 10 for an outlier
@@ -31,8 +34,8 @@ def augmented_epoch(images: np.ndarray, labels: np.ndarray, settings: TrainingSe
     """Yield what an epoch learns from, shuffled, in chunks of AUGMENTATION_CHUNK_SIZE images.
 
     images: (N, 28, 28) uint8. labels: (N,) uint8, 0 to 9. settings: augment, seed and epochs are used. epoch: from 0.
-    With augment, each image comes as a new variant, and outliers with the label 10 are added; else the images come as they
-    are.
+    With augment, each image comes as a new variant, some of them are drawn digits instead, and outliers with the label 10 are
+    added; else the images come as they are.
     """
     rng = np.random.default_rng([settings.seed, epoch])
     in_second_phase = epoch >= settings.epochs - second_phase_epochs(settings.epochs)
@@ -45,7 +48,11 @@ def augmented_epoch(images: np.ndarray, labels: np.ndarray, settings: TrainingSe
     for start in range(0, len(images), AUGMENTATION_CHUNK_SIZE):
         indices = order[start : start + AUGMENTATION_CHUNK_SIZE]
         chunk, chunk_labels = images[indices], labels[indices]
-        yield (augment.augment(chunk, chunk_labels, rng, probability_scale) if settings.augment else chunk), chunk_labels
+        if settings.augment:
+            is_drawn = (chunk_labels < NUM_CLASSES) & (rng.random(len(chunk)) < probability_scale * DRAWN_FRACTION)
+            chunk[is_drawn] = drawn_digits.draw(chunk_labels[is_drawn], rng)
+            chunk = augment.augment(chunk, chunk_labels, rng, probability_scale)
+        yield chunk, chunk_labels
 
 
 def batched(chunks: Iterator[Batch], batch_size: int) -> Iterator[Batch]:

@@ -29,7 +29,7 @@ from digits.composition import (
     windows,
 )
 from digits.model import heat_map, line_image, line_network, network, number_network
-from digits.training import batches, fine_tuning, line_rows, optimizer, schedule
+from digits.training import batches, drawn_digits, fine_tuning, line_rows, optimizer, schedule
 
 # All of digits.composition but rows, from which no network learns.
 COMPOSITION = (
@@ -44,6 +44,10 @@ def training_recipe() -> dict[str, Any]:
     """
     return {
         **_handwriting_recipe(),
+        "disturbances.OUTLINE_SUPERSAMPLING": corruptions.OUTLINE_SUPERSAMPLING,
+        "disturbances.OUTLINE_BOLDNESS": corruptions.OUTLINE_BOLDNESS,
+        "disturbances.OUTLINE_WIDTH": corruptions.OUTLINE_WIDTH,
+        "disturbances.INK_EDGE": corruptions.INK_EDGE,
         "disturbances.NODES": corruptions.FIELD_NODES,
         "disturbances.TEXTURE": corruptions.PENCIL_TEXTURE,
         "disturbances.BLUR": corruptions.BLUR_STD,
@@ -62,6 +66,7 @@ def training_recipe() -> dict[str, Any]:
         "disturbances.DISTURBANCES": _by_name(
             corruptions.CORRUPTION_PROBABILITIES,
             {
+                "outline": corruptions.outline,
                 "pencil": corruptions.pencil,
                 "neighbours": corruptions.neighbours,
                 "stray_lines": corruptions.stray_lines,
@@ -96,6 +101,7 @@ def training_recipe() -> dict[str, Any]:
         ),
         "network.SCALE_EPSILON": network.SCALE_EPSILON,
         "network.BRIGHT_CORNERS": network.BRIGHT_CORNERS,
+        "network.SQUEEZE": network.SQUEEZE,
         "muon.UPDATE_SIZE": optimizer.UPDATE_RMS,
         "training.WARM_UP": schedule.WARM_UP_FRACTION,
         "training.FIRST_RATE": schedule.INITIAL_RATE_FRACTION,
@@ -103,6 +109,11 @@ def training_recipe() -> dict[str, Any]:
         "training.SECOND_PHASE_PROBABILITY_SCALE": batches.SECOND_PHASE_PROBABILITY_SCALE,
         "training.SECOND_PHASE_RATE": schedule.SECOND_PHASE_RATE_FRACTION,
         "training.NOT_DIGITS": batches.OUTLIERS_PER_DIGIT,
+        "training.DRAWN": batches.DRAWN_FRACTION,
+        "drawn_digits.PEN_WIDTH": drawn_digits.PEN_WIDTH,
+        "drawn_digits.SLANT": drawn_digits.SLANT,
+        "drawn_digits.LOG_ASPECT": drawn_digits.LOG_ASPECT,
+        "drawn_digits.CODE_CHECKSUM": _checksum_of_code((drawn_digits, forms, strokes)),
         "training.CHUNK": batches.AUGMENTATION_CHUNK_SIZE,
     }
 
