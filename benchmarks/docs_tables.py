@@ -71,6 +71,9 @@ OWN_MODEL_WAYS = {  # keys of own_model.json
 }
 INGREDIENTS = {
     "all": "the default preset",
+    "no drawn digits": "no drawn digits",
+    "no outlines": "no outlined digits",
+    "no squeeze and excitation": "no squeeze and excitation",
     "two at full size": "two 3x3 convolutions before the first pooling instead of one 5x5",
     "no augmentation": "no augmentation and no outliers",
     "last epoch plain": "the last epoch without augmentation",
