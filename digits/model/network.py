@@ -174,7 +174,10 @@ def apply_temperature(model: keras.Model, temperature: float) -> None:
 
 
 def with_fixed_scale(model: keras.Model) -> keras.Model:
-    """Return the network with an input of 0 to 255 alone. It shares the layers that learned with the model."""
+    """Return the network with an input of 0 to 255 alone, without the layer that blanks what is not white on black.
+
+    It shares the layers that learned with the model.
+    """
     if isinstance(model.get_layer(SCALING_LAYER), layers.Rescaling):  # an earlier model
         return model
     learned = keras.Model(model.get_layer(WHITE_ON_BLACK_LAYER).output, model.output)
