@@ -57,11 +57,11 @@ def build(conv1_filters: int, conv2_filters: int, dense_units: int, dropout_rate
     It brings each image to one scale itself, and takes one that is not white on black as blank. Keras takes (N, 28, 28), too.
 
     Four convolutions, each with batch normalisation (Ioffe and Szegedy 2015); max pooling halves the sides of the feature maps
-    twice. After the second pooling, squeeze and excitation weighs their channels (Hu et al. 2018). The first kernel is 5x5 and its output is pooled at once, because most of the time is spent where the feature maps
-    are still large (the row "two at full size" in benchmarks/results/ingredients.json). conv1_filters: channels before the first
-    pooling. conv2_filters: channels after it, doubled after the second. dense_units: width of the last hidden layer, 0 for none.
-    dropout_rate: 0 to below 1, of the features before the output (Srivastava et al. 2014). seed: of the initial weights and of
-    the dropout.
+    twice. After the second pooling, squeeze and excitation weighs their channels (Hu et al. 2018). The first kernel is 5x5 and
+    its output is pooled at once, because most of the time is spent where the feature maps are still large (the row "two at full
+    size" in benchmarks/results/ingredients.json). conv1_filters: channels before the first pooling. conv2_filters: channels
+    after it, doubled after the second. dense_units: width of the last hidden layer, 0 for none. dropout_rate: 0 to below 1, of
+    the features before the output (Srivastava et al. 2014). seed: of the initial weights and of the dropout.
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="pictures")  # the shipped models have this name in their files
