@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from expectation import writers_left_out
+from expectation import set_without, writers_left_out
 from record import add_flags, facts_with_model  # it puts the project on the path
 from sweep import Constant, Sweep, changed
 from sweep import Item as SweptItem
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     outcomes = {limit: outcome_at(limit, sweep, [item.label for item in items]) for limit in tqdm(LIMITS, disable=None)}
 
     groups = writers_left_out(items)
-    chosen = {str(group): best_limit(outcomes, groups != group) for group in np.unique(groups)}
+    chosen = set_without(groups, lambda others: best_limit(outcomes, others))
     parts = [counts(outcomes[limit], groups == group) for group, limit in chosen.items()]
     limits = {str(limit): counts(outcome, np.ones(len(items), bool)) for limit, outcome in outcomes.items()}
     left_out = {name: sum(part[name] for part in parts) for name in COLUMNS}

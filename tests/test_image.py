@@ -170,6 +170,9 @@ def test_a_large_image_is_converted_in_bands(mode, monkeypatch):
     assert max(largest) == 6  # rows of 160 pixels
 
 
-@pytest.mark.parametrize(("box", "full"), [((400, 0, 400, 30), (602, 0, 601, 45)), ((0, 99, 0.2, 1), (0, 148, 1, 2))])
+@pytest.mark.parametrize(
+    ("box", "full"),
+    [((400, 0, 400, 30), (602, 0, 601, 45)), ((0, 99, 0.2, 1), (0, 148, 1, 2)), ((790, 90, 30, 30), (1188, 135, 15, 15))],
+)
 def test_a_box_in_the_full_image_is_in_whole_pixels_and_does_not_leave_it(box, full):
     assert LoadedImage(np.zeros((100, 800, 3), np.uint8), (1203, 150)).full_box(*box) == full

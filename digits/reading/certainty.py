@@ -16,7 +16,7 @@ from digits.reading.line_reader import LineReader, LineSymbol
 from digits.reading.numbers import FoundText, in_reading_order, position_of
 from digits.reading.results import Digit, text_of
 
-MIN_NUMBER_CONFIDENCE = 0.8  # of each digit of a number that the line reader reads, too: combined probabilities of both networks
+MIN_NUMBER_CONFIDENCE = 0.8  # of each digit, from which a number is sure: the combined probability of the first two networks
 MIN_SYMBOL_PROBABILITY = 0.5  # by the line reader, of each symbol of a number that it confirms, and of a mark that is missing
 # Of a digit that stands alone, where its ink and the number reader give the same one: the confidence of each.
 MIN_LONE_INK_CONFIDENCE, MIN_LONE_CONFIDENCE = 0.7, 0.6
