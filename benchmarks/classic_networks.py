@@ -2,16 +2,10 @@
 
     python benchmarks/classic_networks.py                             about twenty minutes on two CPU cores
     python benchmarks/classic_networks.py --seeds 3                   each three times: mean ± standard deviation
-    python benchmarks/classic_networks.py --only keras-example ours   a part of them, of which these lines are
+    python benchmarks/classic_networks.py --only keras-example ours   a part of them
 
-It prints this table and writes it to benchmarks/results/classic_networks.md, with the raw numbers beside it as .json.
+It prints a table and writes it to benchmarks/results/classic_networks.md, with the raw numbers beside it as .json.
 The seconds are those of the training, compilation and validation included; "relative" divides them by Keras' example's.
-
-    network                 parameters  epochs  test accuracy             seconds  relative  until 99 %
-    keras-example               34,826      15  9,921 / 10,000 (99.21 %)      303      1.00         168
-    ours                        43,482      12  9,952 / 10,000 (99.52 %)      255      0.84         255
-    ours, one epoch             43,482       1  9,914 / 10,000 (99.14 %)       31      0.10          31
-    ours, tiny, two epochs      19,620       2  9,908 / 10,000 (99.08 %)       38      0.12          38
 """
 
 import json

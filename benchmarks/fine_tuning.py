@@ -8,13 +8,7 @@ First digits written so oddly that the model misreads all of them, drawn by code
 every writer with 20 images or more: half of them are learned, the other half read; split after split. What is learned
 from is all that the command gets, and it holds a quarter of that out for its own decision. MNIST is beside each.
 
-The table goes to standard output, the numbers to benchmarks/results/fine_tuning.json after each run (here of the preset
-best, seed 42):
-
-    hand                                splits  read  before       after        validation  test        replaced
-    a seven in the mirror, with a loop       1    10  0.0          100.0        -5.0        -9.0        1 of 1
-    a four like an h                         1    10  0.0          80.0         -2.0        +0.0        1 of 1
-    p08                                      3    12  100.0 ± 0.0  100.0 ± 0.0  +0.7 ± 1.2  +1.0 ± 1.0  3 of 3
+The table goes to standard output, the numbers to benchmarks/results/fine_tuning.json after each run.
 """
 
 import collections

@@ -5,14 +5,7 @@
 
 An eight is drawn with mouse events, twenty times: from the moment when the pen touches the drawing to the first answer on the
 page, and the answers a second in a stroke of two seconds. The same with a scribble of forty turns, which could be cut into digits
-at many places. Then the camera, which sees one of our own images. It writes benchmarks/results/page.json, and prints:
-
-                                              median
-      pen down to first answer, milliseconds      75
-      the slowest of twenty                      534
-      readings a second during a stroke           13
-      the same of a scribble                       7
-      the camera's readings a second               7
+at many places. Then the camera, which sees one of our own images. It prints a table and writes benchmarks/results/page.json.
 """
 
 import io

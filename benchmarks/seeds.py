@@ -9,12 +9,7 @@ there with the same settings and recipe is not made again, and one that was inte
 days; and by several of these commands at a time, each with seeds and a core of its own (taskset -c 0 python ...), which takes
 longer for each training and less for all.
 Which seed's model to use is the matter of its validation score, never of its test score: the last column says it. Each seed
-keeps other images for validation, so a lead of a few images may be theirs and not the model's.
-
-    preset   parameters  epochs  seeds  test                     lowest  validation      minutes  best on validation
-    best        223,658      56      5  9,965.8 ± 1.8 (99.66 %)   9,963  99.58 ± 0.05 %     81.4  seed 46
-    default      43,482      12      5  9,951.8 ± 3.3 (99.52 %)   9,948  99.38 ± 0.08 %      8.9  seed 44
-    tiny         19,620      28      5  9,947.2 ± 5.3 (99.47 %)   9,939  99.40 ± 0.07 %     16.8  seed 44
+keeps other images for validation, so a lead of a few images may be theirs and not the model's. docs/results.md shows the table.
 """
 
 import json

@@ -9,20 +9,7 @@ folder  10,000 images of 28x28 pixels from MNIST, half of them black on white: i
 photos  JPEG images of 12 megapixels: reading, compared with Pillow's full decode, Image.open(file).load()
 verify  verify_all_digits.py on MNIST, figures included
 
-Medians of RUNS runs, ours and the baseline's in turn. It writes benchmarks/results/speed.json, and prints:
-
-                                                         ours  baseline  ratio
-      one image, cold start, seconds                     0.52      8.71   16.8
-      the same, MiB of memory                             103       808    7.8
-      10,000 small images, a second                       437
-      MiB for all of them; for a tenth                    109       109   1.00
-      - milliseconds an image: decode                    0.57
-      - milliseconds an image: find ink                  1.43
-      - milliseconds an image: segment and crop          1.29
-      - milliseconds an image: network                   0.87
-      - milliseconds an image: all                       4.54
-      12-megapixel JPEG, milliseconds; its decode alone   191       116   1.64
-      verify_all_digits.py on MNIST, seconds             15.9
+Medians of RUNS runs, ours and the baseline's in turn. It prints a table and writes benchmarks/results/speed.json.
 """
 
 import contextlib

@@ -10,12 +10,8 @@ appears. After each kill the model must load, match its card, and read the test 
 for byte, the model before or the one that the same command makes without a kill. What the kill left behind stays there for the
 next run. At the end of each part a run without a kill must succeed and leave no file behind that does not belong there.
 
-It writes benchmarks/results/kill.json, prints a line for each kill, ends with exit code 1 where one was not survived, and prints:
-
-                   kills  as before  as after  not survived
-      training        20         20         0             0
-      fine-tuning     15         14         1             0
-      saving          15          3        12             0
+It prints a line for each kill and a table, writes benchmarks/results/kill.json, and ends with exit code 1 where one was not
+survived.
 """
 
 import json

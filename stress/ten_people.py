@@ -5,16 +5,7 @@
 
 Each of them sends the images in custom_digits/ one after another, in a random order and without a pause, as the page does: over
 one connection, the next image when the answer has come. Every answer must be the one that a single person got before.
-It writes benchmarks/results/ten_people.json, ends with exit code 1 where something fails, and prints (two cores, other work
-beside it):
-
-      answers                               1,696
-      lost                                      0
-      wrong                                     0
-      median wait, seconds                   0.35
-      slowest wait, seconds                  0.79
-      memory after a fifth of the time, MiB   144
-      memory at the end, MiB                  130
+It prints a table, writes benchmarks/results/ten_people.json, and ends with exit code 1 where something fails.
 """
 
 import http.client
