@@ -55,6 +55,7 @@ def fitted(splits, tmp_path_factory):
     return fit(splits, tmp_path_factory.mktemp("checkpoint"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_resumes_to_the_same_weights(fitted, splits, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(splits, tmp_path, stop_after=1)
