@@ -68,10 +68,11 @@ def facts(name: str, argv: Sequence[object] | None, folder: str = "benchmarks") 
 
 
 def commit() -> str | None:
-    """Return the commit of the code, with "+" behind it where files differ from it; None outside a git checkout."""
+    """Return the commit of the code, with "+" behind it where files other than results differ; None outside a git checkout."""
     git = ["git", "-C", str(PROJECT_FOLDER)]
     head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
-    changed = subprocess.run([*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True)
+    status = [*git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results"]
+    changed = subprocess.run(status, capture_output=True, text=True)
     return None if head.returncode else head.stdout.strip() + ("+" if changed.stdout else "")
 
 
