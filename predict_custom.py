@@ -1,13 +1,13 @@
 """Read the digits in your own images.
 
     python predict_custom.py                              the image at IMAGE_PATH, at the top of this script
-    python predict_custom.py me.jpg scans/ 'week*/*.png'  images, folders with all below them, patterns
-    python predict_custom.py scan.pdf 'other.tif#3'       every page of a PDF or TIFF file, or its third
+    python predict_custom.py me.jpg scans/ "week*/*.png"  images, folders with all below them, patterns
+    python predict_custom.py scan.pdf "other.tif#3"       every page of a PDF or TIFF file, or its third
     python predict_custom.py scans/ --json answers.json   for programs; - is standard output
     python predict_custom.py me.jpg --save-crops seen/    also what the network saw, as 28x28 images
     python predict_custom.py me.jpg --label 7             also keep a copy under custom_digits/7/, to learn from
     python predict_custom.py scans/ --expect 5            forms: each text line holds five digits
-    python predict_custom.py scans/ --expect '##.##'      or this: # is a digit, marks and digits stand for themselves
+    python predict_custom.py scans/ --expect "##.##"      or this: # is a digit, marks and digits stand for themselves
     python predict_custom.py scans/ --fields fields.csv --csv answers.csv    sheets of one form, a column for each field
     python predict_custom.py scans/ --fields fields.csv --align blank.jpg    that lie a little differently on each image
     python predict_custom.py s3://bucket/scans/ --ray auto --json answers.jsonl   on the machines of a Ray cluster
@@ -18,7 +18,7 @@ Each line gives the image, what was read, for each digit its confidence, and the
     number reader: models/number_reader.tflite
     line reader: models/line_reader.tflite
     custom_digits/42/phone.jpg                42        4 99.9 %  2 99.9 %
-    custom_digits/1/hooked_ballpen_photo.jpg  1         1 97.9 % (or 7 1.8 %)
+    custom_digits/1/hooked_ballpen_photo.jpg  1         1 99.4 % (or 7 0.5 %)
     absent.png                                error     there is no such file
 
 outputs/custom_predictions.png shows the first 24 images with the digits boxed, what the network saw, and the
@@ -93,7 +93,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--label", metavar="TEXT", help="keep a copy under custom_digits/; TEXT is what it shows: 42, 12/05/2024; --label=-7,50"
     )
     parser.add_argument(
-        "--expect", metavar="FORMAT", help="what each text line holds: 5, five digits, or '##.##', # for a digit; --expect='-##'"
+        "--expect", metavar="FORMAT", help='what each text line holds: 5, five digits, or "##.##", # for a digit; --expect="-##"'
     )
     parser.add_argument(
         "--fields",

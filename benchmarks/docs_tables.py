@@ -424,8 +424,15 @@ def ingredients(results: Results) -> str:
             corrupted, bundled, unsure = (
                 fractions([run[part] for run in runs], 1) for part in ("corrupted", "bundled", "own_digits_unsure")
             )
-            rows.append((name, len(runs), validation, corrupted, bundled, _own_digits(runs), unsure))
-    tests = ("MNIST, validation", "corruptions of it", "scikit-learn's digits", "people's images", '"not sure"')
+            rows.append((name, len(runs), validation, corrupted, bundled, _own_digits(runs), unsure, _numbers(runs)))
+    tests = (
+        "MNIST, validation",
+        "corruptions of it",
+        "scikit-learn's digits",
+        "people's images",
+        '"not sure"',
+        "people's numbers",
+    )
     header = ("trained with", "seeds", *tests)
     return table(header, rows, "python benchmarks/ingredients.py")
 
@@ -434,6 +441,11 @@ def _own_digits(runs: Sequence[Mapping[str, Any]]) -> str:
     """Return "399.3 ± 2.1 / 403": people's images that several trainings read."""
     totals = [[sum(counts) for counts in zip(*run["own_digits"].values(), strict=True)] for run in runs]
     return f"{spread([right for right, _ in totals], 1)} / {totals[0][1]:,}"
+
+
+def _numbers(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return "237.0 ± 2.1 / 261": people's numbers that several trainings read."""
+    return f"{spread([run['numbers'][0] for run in runs], 1)} / {runs[0]['numbers'][1]:,}"
 
 
 def speed(results: Results) -> str:

@@ -3,7 +3,7 @@
     python benchmarks/ingredients.py                      all rows with three seeds, five to ten minutes a training on one core
     python benchmarks/ingredients.py "all" "Adam"         these rows
     python benchmarks/ingredients.py --seeds 42           this seed
-    python benchmarks/ingredients.py --own-digits FOLDER  default: ../shared/own_digits
+    python benchmarks/ingredients.py --own-digits FOLDER --own-numbers FOLDER    default: both in ../shared
 
 The row "all" is the default preset as seeds.py trains it. Each other row is trained with the same settings, and one thing left
 out or done otherwise.
@@ -25,6 +25,8 @@ from corruptions import CORRUPTIONS
 from own_digits import find_items
 from record import RESULTS, add_parts, facts  # first: it puts the project on the path
 from seeds import model_of
+from whole_numbers import SINGLE_KINDS, outcome_of
+from whole_numbers import find_items as find_numbers
 
 import train_model
 from digits.augmentation import augment, corruptions, letterforms
@@ -127,8 +129,8 @@ def train(splits, settings, folder):
     return Reader(folder / "m.tflite", ModelCard(threshold=threshold))
 
 
-def score(reader, validation, items):
-    """Return the row's figures; own_digits as {writer: [correct, images]}."""
+def score(reader, validation, items, numbers):
+    """Return the row's figures; own_digits as {writer: [correct, images]}, numbers as [correct, images]."""
     images, labels = validation
     classify = reader.classifier.classify
     probabilities, _, sure = classify(images)
@@ -150,6 +152,7 @@ def score(reader, validation, items):
         unsure += reading.status == "unsure"
         if "barred7" in item.notes:
             barred.append(right)
+    of_numbers = outcome_of([reader.read(item.path) for item in numbers], [item.label for item in numbers])
     return {
         "validation": float(np.mean(probabilities.argmax(axis=1) == labels)),
         "validation_unsure": float(np.mean(~sure)),
@@ -158,6 +161,8 @@ def score(reader, validation, items):
         "own_digits": by_writer,
         "own_digits_unsure": unsure / len(items),
         "barred_sevens": [int(np.sum(barred)), len(barred)],
+        "numbers": [int(of_numbers.correct.sum()), len(numbers)],
+        "numbers_unsure": float(np.mean(of_numbers.unsure)),
     }
 
 
@@ -185,7 +190,8 @@ def mean_and_spread(shares):
 
 def print_rows(rows):
     """Print the table. rows: {row: {seed: figures}}."""
-    table = [("", "seeds", "own digits", "by writer, less all", "unsure", "barred 7", "corrupted", "scikit-learn", "validation")]
+    header = "", "seeds", "own digits", "less all", "unsure", "barred 7", "numbers", "corrupted", "scikit-learn", "validation"
+    table = [header]
     for name, by_seed in rows.items():
         runs = list(by_seed.values())
         right, n = np.sum([list(run["own_digits"].values()) for run in runs], axis=1).T
@@ -197,7 +203,9 @@ def print_rows(rows):
         ]
         barred = np.mean([run["barred_sevens"] for run in runs], axis=0)
         barred = f"{barred[0]:.1f} / {barred[1]:.0f}"
-        table.append((name, len(runs), f"{np.mean(right):.1f} / {n[0]}", gain, columns[0], barred, *columns[1:]))
+        read_numbers, all_numbers = np.mean([run["numbers"] for run in runs], axis=0)
+        of_numbers = f"{read_numbers:.1f} / {all_numbers:.0f}"
+        table.append((name, len(runs), f"{np.mean(right):.1f} / {n[0]}", gain, columns[0], barred, of_numbers, *columns[1:]))
     command_line.print_table(table)
 
 
@@ -217,6 +225,7 @@ def parse(argv):
     add_parts(parser, ROWS, "row")
     parser.add_argument("--seeds", nargs="+", type=command_line.seed, default=SEEDS, help="(default: 42 to 44)")
     parser.add_argument("--own-digits", type=Path, default=PROJECT.parent / "shared" / "own_digits", help="people's images")
+    parser.add_argument("--own-numbers", type=Path, default=PROJECT.parent / "shared" / "own_numbers", help="the same: numbers")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of IDX files (default: MNIST, see README)")
     return parser.parse_args(argv)
 
@@ -226,6 +235,7 @@ def main(argv=None) -> int:
     """Train and score what is not there yet, print the table."""
     arguments = parse(argv)
     data, items = dataset.load(arguments.data), find_items(arguments.own_digits)
+    numbers = [item for item in find_numbers([arguments.own_numbers]) if item.kind not in SINGLE_KINDS]
     path = RESULTS / "ingredients.json"
     settings = train_model.settings_from(train_model.parse([])).to_json() | training_recipe()
     settings = json.loads(json.dumps({name: value for name, value in settings.items() if name != "SEED"}))
@@ -244,7 +254,7 @@ def main(argv=None) -> int:
                     reader = train(splits, of_training, Path(folder))
                 else:
                     reader = Reader(model_of("default", seed, arguments.data).with_suffix(".tflite"))
-                figures = {**score(reader, splits.validation, items), **facts("ingredients", argv)}
+                figures = {**score(reader, splits.validation, items, numbers), **facts("ingredients", argv)}
             rows = read(path, settings)  # again, for another command may have added to it
             rows.setdefault(name, {})[str(seed)] = figures
             for module, constant, value in present:

@@ -195,7 +195,7 @@ def test_what_is_expected_is_sent_and_stays_while_other_images_are_read(open_pag
     assert page.input_value("#expect") == "4#"
     page.fill("#expect", "4x")
     draw(page, SEVEN_STROKES)
-    wait_for(page, "", "Expected a number such as 5, or a pattern such as '##.##'")
+    wait_for(page, "", 'Expected a number such as 5, or a pattern such as "##.##"')
     page.fill("#expect", "")
     wait_for(page, "7")
     page.fill("#expect", "12")

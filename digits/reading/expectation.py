@@ -38,7 +38,7 @@ class Expectation:
         if not set(text) <= {ANY_DIGIT, *CHARACTERS} or ANY_DIGIT not in text or len(text) > MAX_TEXT_LENGTH:
             raise UserError(
                 f"{text!r} is no number of digits (1 to {MAX_TEXT_LENGTH}) and no pattern.\n"
-                f"Expected a number such as 5, or a pattern such as '##.##', with at least one #, which stands for a digit;\n"
+                f'Expected a number such as 5, or a pattern such as "##.##", with at least one #, which stands for a digit;\n'
                 f"other digits and {' '.join(MARKS)} stand for themselves."
             )
         return cls(text)
