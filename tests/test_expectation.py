@@ -58,7 +58,7 @@ def test_a_number_is_a_number_of_digits_and_a_pattern_stands_for_itself(text, pa
     ],
 )
 def test_a_wrong_pattern_is_an_error_that_says_what_was_expected(text):
-    with pytest.raises(UserError, match=r"Expected a number such as 5, or a pattern such as "##\.##",") as caught:
+    with pytest.raises(UserError, match=r'Expected a number such as 5, or a pattern such as "##\.##",') as caught:
         Expectation.parse(text)
     assert repr(text) in str(caught.value)
 
