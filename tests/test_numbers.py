@@ -87,19 +87,18 @@ def test_a_box_ends_at_the_border_of_the_image():
     assert all(type(value) is int for box in boxes for value in box)
 
 
-@pytest.mark.parametrize(("probabilities", "expected"), [((0.9, 0.99), 1), ((0.4, 0.9), 2), ((0.4, 0.45), 1)])
-def test_the_other_polarity_is_read_where_it_is_clearly_more_certain(probabilities, expected):
-    class EitherPolarity:
-        """Finds a 1 in the light image, and a 2 in its negative."""
-
+@pytest.mark.parametrize("paper", [230, 30])
+def test_the_finder_gets_dark_ink_on_light_paper(paper):
+    class Observer(FakeFinder):
         def find(self, grey):
-            is_negative = bool(grey.mean() < 128)
-            digit = detection(1 + is_negative, 20, 40, probability=probabilities[is_negative])
-            return Detections(grey, [[digit]], [], [])
+            self.grey = grey
+            return super().find(grey)
 
-    image = LoadedImage(np.full((200, 300, 3), 255, np.uint8), (300, 200))
-    numbers = read_numbers(image, EitherPolarity(), FakeClassifier(str(expected)))
-    assert text(numbers) == str(expected)
+    pixels = np.full((200, 300, 3), paper, np.uint8)
+    pixels[40:70, 20:30] = 255 - paper
+    finder = Observer([line_of("4")])
+    read_numbers(LoadedImage(pixels, (300, 200)), finder, FakeClassifier("4"))
+    assert finder.grey[0, 0] > 200 and finder.grey[50, 25] < 50
 
 
 # ---- two opinions ---------------------------------------------------------------------------------------------------

@@ -33,7 +33,6 @@ FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
 MIN_AGREEMENT = 2 / NUM_CLASSES
 MIN_MARK_PROBABILITY = 0.5  # of a mark that is read, and of other ink that is reported
 MAX_MARK_SHARE = 0.3  # of a mark's probability in its sum with the digit's, where the digit is surely none: a 1 may be a slash
-MIN_CERTAIN_POLARITY, MIN_POLARITY_GAIN = 0.6, 0.1  # mean probability of the digits, and by how much the other's must be higher
 LINE_REACH = 0.6  # of a line's median height, above its top and below its foot, within which a mark belongs to it
 
 
@@ -69,7 +68,7 @@ class FoundText:
 
 def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifier) -> FoundText:
     """Return the numbers in an image as it lies. Raises UserError where a damaged network answers with no probability."""
-    detections = _find_either_polarity(finder, cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY))
+    detections = finder.find(dark_on_light(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY)))
     if not detections.lines:
         return FoundText()
     beside = [
@@ -104,25 +103,6 @@ def position_of(symbol: Digit | Mark) -> TextPosition:
 def in_reading_order(marks: Iterable[Mark]) -> tuple[Mark, ...]:
     """Return the marks by text line, and from left to right."""
     return tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0])))
-
-
-def _find_either_polarity(finder: NumberFinder, grey: np.ndarray) -> Detections:
-    """Return what is detected in an image, (height, width) uint8.
-
-    The other polarity is tried where the digits of the more probable one are not certain.
-    """
-    likely = dark_on_light(grey)
-    found = finder.find(likely)
-    certainty = _mean_probability(found.lines)
-    if certainty >= MIN_CERTAIN_POLARITY:
-        return found
-    other = finder.find(255 - likely)
-    return other if _mean_probability(other.lines) > certainty + MIN_POLARITY_GAIN else found
-
-
-def _mean_probability(lines: Sequence[Sequence[Detection]]) -> float:
-    """Return the mean probability of the digits in the lines, 0 where there are none."""
-    return float(np.mean([digit.probability for line in lines for digit in line] or [0.0]))
 
 
 def combine(finder_probabilities: np.ndarray, classifier_probabilities: np.ndarray) -> np.ndarray:
