@@ -1,6 +1,6 @@
 """Learn handwritten digits from MNIST and save the model.
 
-    python train_model.py                    four to five minutes on two CPU cores
+    python train_model.py                    about twelve minutes on one CPU core
     python train_model.py --preset best      an hour or more: the preset of the shipped model
     python train_model.py --epochs 2         a first attempt
     python train_model.py --resume           go on with an interrupted training, to the same weights
@@ -66,7 +66,7 @@ from digits.training.settings import TrainingSettings
 # Those of the network, the learning rate and the epochs were set by hand, together, and measured as a whole:
 # benchmarks/results/seeds.json.
 PRESET = "default"  # "default", "best" or "tiny"; PRESETS says what the other two set differently
-EPOCHS = 12  # passes over the training images, 1 or more; 12 take no longer than the 15 of Keras' MNIST example
+EPOCHS = 12  # passes over the training images, 1 or more
 BATCH_SIZE = 128  # images a step, 1 or more; that of Keras' MNIST example
 VALIDATION_SPLIT = 0.1  # fraction of the training images kept for validation, above 0 and below 1; that of Keras' example
 LEARNING_RATE = 0.01  # the highest, above 0; it rises to this and falls to zero
@@ -74,7 +74,7 @@ CONV1_FILTERS = 16  # channels of the first stage, 1 or more
 CONV2_FILTERS = 32  # channels of the second stage, 1 or more; the third stage has twice as many
 DENSE_UNITS = 0  # width of the last hidden layer, 0 for none
 DROPOUT_RATE = 0.3  # fraction of the features hidden from the output while learning, 0 to below 1
-AUGMENT = True  # True: new variants of the images in each epoch, and outliers; False: the images as they are
+AUGMENT = True  # True: new variants of the images in each epoch, drawn digits and outliers; False: the images as they are
 SEED = 42  # 0 to 4294967295; the same seed gives the same model on the same processor, byte for byte
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -75,7 +75,7 @@ INGREDIENTS = {
     "no outlines": "no outlined digits",
     "no squeeze and excitation": "no squeeze and excitation",
     "two at full size": "two 3x3 convolutions before the first pooling instead of one 5x5",
-    "no augmentation": "no augmentation and no outliers",
+    "no augmentation": "no augmentation, no drawn digits and no outliers",
     "last epoch plain": "the last epoch without augmentation",
     "no second phase": "no second phase: one cosine schedule, augmentation equally strong to the end",
     "averaged weights": "weights averaged over about one epoch",

@@ -1,6 +1,6 @@
 """What each ingredient of the training gives: the default preset learns without it, and reads what people wrote.
 
-    python benchmarks/ingredients.py                      all rows with three seeds, five to ten minutes a training on one core
+    python benchmarks/ingredients.py                      all rows with three seeds, ten to fifteen minutes a training on one core
     python benchmarks/ingredients.py "all" "Adam"         these rows
     python benchmarks/ingredients.py --seeds 42           this seed
     python benchmarks/ingredients.py --own-digits FOLDER --own-numbers FOLDER    default: both in ../shared
@@ -77,8 +77,8 @@ def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, se
     x = convolution(x, conv1_filters, 3, "conv1a")
     x = convolution(x, conv1_filters, 3, "conv1b", pooled=True)
     x = convolution(x, conv2_filters, 3, "conv2a")
-    x = convolution(x, conv2_filters, 3, "conv2b", pooled=True)
-    x = convolution(x, 2 * conv2_filters, 3, "conv3", padding="same")
+    x = network._squeeze_and_excitation(convolution(x, conv2_filters, 3, "conv2b", pooled=True), "weights2")
+    x = network._squeeze_and_excitation(convolution(x, 2 * conv2_filters, 3, "conv3", padding="same"), "weights3")
     x = layers.Dropout(dropout_rate)(layers.Flatten(name="features")(x))
     return keras.Model(inputs, layers.Dense(10, activation="softmax", name=network.OUTPUT_LAYER)(x))
 
@@ -94,7 +94,7 @@ ROWS = {
     "all": [],
     "no drawn digits": [(batches, "DRAWN_FRACTION", 0.0)],
     "no outlines": [(corruptions, "CORRUPTION_PROBABILITIES", without("outline"))],
-    "no squeeze and excitation": [(network, "_weighed_channels", lambda feature_maps, name: feature_maps)],
+    "no squeeze and excitation": [(network, "_squeeze_and_excitation", lambda feature_maps, name: feature_maps)],
     "no letterforms": [(letterforms, "CHANGED_FRACTION", 0.0)],
     "no stroke width": [(augment, "MAX_DILATION", 0.0), (augment, "MAX_EROSION", 0.0)],
     "no elastic bending": [(augment, "ELASTIC_STD", 0.0)],
@@ -104,7 +104,7 @@ ROWS = {
     "no stray ink": [(corruptions, "CORRUPTION_PROBABILITIES", without("stray_lines", "neighbours", "blots"))],
     "no disturbances": [(corruptions, "CORRUPTION_PROBABILITIES", {})],
     "no pictures of no digit": [(batches, "OUTLIERS_PER_DIGIT", 0.0)],
-    "no augmentation": [(train_model, "AUGMENT", False)],  # nor outliers
+    "no augmentation": [(train_model, "AUGMENT", False)],  # nor drawn digits, nor outliers
     "last epoch plain": [(loop, "augmented_epoch", plain_at_the_end)],
     "no second phase": [(schedule, "SECOND_PHASE_FRACTION", 0.0)],
     "averaged weights": [(loop, "Muon", Averaging)],

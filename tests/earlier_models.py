@@ -15,10 +15,9 @@ def turn_into_earlier_set(model_path: Path) -> dict:
     card = json.loads(model_path.with_suffix(".json").read_text())
     model = keras_files.load(model_path)
     network.apply_temperature(model, 1 / card["temperature"])
-    learned = keras.Model(model.get_layer("white_on_black").output, model.output)
     inputs = keras.Input((28, 28), name="pictures")
     x = layers.Reshape((28, 28, 1), name="one_channel")(layers.Rescaling(1 / 255, name="scaling")(inputs))
-    earlier = keras.Model(inputs, learned(x), name="digit_recognition")
+    earlier = keras.Model(inputs, _apply_learned_layers(model, x), name="digit_recognition")
     keras_files.save(earlier, model_path, model_path.with_suffix(".tflite"))
     del card["temperature_applied"]
     card |= {
@@ -31,3 +30,13 @@ def turn_into_earlier_set(model_path: Path) -> dict:
     }
     model_path.with_suffix(".json").write_text(json.dumps(card))
     return card
+
+
+def _apply_learned_layers(model, x):
+    """Return what the layers behind the model's own scaling answer to x, one by one: earlier files hold no model in the model."""
+    start = model.get_layer("white_on_black")
+    answers = {id(start.output): x}
+    for layer in model.layers[model.layers.index(start) + 1 :]:
+        given, answer = layer.input, layer.output
+        answers[id(answer)] = layer([answers[id(one)] for one in given] if isinstance(given, list) else answers[id(given)])
+    return answers[id(model.output)]

@@ -20,7 +20,7 @@ from digits.data.mnist_format import centre_by_mass, size_normalise
 # as a whole: the row "no augmentation" in benchmarks/results/ingredients.json; benchmarks/ingredients.py can also train without
 # groups of corruptions. Each image draws its own value from (lowest, highest); of whole pixels the highest is never drawn.
 OUTLINE_SUPERSAMPLING = 4  # outlines are found in an image enlarged by this factor
-OUTLINE_BOLDNESS = (0, 8)  # whole pixels of the enlarged image, by which a digit is made bolder before its outline is found
+OUTLINE_BOLDNESS = (0, 8)  # whole pixels of the enlarged image, by which each edge is moved outwards before the outline is found
 OUTLINE_WIDTH = (3, 7)  # whole pixels of the enlarged image
 INK_EDGE = 100  # grey levels, where a stroke's edge is taken to be
 FIELD_NODES = 5  # control points along each side of a smooth random field, 6.75 pixels apart
@@ -41,7 +41,7 @@ IMPULSE_NOISE_RATE = (0.02, 0.25)  # fraction of the pixels that turn black or w
 
 
 def corrupt(images: np.ndarray, rng: np.random.Generator, probability_scale: float = 1.0) -> np.ndarray:
-    """Return the images, about half of them with one or more random corruptions, (N, 28, 28) uint8.
+    """Return the images, 58 % of them, at probability_scale 1, with one or more random corruptions, (N, 28, 28) uint8.
 
     images: (N, 28, 28) uint8, white on black. probability_scale: 0 to 1, multiplies CORRUPTION_PROBABILITIES.
     """
@@ -54,7 +54,7 @@ def corrupt(images: np.ndarray, rng: np.random.Generator, probability_scale: flo
 
 
 def outline(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Show the outlines alone, as of hollow digits, which markers and shop windows show; back in MNIST's form."""
+    """Return the digits as outlines alone, hollow, as on posters and signs; in MNIST's form again."""
     outlined = images.copy()
     padding = 2 * OUTLINE_BOLDNESS[1]
     for i, image in enumerate(images):

@@ -22,7 +22,7 @@ MAX_TEXT_LENGTH = 60  # characters of a label or of a line: longer than any numb
 # The processor's cores that this program may use.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 # A fine-tuned or quantized model may read this share of the validation images fewer: 5 of 5,999. It is less than the sampling
-# error of such a score, 0.15 points (95 % interval of 5,978 of 5,999).
+# error of such a score, 0.16 points (95 % interval of 5,975 of 5,999).
 MAX_ACCURACY_DROP = 0.001
 TRAIN_COMMAND = "python train_model.py"
 TRAIN_NUMBER_READER_COMMAND = f"{TRAIN_COMMAND} --eye"

@@ -97,8 +97,8 @@ def save_quantized(model: keras.Model, tflite_path: str | os.PathLike, examples:
 
     Weights and the layers' outputs are rounded to 256 levels, over the ranges that they take for the examples, (N, 28, 28)
     uint8 (post-training integer quantization, Jacob et al. 2018). Input and output stay float32, as in the other .tflite, but
-    the input is 0 to 255 alone: 256 levels between these hold no image of 0 to 1. Keras has to run on TensorFlow. Raises OSError
-    and UserError, as export does.
+    the input is 0 to 255 alone: an image of 0 to 1 would be lost in the 256 levels of this range. Keras has to run on
+    TensorFlow. Raises OSError and UserError, as export does.
     """
     import tensorflow  # here: only this needs more of it than Keras itself calls
 

@@ -47,7 +47,7 @@ SCALE_EPSILON = 0.001
 # is not white on black. Up to the first brightness an image is taken as it is, from the second as blank. Of 5,999 validation
 # images the corners, their mean, are at most 0.84 on the grey paper of corruptions.background, and at least 0.96 inverted.
 BRIGHT_CORNERS = (0.85, 0.95)
-SQUEEZE = 4  # channels for each of the hidden layer of squeeze and excitation
+REDUCTION_RATIO = 4  # channels for each hidden unit of squeeze and excitation (Hu et al. 2018)
 PREDICT_BATCH_SIZE = 500  # images in one call of the network: 0.4 MB, which fits a processor's cache
 
 
@@ -57,19 +57,20 @@ def build(conv1_filters: int, conv2_filters: int, dense_units: int, dropout_rate
     It brings each image to one scale itself, and takes one that is not white on black as blank. Keras takes (N, 28, 28), too.
 
     Four convolutions, each with batch normalisation (Ioffe and Szegedy 2015); max pooling halves the sides of the feature maps
-    twice. After the second pooling, squeeze and excitation weighs their channels (Hu et al. 2018). The first kernel is 5x5 and
-    its output is pooled at once, because most of the time is spent where the feature maps are still large (the row "two at full
-    size" in benchmarks/results/ingredients.json). conv1_filters: channels before the first pooling. conv2_filters: channels
-    after it, doubled after the second. dense_units: width of the last hidden layer, 0 for none. dropout_rate: 0 to below 1, of
-    the features before the output (Srivastava et al. 2014). seed: of the initial weights and of the dropout.
+    twice. Squeeze and excitation (Hu et al. 2018) weights the channels after the second pooling and after the last convolution.
+    The first kernel is 5x5 and its output is pooled at once, because most of the time is spent where the feature maps are still
+    large (benchmarks/ingredients.py can also train two 3x3 ones at full size). conv1_filters: channels before the first pooling.
+    conv2_filters: channels after it, doubled after the second. dense_units: width of the last hidden layer, 0 for none.
+    dropout_rate: 0 to below 1, of the features before the output (Srivastava et al. 2014). seed: of the initial weights and of
+    the dropout.
     """
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="pictures")  # the shipped models have this name in their files
     x = _blank_unless_white_on_black(_scaled_by_maximum(inputs))
     x = _convolution(x, conv1_filters, 5, "conv1", pooled=True)
     x = _convolution(x, conv2_filters, 3, "conv2a")
-    x = _weighed_channels(_convolution(x, conv2_filters, 3, "conv2b", pooled=True), "weights2")
-    x = _weighed_channels(_convolution(x, 2 * conv2_filters, 3, "conv3", padding="same"), "weights3")
+    x = _squeeze_and_excitation(_convolution(x, conv2_filters, 3, "conv2b", pooled=True), "weights2")
+    x = _squeeze_and_excitation(_convolution(x, 2 * conv2_filters, 3, "conv3", padding="same"), "weights3")
     x = layers.Flatten(name="flatten" if dense_units else FEATURES_LAYER)(x)
     if dense_units:
         x = layers.Dense(dense_units, activation="relu", name=FEATURES_LAYER)(x)
@@ -138,14 +139,14 @@ def _convolution(
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _weighed_channels(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def _squeeze_and_excitation(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Return the feature maps x, each channel times a weight from 0 to 1 that is computed from the means of all.
 
     This is squeeze and excitation (Hu et al. 2018). name: begins the names of the layers.
     """
     channels = x.shape[-1]
     weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(x)
-    weights = layers.Conv2D(max(SQUEEZE, channels // SQUEEZE), 1, activation="relu", name=f"{name}_squeeze")(weights)
+    weights = layers.Conv2D(max(1, channels // REDUCTION_RATIO), 1, activation="relu", name=f"{name}_squeeze")(weights)
     weights = layers.Conv2D(channels, 1, activation="sigmoid", name=f"{name}_excite")(weights)
     return layers.Multiply(name=f"{name}_weighed")([x, weights])
 

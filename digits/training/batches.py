@@ -15,11 +15,11 @@ from digits.training import drawn_digits
 from digits.training.schedule import second_phase_epochs
 from digits.training.settings import TrainingSettings
 
-# The first two were set by hand and measured as a whole: benchmarks/ingredients.py trains without outliers and without the
+# The first three were set by hand: benchmarks/ingredients.py can train without outliers, without drawn digits and without the
 # second phase.
 OUTLIERS_PER_DIGIT = 0.1  # images of no digit in an epoch, for each image of one
 DRAWN_FRACTION = 0.1  # of an epoch's digits, that are drawn ones of the same label instead: see drawn_digits.py
-SECOND_PHASE_PROBABILITY_SCALE = 0.4  # factor on this and on the probabilities of augmentation, in that phase
+SECOND_PHASE_PROBABILITY_SCALE = 0.4  # in the second phase, factor on DRAWN_FRACTION and augmentation's probabilities
 AUGMENTATION_CHUNK_SIZE = 500  # images augmented in one call: 0.4 MB, which fits a processor's cache
 
 Batch = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) uint8; labels (N,) uint8, 0 to 9, or 10 for an outlier

@@ -6,8 +6,8 @@ from digits.common.config import DIGIT_SIZE, IMAGE_SIZE
 from digits.composition import forms
 from digits.data.mnist_format import centre_by_mass, size_normalise
 
-# Set by hand, so that a person still reads the digit, and measured as a whole: the row "no drawn digits" of
-# benchmarks/ingredients.py. Pairs are a range, from which each digit draws its own value, or a mean and a standard deviation.
+# Set by hand, so that a person still reads the digit; benchmarks/ingredients.py can also train without drawn digits. Pairs are a
+# range, from which each digit draws its own value, or a mean and a standard deviation.
 DRAWING_HEIGHT = 3.0 * DIGIT_SIZE  # pixels: drawn larger, because OpenCV's pens have whole pixels
 PEN_WIDTH = (0.06, 0.18)  # heights, logarithm drawn evenly
 SLANT = (0.12, 0.15)  # pixels to the right per pixel up

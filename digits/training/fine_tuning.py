@@ -133,8 +133,8 @@ def images_of_round(training: Split, own: Split, settings: TrainingSettings, num
     """Return what a round learns from, STEPS_PER_ROUND batches in all: an iterator as of batches.augmented_epoch.
 
     training, own: images of the data set and of the person, at least one of each. settings: those that the model was trained
-    with. number: the round's, from 0. With augment, the images are augmented, and outliers added, as in the second phase of a
-    training.
+    with. number: the round's, from 0. With augment, the images are augmented, one digit in 25, of the person's too, is replaced
+    by a drawn one, and outliers are added, as in the second phase of a training.
     """
     rng = np.random.default_rng([settings.seed, number])
     total = STEPS_PER_ROUND * ROUND_BATCH_SIZE

@@ -101,7 +101,7 @@ def training_recipe() -> dict[str, Any]:
         ),
         "network.SCALE_EPSILON": network.SCALE_EPSILON,
         "network.BRIGHT_CORNERS": network.BRIGHT_CORNERS,
-        "network.SQUEEZE": network.SQUEEZE,
+        "network.SQUEEZE": network.REDUCTION_RATIO,
         "muon.UPDATE_SIZE": optimizer.UPDATE_RMS,
         "training.WARM_UP": schedule.WARM_UP_FRACTION,
         "training.FIRST_RATE": schedule.INITIAL_RATE_FRACTION,

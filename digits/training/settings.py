@@ -35,7 +35,7 @@ class TrainingSettings:
     preset: the name of the preset that they come from. epochs: passes over the training images. batch_size: images a step.
     validation_split: fraction of the training images kept for validation. learning_rate: the highest of the schedule.
     conv1_filters, conv2_filters, dense_units, dropout_rate: of the network, as in network.build. augment: whether each epoch
-    sees new variants of the images, and outliers besides. seed: of everything that is random.
+    sees new variants of the images, drawn digits and outliers. seed: of everything that is random.
     Raises UserError for the first field that is not what it may be.
     """
 
