@@ -10,7 +10,7 @@ def network_and_optimizer():
     from digits.model import network
     from digits.training.optimizer import Muon
 
-    model = network.build(4, 6, 5, 0.0, seed=1)
+    model = network.build(4, 12, 5, 0.0, seed=1)
     optimizer = Muon(0.01)
     optimizer.build(model.trainable_variables)
     return model, optimizer
