@@ -271,7 +271,7 @@ def test_every_page_of_a_file_is_an_image(name, call_script, tmp_path):
 
 
 def test_saved_crops_are_what_the_network_saw(call_script, tmp_path):
-    call_script("predict_custom.py", SAMPLES / "42" / "phone.jpg", "--save-crops", tmp_path)
+    call_script("predict_custom.py", SAMPLES / "42" / "phone.jpg", "--save-crops", tmp_path, "--json", tmp_path / "a.json")
     crops = sorted(tmp_path.glob("*.png"))
     assert [path.name for path in crops] == ["00001_phone_1_is_4.png", "00001_phone_2_is_2.png"]
     digits = Reader().read(SAMPLES / "42" / "phone.jpg").digits
