@@ -125,7 +125,7 @@ def check_flags(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
         parser.error("--expect is for images without fields: a column expect in the file of --fields says it of each field")
     if arguments.fields and arguments.label is not None:
         parser.error("--label says what one image shows, and --fields reads many numbers on each")
-    if arguments.json and arguments.json == arguments.csv:
+    if arguments.json and arguments.csv and Path(arguments.json).absolute() == Path(arguments.csv).absolute():
         parser.error(f"--json and --csv are both {arguments.json}: give each a file of its own")
     if arguments.label is not None and not arguments.images:
         parser.error(

@@ -82,8 +82,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "best": {"EPOCHS": 56, "CONV1_FILTERS": 32, "CONV2_FILTERS": 76},  # at most as large as the classic CNN of 225,034 parameters
     "tiny": {"EPOCHS": 28, "CONV1_FILTERS": 10, "CONV2_FILTERS": 19},  # below 20,000 parameters
 }
-BUNDLED_EPOCHS = 60  # the 1,400 bundled digits are a fortieth of MNIST, so they take less time even when seen five times as often
-# Of --eye and --line-reader, 500 steps each: 80 to 100 minutes on two cores; one or two epochs are a first try. The other
+BUNDLED_EPOCHS_FACTOR = 5  # the 1,400 bundled digits are a fortieth of MNIST, so five times as many epochs still take less time
+# Of --eye and --line-reader, 500 steps an epoch: 80 to 100 minutes on two cores; one or two epochs are a first try. The other
 # settings stand in digits/training/composed_training.py.
 NUMBER_READER_EPOCHS, LINE_READER_EPOCHS = 20, 13
 OVERVIEW_IMAGES = 1000  # training images of which dataset_overview.png shows some as an epoch does
@@ -291,7 +291,7 @@ def train_digit_network(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
     data, model_path = load_data(arguments)
     if data.name == dataset.BUNDLED and arguments.epochs is None:
-        settings = dataclasses.replace(settings, epochs=BUNDLED_EPOCHS)
+        settings = dataclasses.replace(settings, epochs=BUNDLED_EPOCHS_FACTOR * settings.epochs)
     with store.lock(model_path):
         earlier_card = store.recover_and_load_card(model_path)
         lookup.check_kind(model_path, earlier_card, lookup.DIGIT_NETWORK, print_training.OTHER_KIND_IN_PLACE)

@@ -49,7 +49,7 @@ from digits.reading.reader import Reader
 from digits.reading.results import Reading
 
 SEED = 0  # of the random choice of images in all_digits_examples and all_digits_predictions
-LOW_ACCURACY = 0.9  # of a folder of single digits; below it advice is printed: the shipped model reads 98.8 % of people's
+LOW_ACCURACY = 0.9  # of a folder of single digits; below it advice is printed; docs/results.md has what the shipped model reads
 
 
 class ScoredDataset(NamedTuple):

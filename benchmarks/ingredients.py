@@ -72,8 +72,8 @@ def two_at_full_size(conv1_filters, conv2_filters, dense_units, dropout_rate, se
     from digits.model.network import layers
 
     keras.utils.set_random_seed(seed)
-    inputs = keras.Input((28, 28))
-    x = layers.Reshape((28, 28, 1))(layers.Rescaling(1 / 255)(inputs))
+    inputs = keras.Input((28, 28, 1))
+    x = network._blank_unless_white_on_black(network._scaled_by_maximum(inputs))
     x = convolution(x, conv1_filters, 3, "conv1a")
     x = convolution(x, conv1_filters, 3, "conv1b", pooled=True)
     x = convolution(x, conv2_filters, 3, "conv2a")
@@ -102,8 +102,8 @@ ROWS = {
     "no pencil, no backgrounds": [(corruptions, "CORRUPTION_PROBABILITIES", without("pencil", "background", "band_or_stripes"))],
     "no noise, no blur": [(corruptions, "CORRUPTION_PROBABILITIES", without("noise", "blur", "low_resolution", "glass_blur"))],
     "no stray ink": [(corruptions, "CORRUPTION_PROBABILITIES", without("stray_lines", "neighbours", "blots"))],
-    "no disturbances": [(corruptions, "CORRUPTION_PROBABILITIES", {})],
-    "no pictures of no digit": [(batches, "OUTLIERS_PER_DIGIT", 0.0)],
+    "no corruptions": [(corruptions, "CORRUPTION_PROBABILITIES", {})],
+    "no outliers": [(batches, "OUTLIERS_PER_DIGIT", 0.0)],
     "no augmentation": [(train_model, "AUGMENT", False)],  # nor drawn digits, nor outliers
     "last epoch plain": [(loop, "augmented_epoch", plain_at_the_end)],
     "no second phase": [(schedule, "SECOND_PHASE_FRACTION", 0.0)],

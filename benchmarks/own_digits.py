@@ -42,7 +42,7 @@ from digits.reading.results import Reading
 # value times these factors. The change that reads most of the other writers' images is taken, or none where none is better.
 CONSTANTS = {
     "ink": ("BIWEIGHT_REACH", "MIN_CONTRAST", "MIN_SIGNAL_TO_NOISE"),
-    "segmentation": ("SPECK_SIZE", "MIN_DIGIT_HEIGHT", "MIN_HEIGHT_AT_BORDER"),
+    "segmentation": ("SPECK_SIZE", "MIN_RELATIVE_HEIGHT", "MIN_HEIGHT_AT_BORDER"),
     "preprocessing": ("MIN_STROKE_WIDTH", "MAX_STROKE_WIDTH"),
 }
 FACTORS = (0.75, 1.33)

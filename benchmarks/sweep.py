@@ -157,8 +157,8 @@ def changed(constant: Constant, new: Number) -> Iterator[None]:
     modules = []
     for name in modules_behind("reader"):
         source = sources()[name]
-        module = importlib.import_module(f"digits.reading.{name}")
-        if hasattr(module, constant.name) and (name == constant.module or constant.name not in names_defined(source)):
+        if name == constant.module or imports(source, f"digits.reading.{constant.module}", constant.name):
+            module = importlib.import_module(f"digits.reading.{name}")
             modules.append(module)
             functions |= {getattr(module, function): place for function, place in defaults(source, constant.name)}
     old = getattr(modules[0], constant.name)
@@ -175,6 +175,14 @@ def changed(constant: Constant, new: Number) -> Iterator[None]:
         yield
     finally:
         have(old)
+
+
+def imports(source: str, module: str, name: str) -> bool:
+    """Return whether a module with this source imports the name from the module."""
+    return any(
+        isinstance(node, ast.ImportFrom) and node.module == module and name in {alias.name for alias in node.names}
+        for node in ast.parse(source).body
+    )
 
 
 def defaults(source: str, name: str) -> Iterator[tuple[str, int]]:

@@ -67,6 +67,7 @@ NUMBERS = {"n": 1, "correct": 1, "accuracy": 1.0}
     + [("threshold", value) for value in (float("nan"), 10**400, "high", {}, None)]
     + [("test", NUMBERS | {"accuracy": float("nan")}), ("test", NUMBERS | {"interval95": [0]})]
     + [("test", NUMBERS | changed) for changed in ({"n": 10**400}, {"n": "1"}, {"correct": -1}, {"loss": []})]
+    + [("test", NUMBERS | {"correct": 2}), ("test", NUMBERS | {"unsure": 2})]
     + [("test", value) for value in ([], {}, {"n": 1, "correct": 1})]
     + [("parameters", value) for value in (10**4000, -1, "many", 1.5)]
     + [("history", value) for value in ("long", [{"seconds": 1}])]

@@ -257,3 +257,4 @@ def test_the_reason_that_ray_gives_is_found_in_its_stack_traces():
     text = "The actor died\nTraceback:\n  File x\nModuleNotFoundError: No module named 'digits'\n\nTo change retries, see y."
     message = str(distributed._failure(RuntimeError(text)))
     assert "could not read the images: ModuleNotFoundError: No module named 'digits'\n" in message
+    assert "could not read the images: RuntimeError\n" in str(distributed._failure(RuntimeError()))

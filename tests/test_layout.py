@@ -15,7 +15,7 @@ LIBRARY = [package for package in PACKAGES if package != "cli"]  # prints nothin
 # Libraries that take long to import, or that reading does without, and the files that may import them.
 HEAVY = {
     "keras": {"model/network", "training"},
-    "tensorflow": {"model/keras_files", "model/number_network"},
+    "tensorflow": {"model/keras_files"},
     "matplotlib": {"evaluation"},
     "seaborn": {"evaluation"},
     "sklearn": {"evaluation", "data"},

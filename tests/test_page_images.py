@@ -11,7 +11,7 @@ from conftest import PROJECT
 from PIL import TiffImagePlugin
 
 from digits.common.errors import UserError
-from digits.reading import page_images
+from digits.reading import page_images, pdf_process
 from digits.reading.image import load_image
 from digits.reading.page_images import MAX_PAGES, Page, page_count, page_names
 from digits.reading.reader import Reader
@@ -119,6 +119,19 @@ def test_a_page_of_an_open_file_is_read(format, opened, tmp_path):
         assert page_count(file) == 3
         assert [load_image(Page(file, number)).full_size for number in (3, 1, 2)] == [SIZES[2], SIZES[0], SIZES[1]]
         assert Reader(number_reader=None).read(Page(file, 4)).message == "it has 3 pages, and no page 4"
+        for number in (0, -1):
+            message = Reader(number_reader=None).read(Page(file, number)).message
+            assert message == f"it has no page {number}: pages are counted from 1"
+
+
+def test_a_page_of_a_pdf_is_drawn_where_the_system_refuses_a_limit(monkeypatch):
+    resource = pytest.importorskip("resource")
+
+    def refuse(kind, limits):
+        raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    pdf_process.limit_resources()
 
 
 @formats

@@ -521,6 +521,7 @@ def test_help_is_the_docstring(script, run_script):
         ("verify_all_digits.py", "--data", "a", "--images", "b"),
         ("predict_custom.py", "--json", "-", "--csv", "-"),
         ("predict_custom.py", "--json", "answers.txt", "--csv", "answers.txt"),
+        ("predict_custom.py", "--json", "answers.txt", "--csv", "./answers.txt"),
         ("predict_custom.py", "--json", "photo.jpg"),
         ("predict_custom.py", "--csv", "photo.PNG"),
         ("verify_all_digits.py", "--json", "photo.jpg"),

@@ -65,6 +65,17 @@ def test_a_constant_is_changed_where_it_is_imported_and_has_its_value_again_afte
     assert text_lines.HEIGHT_RANGE == number_finder.HEIGHT_RANGE == old
 
 
+def test_a_constant_of_the_same_name_in_another_module_stays_as_it_is():
+    assert sweep.imports("from digits.reading.ink import A, B", "digits.reading.ink", "B")
+    assert not sweep.imports("from digits.model.ink import B", "digits.reading.ink", "B")
+    modules = [sys.modules[f"digits.reading.{name}"] for name in sweep.modules_behind("reader")]
+    before = [{name: value for name, value in vars(module).items() if name.isupper()} for module in modules]
+    for one in sweep.constants():
+        with sweep.changed(one, 5):
+            pass
+    assert [{name: value for name, value in vars(module).items() if name.isupper()} for module in modules] == before
+
+
 def test_a_default_of_a_parameter_is_changed_as_well(monkeypatch):
     source = "SIZE = 3\ndef made(a, b=1, size=SIZE): return size\n"
     assert list(sweep.defaults(source, "SIZE")) == [("made", 1)]

@@ -36,7 +36,8 @@ class Score:
         """
         entries = {field.name: content[field.name] for field in fields(cls) if field.name in content}
         counts = [content["n"], content["correct"], entries.get("unsure", 0)]
-        if not all(type(count) is int and 0 <= count < MAX_COUNT for count in counts) or not 0 <= content["accuracy"] <= 1:
+        are_counts = all(type(count) is int and 0 <= count < MAX_COUNT for count in counts) and max(counts) == content["n"]
+        if not are_counts or not 0 <= content["accuracy"] <= 1:
             raise ValueError("a score's numbers are out of range")
         if "interval95" in entries:
             low, high = entries["interval95"]

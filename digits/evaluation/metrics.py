@@ -1,6 +1,7 @@
 """Labels and answers -> counts and rates. Pure functions on arrays. Rates are fractions of 1; an undefined rate is None."""
 
 import dataclasses
+import statistics
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from digits.common.score import Score
 from digits.model.calibration import cross_entropy
 
 CALIBRATION_BINS = 15  # equal in width (Guo et al. 2017)
-Z95 = 1.959964  # the normal distribution's 97.5th percentile: two sides of 2.5 % leave 95 %
+Z95 = statistics.NormalDist().inv_cdf(0.975)  # two sides of 2.5 % leave 95 %
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ LOG_FLOOR = 1e-30  # smaller probabilities count as this, so that logarithms sta
 # Where probabilities of several networks or places are multiplied, smaller ones count as this: none of these networks is right
 # more often than 999 times in 1,000.
 PROBABILITY_FLOOR = 1e-3
-# The temperatures that are tried: 1 is no change; the shipped networks had 1.04 and 1.19, so a factor of 4 each way leaves room.
+# The temperatures that are tried: 1 is no change; the shipped networks had 1.04 to 1.19, so a factor of 4 each way leaves room.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 4.0
 TEMPERATURE_COUNT = 161  # of them, 1.75 % apart; a step changes a probability of 0.9 by 0.004
 

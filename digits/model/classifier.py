@@ -132,8 +132,9 @@ def _load_litert(path: Path) -> Network:
             except (ValueError, RuntimeError) as error:
                 reason = error
         break
+    first_line = str(reason).partition("\n")[0] or type(reason).__name__
     raise UserError(
-        f"{path} is not a model that can be used: {str(reason).splitlines()[0]}.\n"
+        f"{path} is not a model that can be used: {first_line}.\n"
         f"Expected a .tflite file with an input of {' or '.join(map(str, IMAGE_SHAPES))} and {NUM_CLASSES} outputs, float32.\n"
         "Where it takes or gives whole numbers, convert it again without inference_input_type and inference_output_type."
     ) from reason

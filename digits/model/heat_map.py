@@ -22,16 +22,18 @@ OUTPUT_COUNT = CLASS_COUNT + BOX_VALUES  # values at each place of the network's
 HAS_BOX = OUTPUT_COUNT  # 1 where the target's box is to be learned, else 0
 LOSS_WEIGHT = OUTPUT_COUNT + 1  # weight of the place in the loss of the classes: 0 where any answer is right, else 1
 TARGET_COUNT = OUTPUT_COUNT + 2
-MIN_CENTRE = 0.9995  # only a symbol's centre is as high: there it is 1, beside the widest one's 0.9988, or 0.9990 in float16
+# A place is a centre where the target reaches this: the centre is 1, the place beside it at most 0.9988, in float16 0.9990.
+MIN_CENTRE = 0.9995
 
-STRIDE = 4  # pixels of the input from one place to the next: two halvings, and a third of a narrow digit's width of 12
-BOX_UNIT = 16.0  # pixels: about the lowest digit, so that the logarithms of all sizes lie near 0
+# Pixels of the input from one place to the next: the network halves its input twice; a narrow digit, 12 wide, has three places.
+STRIDE = 4
+BOX_UNIT = 16.0  # pixels: about the shortest digit, so that the logarithms of all sizes lie near 0
 SIDE_MULTIPLE = 8  # pixels: the network halves its input three times, so its sides are multiples of this
 # Pixels, heights of the digits that the network learns: a little more than an octave, so that an image pyramid with a step of
 # 1.5 shows each digit at two scales or more within them.
 MIN_DIGIT_HEIGHT, MAX_DIGIT_HEIGHT = 16.0, 39.0
 
-NEIGHBOURHOOD_SIZE = 49  # pixels: a quarter more than the highest digit, so that some paper is always within
+NEIGHBOURHOOD_SIZE = 49  # pixels: a quarter more than the tallest digit, so that some paper is always within
 MIN_STD = 4.0  # grey levels: that of a noisy sensor, so that blank paper is not stretched to full contrast
 MAX_DEVIATION = 4.0  # standard deviations: a black desk beside white paper reaches it, and more adds no information
 

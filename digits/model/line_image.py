@@ -18,7 +18,7 @@ DIGIT_HEIGHT = 20.0  # pixels of the digits in it: as in MNIST
 COLUMN_STRIDE = 2  # pixels of the input from one column of the network's answer to the next: the narrowest 1 is 3 wide
 NO_SYMBOL = CLASS_COUNT  # the class, beside those of heat_map, of a column that shows no symbol or goes on with the one before
 PADDING = -1  # in a target, behind the last symbol of a row
-TALL_PERCENTILE = 85  # of the heights in a line: of a digit that is not a small zero
+TALL_PERCENTILE = 85  # of the heights in a line: so high that small zeros do not lower it
 MAX_SLOPE = 0.35  # pixels down per pixel to the right, 19 degrees: a steeper line is turned first
 MIN_SLOPE_DIGITS = 3  # digits from which a slope is fitted: two of different heights show none
 

@@ -342,7 +342,7 @@ def _check_empty(folder: str) -> None:
 
 def _failure(error: Exception) -> UserError:
     """Return the UserError that says why Ray gave up: the last error in the stack traces that it quotes."""
-    lines = str(error).strip().splitlines()
+    lines = str(error).strip().splitlines() or [type(error).__name__]
     reason = next(filter(EXCEPTION_LINE.match, reversed(lines)), lines[-1])
     return UserError(
         f"The nodes of the Ray cluster could not read the images: {printable(reason)}\n"

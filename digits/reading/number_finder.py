@@ -178,8 +178,7 @@ def peaks(heat_maps: np.ndarray, boxes: np.ndarray, min_probability: float) -> l
 
 def pyramid_scales(height: int, width: int) -> list[float]:
     """Return the scales at which an image of this size is searched, the finest first."""
-    # An image is never enlarged: at twice its size, 221 of the 283 numbers are read instead of 224, in more time (a
-    # checkpoint of the shipped network's training).
+    # An image is never enlarged: that read no more of people's numbers, in more time (measured with an earlier network).
     scales = [min(1.0, math.sqrt(MAX_PYRAMID_PIXELS * (1 - PYRAMID_STEP**-2) / (height * width)))]
     while scales[-1] / PYRAMID_STEP * height >= MIN_DIGIT_HEIGHT and scales[-1] / PYRAMID_STEP * width >= MIN_SIDE:
         scales.append(scales[-1] / PYRAMID_STEP)

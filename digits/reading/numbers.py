@@ -33,7 +33,9 @@ FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
 MIN_AGREEMENT = 2 / NUM_CLASSES
 MIN_MARK_PROBABILITY = 0.5  # of a mark that is read, and of other ink that is reported
 MAX_MARK_SHARE = 0.3  # of a mark's probability in its sum with the digit's, where the digit is surely none: a 1 may be a slash
-LINE_REACH = 0.6  # of a line's median height, above its top and below its foot, within which a mark belongs to it
+# Of a line's median height: a mark belongs to the line where it is at most so far above the top, or below the foot, of the digit
+# that is nearest across.
+LINE_REACH = 0.6
 
 
 class TextPosition(NamedTuple):

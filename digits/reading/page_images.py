@@ -101,7 +101,7 @@ def decode_page(file: Any, number: int | None, min_side: int) -> tuple[Image.Ima
     """
     image = _open(file)
     if image is None:
-        header, pixels = _run_pdf_process(file, number or 1)
+        header, pixels = _run_pdf_process(file, 1 if number is None else max(number, 0))
         _check_number(number, header["pages"])
         size = tuple(header["size"])
         return Image.frombytes("RGB", size, pixels, "raw", header["mode"], header["row_bytes"], 1), size
@@ -109,7 +109,7 @@ def decode_page(file: Any, number: int | None, min_side: int) -> tuple[Image.Ima
     _check_number(number, len(frames))
     if image.format == "TIFF":
         image = open_image(file)  # anew: asked a second time for a frame that it could not find, Pillow gives the one before it
-    image.seek(frames[(number or 1) - 1])
+    image.seek(frames[0 if number is None else number - 1])
     size = checked_size(image)
     load_pixels(image, min_side)
     return image, size
@@ -120,6 +120,8 @@ def _check_number(number: int | None, count: int) -> None:
     if number is None and count > 1:
         pages = f"more than {MAX_PAGES}" if count > MAX_PAGES else str(count)
         raise UserError(f'it has {pages} pages; add the number of one to its name, as in "scan.pdf#1"')
+    if number is not None and number < 1:
+        raise UserError(f"it has no page {number}: pages are counted from 1")
     if number is not None and number > MAX_PAGES and count > MAX_PAGES:
         raise UserError(f"only the first {MAX_PAGES} pages of a file are read; divide it into several files")
     if number is not None and number > count:

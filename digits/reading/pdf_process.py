@@ -8,6 +8,7 @@ Standard output is a line of JSON, then the pixels of the page:
 {"pages": 3} alone, where the file has no such page; or {"error": what is wrong}.
 """
 
+import contextlib
 import io
 import json
 import math
@@ -31,14 +32,22 @@ def main() -> None:
 
 
 def limit_resources() -> None:
-    """Let the system end this process where it takes too much, also when nobody waits for it any more. Not on Windows."""
+    """Let the system end this process where it takes too much, also when nobody waits for it any more.
+
+    Windows has no such limits, and macOS refuses that of memory.
+    """
     try:
         import resource
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # bytes of what a crash writes to the disk
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MIB * 2**20, MAX_MIB * 2**20))
+    limits = {
+        resource.RLIMIT_CORE: 0,  # bytes of what a crash writes to the disk
+        resource.RLIMIT_CPU: MAX_SECONDS,
+        resource.RLIMIT_AS: MAX_MIB * 2**20,
+    }
+    for kind, limit in limits.items():
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (limit, limit))
 
 
 def draw_page(file: BinaryIO, number: int) -> tuple[dict, bytes]:

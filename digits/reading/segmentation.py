@@ -17,15 +17,15 @@ MAX_COMPONENTS = 200  # the largest connected components, which are looked at; a
 MIN_SIDE = 3  # pixels of the longer side; nothing smaller is looked at
 
 # Fractions of a digit's height, the usual one on the page.
-MIN_DIGIT_HEIGHT = 0.45  # a lower component is a part of a digit or none
-MAX_DIGIT_HEIGHT = 3.0  # a higher component among several is a line or a frame
-MAX_PART_WIDTH = 1.5  # a low component that is wider is no part of a digit
+MIN_RELATIVE_HEIGHT = 0.45  # a shorter component is a part of a digit or none
+MAX_RELATIVE_HEIGHT = 3.0  # a taller component among several is a line or a frame
+MAX_PART_WIDTH = 1.5  # a short component that is wider is no part of a digit
 SPECK_SIZE = 0.22  # a component whose longer side is shorter is no stroke
 MAX_STROKE_DISTANCE, MAX_SPECK_DISTANCE = 0.3, 0.06  # from a digit, of a stroke and of a speck that belong to it
-# What runs into the image's border is cut off where it is lower than this; higher than its inverse, it is no digit.
+# What runs into the image's border is cut off where it is shorter than this; taller than its inverse, it is no digit.
 MIN_HEIGHT_AT_BORDER = 0.6
 
-MIN_FRAMED_HEIGHT = 0.25  # of a frame's height: a component inside that is higher makes it one; a digit's loop holds only specks
+MIN_FRAMED_HEIGHT = 0.25  # of a frame's height: a component inside that is taller makes it one; a digit's loop holds only specks
 MIN_FRAME_DIRECTIONS, DIRECTIONS = 0.9, 36  # fraction of so many directions in which a frame has ink: circles may be open
 MAX_BORDER_CONTACT = 0.8  # of a component's longer side: what touches the border for longer is the desk's edge
 MIN_LINE_OVERLAP = 0.3  # of the smaller one's height: neighbours in a text line overlap by more
@@ -61,7 +61,7 @@ class _Component(NamedTuple):
         return self.y + self.height
 
 
-_Digit = list[_Component]  # its connected components, the highest first
+_Digit = list[_Component]  # its connected components, the tallest first
 
 
 def find_segments(ink: np.ndarray) -> list[Segment]:
@@ -79,7 +79,7 @@ def find_segments(ink: np.ndarray) -> list[Segment]:
 
 
 def _usual_height(components: Sequence[_Component]) -> float:
-    """Return the height in pixels such that half of the components' heights, laid end to end, belong to lower ones.
+    """Return the height in pixels such that half of the components' heights, laid end to end, belong to shorter ones.
 
     So specks count for little, however many they are, and so does one high line beside a text line.
     """
@@ -141,9 +141,9 @@ def _without_margins(components: list[_Component], labels: np.ndarray) -> list[_
 def _digits(components: Sequence[_Component], labels: np.ndarray) -> list[_Digit]:
     """Return the components as digits; low ones near a digit are strokes of it, others are left out."""
     usual = _usual_height(components)
-    high = [one for one in components if MIN_DIGIT_HEIGHT <= one.height / usual <= MAX_DIGIT_HEIGHT]
+    high = [one for one in components if MIN_RELATIVE_HEIGHT <= one.height / usual <= MAX_RELATIVE_HEIGHT]
     digits = [[one] for one in sorted(high, key=lambda one: -one.height)]
-    low = [one for one in components if one.height < MIN_DIGIT_HEIGHT * usual and one.width < MAX_PART_WIDTH * usual]
+    low = [one for one in components if one.height < MIN_RELATIVE_HEIGHT * usual and one.width < MAX_PART_WIDTH * usual]
     if not low:
         return digits
 

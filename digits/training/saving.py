@@ -21,8 +21,8 @@ from digits.training.settings import TrainingSettings
 if TYPE_CHECKING:
     import keras  # it takes seconds, and wrong flags and paths are answered without it
 
-# Fraction of the drawn outliers that may pass as digits. With 1 % of them, 2 % of people's digits are "not sure"
-# (benchmarks/results/own_digits.json).
+# Fraction of the drawn outliers that may pass as digits. With 1 % of them, 10 of people's 494 single digits are "not sure"
+# (benchmarks/results/whole_numbers.json).
 TARGET_FALSE_ACCEPT_RATE = 0.01
 
 
