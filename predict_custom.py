@@ -30,6 +30,7 @@ import argparse
 import contextlib
 import csv
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ from digits.common.errors import UserError
 from digits.common.files import JsonListWriter, atomic_text_stream, atomic_write
 from digits.data.kept_images import check_label, check_suffix, keep_image
 from digits.model.classifier import DEFAULT_MODEL
+from digits.model.store import NETWORK_SUFFIXES
 from digits.reading.expectation import Expectation
 from digits.reading.form import NAME_SEPARATOR, RESERVED_NAMES, Form, FormReading
 from digits.reading.page_images import page_names, split_name
@@ -59,6 +61,7 @@ from digits.reading.results import Reading
 IMAGE_PATH = CUSTOM_DIGITS_DIR / "7" / "barred_ballpen_photo.jpg"  # your own: "C:/Users/me/seven.jpg", or a folder
 
 MAX_IMAGES_IN_FIGURE = 24  # more are not legible
+MAX_STEM_BYTES = 80  # of a crop's name that are the image's: file systems take 255 in all
 MAX_NAME_WIDTH = 60  # characters of the column of names; longer names push their answers to the right
 MIN_RUNNER_UP = 0.001  # probability: of a less probable one nothing but "0.0 %" would be shown
 UNSURE = " ?"  # after a text that is not sure
@@ -192,7 +195,8 @@ def answer_files(json_path: str | None, csv_path: str | None, form: Form | None)
 
 def save_crops(reading: Reading, number: int, folder: Path) -> None:
     """Write what the network saw of one image: NUMBER_NAME_POSITION_is_DIGIT.png, the number as printed."""
-    stem = formatting.printable(Path(reading.image).stem)[:80].replace("\\", "_").replace("/", "_")
+    stem = formatting.printable(Path(reading.image).stem).replace("\\", "_").replace("/", "_")
+    stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore")
     for position, digit in enumerate(reading.digits, start=1):
         with atomic_write(folder / f"{number:05}_{stem}_{position}_is_{digit.digit}.png") as temporary:
             Image.fromarray(digit.crop).save(temporary)
@@ -216,7 +220,15 @@ def draw(readings: Sequence[Reading], left_out: int, path: Path) -> None:
 
 
 def check_arguments(arguments: argparse.Namespace, paths: Sequence[str]) -> None:
-    """Raise UserError for a wrong label or pattern, and for a label of several images, before anything is loaded or written."""
+    """Raise UserError for what can't be done with these images, before anything is loaded or written.
+
+    That is a wrong label or pattern, a label of several images, and answers in place of a file that is read.
+    """
+    model = [Path(arguments.model).with_suffix(ending) for ending in (*NETWORK_SUFFIXES, ".json")]
+    inputs = [*(split_name(path)[0] for path in paths), arguments.fields, arguments.align, arguments.model, *model]
+    for output in filter(os.path.exists, filter(None, (arguments.json, arguments.csv))):
+        if any(os.path.samefile(output, path) for path in inputs if path and os.path.exists(path)):
+            raise UserError(f"The answers would take the place of {output}, which is read.\nExpected another name for them.")
     if arguments.label is not None:
         check_label(arguments.label)
         if len(paths) != 1 or split_name(paths[0])[1]:
@@ -258,10 +270,9 @@ def read_and_write(
     return answers
 
 
-def print_files(figure_path: Path | None, arguments: argparse.Namespace) -> None:
-    """Print what was written. figure_path: None where no figure was drawn."""
-    if figure_path:
-        print(f"\nfigure: {formatting.printable(figure_path)}")
+def print_files(arguments: argparse.Namespace) -> None:
+    """Print which files hold the answers."""
+    print()
     for name, path in (("JSON", arguments.json), ("CSV", arguments.csv), ("crops", arguments.save_crops)):
         if path:
             print(f"{name}: {formatting.printable(path)}")
@@ -289,10 +300,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\nkept: {formatting.printable(copy)}", file=sys.stderr if quiet else sys.stdout)
     draws = draws and answers.failed < answers.done  # where no image could be read, there is nothing to show
     figure_path = (arguments.output_dir or OUTPUTS_DIR) / "custom_predictions.png" if draws else None
+    if not quiet:
+        print_files(arguments)
     if figure_path:
         draw(answers.shown, len(paths) - len(answers.shown), figure_path)
-    if not quiet:
-        print_files(figure_path, arguments)
+        if not quiet:
+            print(f"figure: {formatting.printable(figure_path)}")
     return command_line.SOME_FAILED if answers.failed else command_line.DONE
 
 

@@ -163,7 +163,7 @@ def test_ctrl_c_keeps_the_answers_so_far(cluster, folder, plain, tmp_path):
     answers = json_lines(tmp_path / "answers.jsonl")
     assert process.returncode == 130
     assert 0 < len(answers) <= len(plain)
-    assert problems.strip() == f"Interrupted after {len(answers)} of {len(plain) + 1} images. answers.jsonl holds their answers."
+    assert problems.strip() == f"Interrupted after {len(answers)} of {len(plain) + 1} images. Their answers are in answers.jsonl."
 
 
 # ---- the parts, without a cluster -----------------------------------------------------------------------------------------

@@ -215,6 +215,11 @@ def test_a_stream_that_fails_leaves_the_earlier_file_and_nothing_else(tmp_path):
         pass
 
 
+def test_a_folder_in_the_place_of_a_streamed_file_is_noticed_before_anything_is_written(tmp_path):
+    with pytest.raises(UserError, match="directory"), atomic_text_stream(tmp_path):
+        pytest.fail("the block began")
+
+
 def test_a_device_is_streamed_to_directly_without_a_temporary_file():
     with atomic_text_stream("/dev/null") as file:
         file.write("away")

@@ -21,6 +21,10 @@ def test_folders_and_patterns_give_their_images_sorted_in_the_order_of_the_names
     assert capsys.readouterr().err == "scans: 2 images, 2 other files left out\n"
 
 
+def test_a_pattern_of_any_depth_gives_each_file_once(folder):
+    assert find_images(["scans/**"]) == ["scans/answers.json", "scans/b.png", "scans/notes.txt", "scans/week/a.jpg"]
+
+
 def test_a_file_that_is_named_as_a_pattern_is_found_under_its_name(folder):
     assert find_images(["me[1].png"]) == ["me[1].png"]
 

@@ -1,5 +1,6 @@
 """The sheets of a form: fields.csv, what is cut out and where it lies, what the fields together say."""
 
+import math
 import re
 
 import numpy as np
@@ -78,11 +79,11 @@ def test_columns_may_be_in_another_order_and_expect_may_be_absent(fields_file):
             (HEADER + f"{name},0,0,1,1,\n", 2, f"the name '{name}' can't be used")
             for name in ("image", "status", "message", "unsure")
         ),
-        (HEADER + "a,0.5,0,0.6,1,\n", 2, "x '0.5', y '0', width '0.6', height '1' is no part of a page"),
-        (HEADER + "a,-0.1,0,0.6,1,\n", 2, "x '-0.1'"),
-        (HEADER + "a,0,0,0,1,\n", 2, "width '0'"),
-        (HEADER + "a,0,0,1,nan,\n", 2, "height 'nan'"),
-        (HEADER + "a,0,0,1,inf,\n", 2, "height 'inf'"),
+        (HEADER + "a,0.5,0,0.6,1,\n", 2, "x 0.5, y 0.0, width 0.6, height 1.0 is no part of a page"),
+        (HEADER + "a,-0.1,0,0.6,1,\n", 2, "x -0.1"),
+        (HEADER + "a,0,0,0,1,\n", 2, "width 0.0"),
+        (HEADER + "a,0,0,1,nan,\n", 2, "height nan"),
+        (HEADER + "a,0,0,1,inf,\n", 2, "height inf"),
         (HEADER + 'a,"0,1",0,1,1,\n', 2, "x '0,1'"),
         (HEADER + "a,0,0,1,1,\nb,0,0,1,1,5##\nc,0,0,1,1,x\n", 4, "'x' is no number of digits"),
         (HEADER + 'a,0,0,1,1,\n"b,0,0,1,1,\n', 3, "it is no CSV (unexpected end of data)"),
@@ -216,6 +217,12 @@ def test_a_sheet_has_the_name_that_an_image_has(tmp_path):
 
 
 def test_a_field_with_a_wrong_pattern_is_refused():
+    for wrong in ({"name": "image"}, {"x": math.nan}, {"width": 0}):
+        with pytest.raises(UserError, match="can't be used|is no part of a page"):
+            Field(**{"name": "sum", "x": 0.1, "y": 0.1, "width": 0.2, "height": 0.1} | wrong)
+    for fields in ((), (SUM, SUM)):
+        with pytest.raises(UserError, match="Expected one or more, each another"):
+            Form(fields)
     with pytest.raises(UserError, match="'abc'"):
         Field("sum", 0.1, 0.1, 0.2, 0.1, expect="abc")
 

@@ -271,12 +271,29 @@ def test_every_page_of_a_file_is_an_image(name, call_script, tmp_path):
 
 
 def test_saved_crops_are_what_the_network_saw(call_script, tmp_path):
+    name = "日" * 82  # 246 bytes
+    shutil.copy(SAMPLES / "42" / "phone.jpg", tmp_path / f"{name}.jpg")
+    call_script("predict_custom.py", tmp_path / f"{name}.jpg", "--save-crops", tmp_path / "c", "--json", tmp_path / "a.json")
+    assert sorted(path.name[:6] for path in (tmp_path / "c").iterdir()) == ["00001_", "00001_"]
     call_script("predict_custom.py", SAMPLES / "42" / "phone.jpg", "--save-crops", tmp_path, "--json", tmp_path / "a.json")
     crops = sorted(tmp_path.glob("*.png"))
     assert [path.name for path in crops] == ["00001_phone_1_is_4.png", "00001_phone_2_is_2.png"]
     digits = Reader().read(SAMPLES / "42" / "phone.jpg").digits
     for path, digit in zip(crops, digits, strict=True):
         assert np.array_equal(np.asarray(Image.open(path)), digit.crop)
+
+
+@pytest.mark.parametrize("output", ["--json", "--csv"])
+@pytest.mark.parametrize("read", ["scan", "fields.csv", "model.tflite", "model.json"])
+def test_answers_take_the_place_of_nothing_that_is_read(output, read, call_script, tmp_path):
+    shutil.copy(SAMPLES / "42" / "phone.jpg", tmp_path / "scan")
+    (tmp_path / "fields.csv").write_text("name,x,y,width,height\na,0,0,1,1\n")
+    for suffix in (".tflite", ".json"):
+        shutil.copy(PROJECT / "models" / f"digit_recognition_model{suffix}", tmp_path / f"model{suffix}")
+    before = (tmp_path / read).read_bytes()
+    flags = ("--fields", "fields.csv", "--model", "model.tflite", output, f"./{read}")
+    refused(call_script("predict_custom.py", "scan", *flags, cwd=tmp_path), f"The answers would take the place of ./{read}")
+    assert (tmp_path / read).read_bytes() == before
 
 
 def test_expect_is_applied_to_every_image(call_script):

@@ -25,7 +25,7 @@ from PIL import Image
 import draw_digits
 from digits.common.config import MAX_TEXT_LENGTH
 from digits.data.labelled_folder import labelled_images
-from digits.reading.form import Form
+from digits.reading.form import Field, Form
 from digits.reading.reader import Reader
 from digits.web import examples, form_store, server
 from digits.web.examples import find_example, list_examples
@@ -296,13 +296,17 @@ def test_a_wrong_form_is_refused_with_the_line(ask):
     many = "".join(f"{i},0,0,1,1,\n" for i in range(server.MAX_FIELDS + 1))
     status, _, body = ask("POST", "/forms", form_body(HEADER + many))
     assert status == 400 and json.loads(body)["message"] == "The form has 201 fields.\nExpected at most 200."
+    for reference in ("?", "é"):
+        body = json.dumps({"fields": f"{HEADER}a,0,0,1,1,\n", "reference": reference})
+        status, _, body = ask("POST", "/forms", body.encode())
+        assert status == 422 and "it is not base64" in json.loads(body)["message"]
     status, _, body = ask("POST", "/forms", form_body(f"{HEADER}a,0,0,1,1,\n", file_of(np.full((100, 80), 255, np.uint8))))
     assert status == 400 and json.loads(body)["message"].startswith("The reference can't be used: it has 0 features")
 
 
 def test_only_the_latest_forms_are_remembered(monkeypatch):
     monkeypatch.setattr(form_store, "MAX_FORMS", 2)
-    store, forms = FormStore(), [Form(()) for _ in range(3)]
+    store, forms = FormStore(), [Form((Field("a", 0, 0, 1, 1),)) for _ in range(3)]
     ids = [store.add(form) for form in forms[:2]]
     assert store.find(ids[0]) is forms[0]  # used later than the other
     ids.append(store.add(forms[2]))

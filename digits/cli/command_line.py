@@ -129,8 +129,8 @@ def print_interrupted(done: int, count: int, files: Sequence[str | None]) -> Non
 
     done, count: numbers of images. files: the names of those that hold answers; None and "-", standard output, are left out.
     """
-    written = " and ".join(printable(name) for name in files if name not in (None, "-"))
-    kept = f" {written} holds their answers." if written else ""
+    written = [printable(name) for name in files if name not in (None, "-")]
+    kept = f" Their answers are in {' and '.join(written)}." if written else ""
     print(f"\nInterrupted after {done:,} of {count:,} images.{kept}", file=sys.stderr)
 
 

@@ -21,12 +21,13 @@ def list_local_folder(path: str) -> Folder | None:
 def find_images(names: Iterable[str], list_folder: Callable[[str], Folder | None] = list_local_folder) -> list[str]:
     """Return the paths of the images, in the order given; folders and patterns give theirs sorted.
 
-    names: of images, folders and patterns. list_folder: as list_local_folder, perhaps for other places, too. What is left out is
-    counted on standard error. Raises UserError where there is no image at all.
+    names: of images, folders and patterns; "**" in a pattern stands for folders in any depth, and matches only files then.
+    list_folder: as list_local_folder, perhaps for other places, too. What is left out is counted on standard error. Raises
+    UserError where there is no image at all.
     """
     paths = []
     for name in names:
-        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) and not os.path.lexists(name) else [name]
+        matches = _matches(name) if glob.has_magic(name) and not os.path.lexists(name) else [name]
         if not matches:
             print(f"nothing matches {printable(name)}", file=sys.stderr)
         for match in matches:
@@ -42,3 +43,9 @@ def find_images(names: Iterable[str], list_folder: Callable[[str], Folder | None
     if not paths:
         raise UserError("There is no image to read.\nExpected images, folders with images or patterns that match some.")
     return paths
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return the files and folders that a pattern matches, sorted; of one with "**" no folders, whose files match as well."""
+    found = sorted(glob.glob(pattern, recursive=True))
+    return [path for path in found if not os.path.isdir(path)] if "**" in pattern else found

@@ -4,6 +4,7 @@ The content goes to a temporary file in the same folder, is flushed to the disk,
 """
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -69,6 +70,8 @@ def atomic_text_stream(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     target = Path(path).resolve()
     part = target.with_name(f"{target.name}.part")
     try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if _is_special_file(target):
             with _open_text(target) as file:
                 yield file

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.common.config import MODEL_NAME, MODELS_DIR, NUM_CLASSES, TRAIN_COMMAND
+from digits.common.config import IMAGE_SIZE, MODEL_NAME, MODELS_DIR, NUM_CLASSES, TRAIN_COMMAND
 from digits.common.errors import UserError
 from digits.common.stderr import silent_stderr
 from digits.model.calibration import calibrate, log_odds
@@ -75,8 +75,10 @@ class Classifier:
 
         The probabilities are calibrated by temperature scaling (Guo et al. 2017). Higher log-odds mean more surely a digit,
         because the network has learned to find all ten equally likely where there is none (outlier exposure, Hendrycks et al.
-        2019). Raises UserError where a damaged model answers with what is no probability.
+        2019). Raises UserError where the crops are no such array, or where a damaged model answers with what is no probability.
         """
+        if crops.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE) or crops.dtype != np.uint8:
+            raise UserError(f"The crops are {crops.shape} {crops.dtype}.\nExpected (N, 28, 28) uint8, white on black.")
         outputs = [np.zeros((0, NUM_CLASSES), np.float32)]
         for start in range(0, len(crops), CLASSIFY_BATCH_SIZE):
             batch = crops[start : start + CLASSIFY_BATCH_SIZE]

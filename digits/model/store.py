@@ -225,7 +225,7 @@ def is_complete(folder: Path, name: str, moved_to: Path | None = None) -> bool:
 def has_checksum(path: Path, expected: str | None) -> bool:
     """Return whether a file can be read and has this SHA-256."""
     try:
-        return checksum(path) == expected
+        return expected is not None and checksum(path) == expected.lower()
     except OSError:
         return False
 

@@ -75,7 +75,8 @@ def _features(image: LoadedImage) -> tuple[np.ndarray, np.ndarray]:
     grey = cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY)
     scale = MATCHING_SIDE / max(grey.shape)
     if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        width, height = (max(1, round(side * scale)) for side in grey.shape[::-1])
+        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
     sift = cv2.SIFT.create(MAX_FEATURES, contrastThreshold=MIN_FEATURE_CONTRAST)
     keypoints, descriptors = sift.detectAndCompute(grey, None)  # type: ignore[call-overload]  # None: no mask
     if descriptors is None:

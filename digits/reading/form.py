@@ -56,8 +56,8 @@ EXPECTED_REFERENCE = "Expected an image of a sheet of the form, blank or filled 
 class Field:
     """A part of a form that is read.
 
-    x, y, width, height: shares of the upright page from its upper left, 0 to 1. expect: as in Reader.read; UserError is raised
-    where it is no pattern.
+    name: as a column of the answers may be named. x, y, width, height: shares of the upright page from its upper left, 0 to 1.
+    expect: as in Reader.read. UserError is raised where one of them can't be used.
     """
 
     name: str
@@ -68,6 +68,14 @@ class Field:
     expect: str | None = None
 
     def __post_init__(self) -> None:
+        if not self.name or self.name in RESERVED_NAMES or NAME_SEPARATOR in self.name or not self.name.isprintable():
+            raise UserError(
+                f"the name {self.name!r} can't be used.\n"
+                f"Expected a name without {NAME_SEPARATOR!r}, other than {', '.join(RESERVED_NAMES)}."
+            )
+        right, bottom = self.x + self.width, self.y + self.height
+        if not (0 <= self.x and 0 <= self.y and 0 < self.width and 0 < self.height and max(right, bottom) <= 1 + ROUNDING):
+            raise _no_part_of_a_page({column: getattr(self, column) for column in NUMBERS})
         if self.expect is not None:
             Expectation.parse(self.expect)
 
@@ -109,10 +117,18 @@ class FormReading(Reading):
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of a form, and a sheet of it, blank or filled in, by which others are aligned; None: they need no alignment."""
+    """The fields of a form, and a sheet of it, blank or filled in, by which others are aligned; None: they need no alignment.
+
+    UserError is raised where there is no field, or where two have one name.
+    """
 
     fields: tuple[Field, ...]
     reference: Reference | None = None
+
+    def __post_init__(self) -> None:
+        names = [field.name for field in self.fields]
+        if not names or len(set(names)) < len(names):
+            raise UserError(f"The names of the form's fields are {names}.\nExpected one or more, each another.")
 
     @classmethod
     def load(cls, fields: str | os.PathLike, reference: str | os.PathLike | None = None) -> "Form":
@@ -199,20 +215,16 @@ def parse_fields(content: bytes, name: str = "fields.csv") -> tuple[Field, ...]:
 
 def _field(cells: Mapping[str, str]) -> Field:
     """Return the field of a row of fields.csv. Raises UserError."""
-    name = cells["name"]
-    if not name or name in RESERVED_NAMES or NAME_SEPARATOR in name or not name.isprintable():
-        raise UserError(
-            f"the name {name!r} can't be used.\n"
-            f"Expected a name without {NAME_SEPARATOR!r}, other than {', '.join(RESERVED_NAMES)}."
-        )
     try:
         x, y, width, height = (float(cells[column]) for column in NUMBERS)
     except ValueError:
-        x = y = width = height = math.nan  # which is in no range
-    if not (0 <= x and 0 <= y and 0 < width and 0 < height and max(x + width, y + height) <= 1 + ROUNDING):
-        found = ", ".join(f"{column} {cells[column]!r}" for column in NUMBERS)
-        raise UserError(f"{found} is no part of a page.\n{EXPECTED_SHARES}")
-    return Field(name, x, y, width, height, cells.get("expect") or None)
+        raise _no_part_of_a_page({column: cells[column] for column in NUMBERS}) from None
+    return Field(cells["name"], x, y, width, height, cells.get("expect") or None)
+
+
+def _no_part_of_a_page(shares: Mapping[str, object]) -> UserError:
+    found = ", ".join(f"{column} {share!r}" for column, share in shares.items())
+    return UserError(f"{found} is no part of a page.\n{EXPECTED_SHARES}")
 
 
 def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, field: Field, to_image: np.ndarray) -> FieldReading:

@@ -5,7 +5,6 @@ status code and {"message": a sentence for the page}.
 """
 
 import base64
-import binascii
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -117,13 +116,14 @@ def add_form_routes(app: FastAPI, readers: ReaderPool) -> None:
     def add_form(sent: Annotated[FormRequest, Depends(form_in_body)]) -> FormResponse:
         """Remember a form, for /read_form."""
         try:
+            reference = base64.b64decode(sent.reference, validate=True)
+        except ValueError:
+            raise HTTPException(422, "reference: it is not base64") from None
+        try:
             fields = parse_fields(sent.fields.encode())
             if len(fields) > MAX_FIELDS:
                 raise UserError(f"The form has {len(fields)} fields.\nExpected at most {MAX_FIELDS}.")
-            reference = base64.b64decode(sent.reference, validate=True)
             form = readers.make_form(fields, reference, sent.page) if reference else Form(fields)
-        except binascii.Error:
-            raise HTTPException(422, "reference: it is not base64") from None
         except UserError as error:
             raise HTTPException(400, str(error)) from None
         return FormResponse.from_fields(forms.add(form), fields)
