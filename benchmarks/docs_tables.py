@@ -17,7 +17,7 @@ from digits.model.card import ModelCard, TrainingPart, load_card
 from digits.model.classifier import DEFAULT_MODEL
 from digits.model.store import card_path
 from digits.reading.line_reader import DEFAULT_LINE_READER
-from digits.reading.number_finder import DEFAULT_NUMBER_READER
+from digits.reading.number_reader import DEFAULT_NUMBER_READER
 
 NOT_MEASURED = "–"
 OURS_AND_CLASSIC = ("ours", "cnn-225k")  # keys of robustness.json

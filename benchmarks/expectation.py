@@ -103,10 +103,10 @@ def expectations_of(image: Image) -> Iterator[tuple[str, Expectation]]:
 
 def try_all(reader: Reader, image: Image) -> tuple[dict[str, int], list[Try]]:
     """Return (counts of the free reading and of the one with the right expectation, the fits to all expectations)."""
-    assert reader.number_finder is not None
+    assert reader.number_reader is not None
     loaded = load_image(image.source)
     free = reader.read(image.source)
-    numbers = read_numbers(loaded, reader.number_finder, reader.classifier)
+    numbers = read_numbers(loaded, reader.number_reader, reader.classifier)
     candidates = candidates_in(numbers.detections, loaded, reader.classifier, free.marks) if numbers.detections else []
     tries = []
     for name, expectation in expectations_of(image):

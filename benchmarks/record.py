@@ -26,7 +26,7 @@ from digits.model.card import load_card  # noqa: E402
 from digits.model.classifier import DEFAULT_MODEL, Classifier  # noqa: E402
 from digits.model.store import card_path  # noqa: E402
 from digits.reading.line_reader import DEFAULT_LINE_READER  # noqa: E402
-from digits.reading.number_finder import DEFAULT_NUMBER_READER  # noqa: E402
+from digits.reading.number_reader import DEFAULT_NUMBER_READER  # noqa: E402
 
 RESULTS = PROJECT_FOLDER / "benchmarks" / "results"
 

@@ -63,10 +63,10 @@ LEFT_OUT = {  # a module or one of its constants: why it is not changed
     "ink.MAD_TO_STD": "a property of the normal distribution",
     "ink_reading.MAX_TURNED_DIGITS": "the length of the longest label",
     "line_reader.WIDTH_STEP": "a size that follows from the network",
-    "number_finder.MIN_FAINT_PROBABILITY": "acts only with --expect; expectation.py sweeps what follows from it",
-    "number_finder.MIN_LOG_SIDE": "a limit against damaged answers",
-    "number_finder.MAX_LOG_SIDE": "a limit against damaged answers",
-    "number_finder.SIDE_STEP": "a size that follows from the network",
+    "number_reader.MIN_FAINT_PROBABILITY": "acts only with --expect; expectation.py sweeps what follows from it",
+    "number_reader.MIN_LOG_SIDE": "a limit against damaged answers",
+    "number_reader.MAX_LOG_SIDE": "a limit against damaged answers",
+    "number_reader.SIDE_STEP": "a size that follows from the network",
 }
 # Bounds that a change may not pass: constants with one of these words in their name, and single ones.
 BOUNDS = {"PERCENTILE": (0, 100), "PROBABILITY": (0, 1), "CONFIDENCE": (0, 1), "ALPHA": (0, 1), "SHARE": (0, 1)}

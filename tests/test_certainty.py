@@ -17,7 +17,7 @@ from digits.reading.certainty import (
     settle_fit,
 )
 from digits.reading.line_reader import LineSymbol
-from digits.reading.number_finder import Detections
+from digits.reading.number_reader import Detections
 from digits.reading.numbers import FoundText, TextPosition
 from digits.reading.results import Digit, Mark
 

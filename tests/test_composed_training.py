@@ -11,7 +11,7 @@ import pytest
 from digits.model import store
 from digits.model.card import load_card
 from digits.model.lookup import LINE_READER, NUMBER_READER
-from digits.reading.number_finder import DEFAULT_NUMBER_READER
+from digits.reading.number_reader import DEFAULT_NUMBER_READER
 
 
 @pytest.mark.parametrize(

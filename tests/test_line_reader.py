@@ -12,7 +12,7 @@ from digits.data import dataset
 from digits.model.card import load_card
 from digits.reading.detection import Detection
 from digits.reading.line_reader import DEFAULT_LINE_READER, LineReader
-from digits.reading.number_finder import DEFAULT_NUMBER_READER
+from digits.reading.number_reader import DEFAULT_NUMBER_READER
 from digits.training.composing import split
 
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import SHIPPED_MODEL
 
 from digits.model.litert import LiteRTNetwork
-from digits.reading.number_finder import DEFAULT_NUMBER_READER
+from digits.reading.number_reader import DEFAULT_NUMBER_READER
 
 
 def random_images(*shape):

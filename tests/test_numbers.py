@@ -1,4 +1,4 @@
-"""What the NumberFinder detects becomes digits and marks in text lines, each digit judged a second time by the classifier."""
+"""What the NumberReader detects becomes digits and marks in text lines, each digit judged a second time by the classifier."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from digits.model.classifier import Classification
 from digits.model.heat_map import CLASS_COUNT, COLON, MINUS, OTHER_INK, POINT, SLASH
 from digits.reading.detection import Detection
 from digits.reading.image import LoadedImage
-from digits.reading.number_finder import Detections
+from digits.reading.number_reader import Detections
 from digits.reading.numbers import candidates_in, read_numbers
 from digits.reading.results import text_of
 
@@ -49,7 +49,7 @@ class FakeClassifier:
 
 
 def numbers_of(lines, others=(), judged=None, size=(200, 300), full_size=None):
-    """The numbers in a white image. judged: what the classifier says, else the same as the number finder."""
+    """The numbers in a white image. judged: what the classifier says, else the same as the number reader."""
     image = LoadedImage(np.full((*size, 3), 255, np.uint8), full_size or size[::-1])
     said = judged or "".join(str(digit.label) for line in lines for digit in line)
     return read_numbers(image, FakeFinder(lines, others), FakeClassifier(said))
@@ -96,9 +96,9 @@ def test_the_finder_gets_dark_ink_on_light_paper(paper):
 
     pixels = np.full((200, 300, 3), paper, np.uint8)
     pixels[40:70, 20:30] = 255 - paper
-    finder = Observer([line_of("4")])
-    read_numbers(LoadedImage(pixels, (300, 200)), finder, FakeClassifier("4"))
-    assert finder.grey[0, 0] > 200 and finder.grey[50, 25] < 50
+    number_reader = Observer([line_of("4")])
+    read_numbers(LoadedImage(pixels, (300, 200)), number_reader, FakeClassifier("4"))
+    assert number_reader.grey[0, 0] > 200 and number_reader.grey[50, 25] < 50
 
 
 # ---- two opinions ---------------------------------------------------------------------------------------------------

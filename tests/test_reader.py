@@ -23,7 +23,7 @@ from digits.reading import ink_reading, reader
 from digits.reading.certainty import settle
 from digits.reading.detection import Detection
 from digits.reading.line_reader import LineReader, LineSymbol
-from digits.reading.number_finder import Detections
+from digits.reading.number_reader import Detections
 from digits.reading.numbers import FoundText, TextPosition
 from digits.reading.reader import Reader
 from digits.reading.results import Digit, Mark, text_of
@@ -266,7 +266,7 @@ def says(shipped, monkeypatch):
                 min_probability=min_probability,
                 detections=detections,
             )
-        monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: numbers)
+        monkeypatch.setattr(reader, "read_numbers", lambda image, number_reader, classifier: numbers)
         monkeypatch.setattr(shipped, "line_reader", None)
 
     return make
@@ -274,11 +274,13 @@ def says(shipped, monkeypatch):
 
 def test_a_sure_digit_that_fills_the_image_is_read_without_the_number_reader(shipped, monkeypatch):
     asked = []
-    monkeypatch.setattr(reader, "read_numbers", lambda image, finder, classifier: asked.append(finder) or FoundText())
+    monkeypatch.setattr(
+        reader, "read_numbers", lambda image, number_reader, classifier: asked.append(number_reader) or FoundText()
+    )
     assert shipped.read(SEVEN).text == "7"
     assert not asked
     shipped.read(NUMBER)
-    assert asked == [shipped.number_finder]
+    assert asked == [shipped.number_reader]
 
 
 def test_where_the_included_number_reader_is_missing_numbers_are_read_by_their_ink_after_one_warning(
@@ -415,7 +417,7 @@ def test_a_wrong_pattern_is_an_error(shipped):
 
 
 def test_a_slash_taken_for_a_one_is_read_right_where_a_slash_is_expected(shipped, monkeypatch):
-    """The number finder detects 8/10 and is in doubt: the slash may be a 1."""
+    """The number reader detects 8/10 and is in doubt: the slash may be a 1."""
 
     def symbol(left, **probabilities):
         values = np.full(CLASS_COUNT, 0.001, np.float32)
@@ -425,7 +427,7 @@ def test_a_slash_taken_for_a_one_is_read_right_where_a_slash_is_expected(shipped
         return Detection(label, float(values[label]), left, 40.0, 20.0, 60.0, values)
 
     digits = [symbol(20.0, d8=0.9), symbol(50.0, d1=0.6, slash=0.5), symbol(80.0, d1=0.9), symbol(110.0, d0=0.9)]
-    monkeypatch.setattr(shipped.number_finder, "find", lambda grey: Detections(grey, [digits], [], []))
+    monkeypatch.setattr(shipped.number_reader, "find", lambda grey: Detections(grey, [digits], [], []))
     monkeypatch.setattr(reader, "read_by_ink", lambda image, classifier: ink_reading.InkReading(()))
     image = np.full((140, 160), 255, np.uint8)
     assert shipped.read(image).text == "8110"

@@ -9,7 +9,7 @@ from conftest import PROJECT, SHIPPED_MODEL
 
 from digits.model.card import load_card
 from digits.reading.line_reader import DEFAULT_LINE_READER
-from digits.reading.number_finder import DEFAULT_NUMBER_READER
+from digits.reading.number_reader import DEFAULT_NUMBER_READER
 
 
 def test_the_recipe_is_that_of_the_shipped_card():

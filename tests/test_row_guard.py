@@ -6,7 +6,7 @@ import pytest
 from digits.common.config import MODEL_NAME, MODELS_DIR
 from digits.data.dataset import Split, bundled_digits
 from digits.model.classifier import Classifier
-from digits.reading.number_finder import NumberFinder
+from digits.reading.number_reader import NumberReader
 from digits.training import row_guard
 from digits.training.row_guard import FoundRows
 
@@ -35,7 +35,7 @@ def test_a_digit_that_the_digit_network_changes_loses_its_row_alone():
 
 @pytest.fixture(scope="module")
 def networks():
-    return NumberFinder(), Classifier(MODELS_DIR / f"{MODEL_NAME}.tflite")
+    return NumberReader(), Classifier(MODELS_DIR / f"{MODEL_NAME}.tflite")
 
 
 def test_rows_are_found_with_crops_for_every_digit(networks, monkeypatch):

@@ -56,13 +56,13 @@ def test_every_changed_value_is_another_one_and_finite():
 
 
 def test_a_constant_is_changed_where_it_is_imported_and_has_its_value_again_afterwards():
-    from digits.reading import number_finder
+    from digits.reading import number_reader
 
     old = text_lines.HEIGHT_RANGE
     with pytest.raises(ZeroDivisionError), sweep.changed(sweep.Constant("text_lines", "HEIGHT_RANGE", 1, old[1]), 9.0):
-        assert text_lines.HEIGHT_RANGE == number_finder.HEIGHT_RANGE == (old[0], 9.0)
+        assert text_lines.HEIGHT_RANGE == number_reader.HEIGHT_RANGE == (old[0], 9.0)
         raise ZeroDivisionError
-    assert text_lines.HEIGHT_RANGE == number_finder.HEIGHT_RANGE == old
+    assert text_lines.HEIGHT_RANGE == number_reader.HEIGHT_RANGE == old
 
 
 def test_a_constant_of_the_same_name_in_another_module_stays_as_it_is():

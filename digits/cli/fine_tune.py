@@ -92,9 +92,9 @@ def learn(model_path: Path, prepared: Prepared) -> tuple["keras.Model", "Outcome
     """Return (the model with the weights to keep, the Outcome)."""
     rows = None
     reader, validation = prepared.reader, prepared.splits.validation
-    if reader.number_finder is not None:
+    if reader.number_reader is not None:
         print(f"reading {row_guard.ROW_COUNT:,} rows of digits, to see later whether numbers are still read", flush=True)
-        rows = row_guard.find_rows(validation, reader.number_finder, reader.classifier)
+        rows = row_guard.find_rows(validation, reader.number_reader, reader.classifier)
 
     from digits.model import keras_files  # here: Keras takes seconds, and mistakes are reported without it
     from digits.training import fine_tuning

@@ -1,6 +1,6 @@
 """The number reader's heat map: its classes, its geometry, and the form in which the network sees an image.
 
-digits.composition writes such maps as targets, number_network answers with them, and number_finder reads them. Each place of a
+digits.composition writes such maps as targets, number_network answers with them, and number_reader reads them. Each place of a
 map stands for STRIDE x STRIDE pixels of the network's input. It says how likely the centre of a digit, a mark or other ink is
 there, and how large that is.
 """

@@ -1,4 +1,4 @@
-"""What the number finder detects in an image, and how the detections of one symbol are merged.
+"""What the number reader detects in an image, and how the detections of one symbol are merged.
 
 A symbol is a digit, a mark or another piece of ink. The limits were set by hand on own_numbers; docs/constants.md shows what a
 third more or less of each changes.

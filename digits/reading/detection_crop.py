@@ -11,7 +11,7 @@ from digits.reading.detection import Detection
 from digits.reading.preprocessing import digit_crop
 
 CROP_HEIGHT = 48  # pixels to which a box is brought before ink and paper are separated: twice MNIST's resolution
-MARGIN = 0.14  # of the box's height, around it: the number finder's boxes are a few pixels off
+MARGIN = 0.14  # of the box's height, around it: the number reader's boxes are a few pixels off
 # Fractions of the ink's contrast: paper below, full ink above; patterns on cheques reach a quarter.
 PAPER_CONTRAST, FULL_CONTRAST = 0.28, 0.9
 INK_PERCENTILE, PAPER_PERCENTILE = 4, 80  # of the grey levels: ink covers a tenth of a box or more, paper more than half

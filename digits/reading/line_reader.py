@@ -1,6 +1,6 @@
 """A text line of an image -> its symbols, by a second network that sees the line as a whole.
 
-The number finder sees each symbol in its surroundings, this one the whole line, and both learned apart. So where they agree, a
+The number reader sees each symbol in its surroundings, this one the whole line, and both learned apart. So where they agree, a
 reading is surer than either makes it.
 """
 
@@ -44,7 +44,7 @@ class LineReader:
     def read(self, grey: np.ndarray, line: Sequence[Detection]) -> list[LineSymbol]:
         """Return the symbols in a text line, from left to right.
 
-        grey: (height, width) uint8, dark ink on light paper. line: its digits, one or more, where the number finder found them.
+        grey: (height, width) uint8, dark ink on light paper. line: its digits, one or more, where the number reader found them.
         """
         image = line_image(grey, fit_line(boxes_of(line), MARGIN))
         width = -(-image.shape[1] // WIDTH_STEP) * WIDTH_STEP

@@ -1,4 +1,4 @@
-"""An image -> the numbers in it: what the NumberFinder detects, each digit judged a second time by the digit classifier.
+"""An image -> the numbers in it: what the NumberReader detects, each digit judged a second time by the digit classifier.
 
 The constants were set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
 """
@@ -19,14 +19,14 @@ from digits.reading.detection import Detection
 from digits.reading.detection_crop import crop_of
 from digits.reading.expectation import PatternCandidate
 from digits.reading.image import LoadedImage
-from digits.reading.number_finder import Detections, NumberFinder
+from digits.reading.number_reader import Detections, NumberReader
 from digits.reading.results import Box, Digit, Mark
 
 # Weights of the logarithms of both networks' probabilities in the combined one: a product of experts (Hinton 2002). Fitted by the
 # log loss of the digits of own_numbers, so the combined probabilities are calibrated on these; with the shipped classifier this
 # pair is still the best of nine from 2/3 and 1/3 to 4/3 and 1. With PROBABILITY_FLOOR, the classifier alone can't exclude a
-# digit: it divides its probability by 10 at the most, the number finder by 10,000.
-FINDER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
+# digit: it divides its probability by 10 at the most, the number reader by 10,000.
+NUMBER_READER_WEIGHT, CLASSIFIER_WEIGHT = 4 / 3, 1 / 3
 # By the classifier alone, of a digit that may be sure: twice that of an answer that prefers no digit. It learned from images
 # without a digit, which the number reader and the line reader did not: of the letter M, which they read as 11, it gives a 1
 # about 0.1.
@@ -52,7 +52,7 @@ class FoundText:
     digits: in reading order. agreed: of each digit of the number reader, whether the classifier agrees; () of
     those found by ink. marks: by text line. other_ink: where ink is that is neither, by text line. uncertain_marks: what
     may be a mark, by text line. ambiguous_digits: where a digit may be a mark, by text line. min_probability: the
-    lowest that the number finder alone gives one of the digits; None where it found none. detections: all that it detects, for
+    lowest that the number reader alone gives one of the digits; None where it found none. detections: all that it detects, for
     candidates_in; None where the digits were found by ink. other_text: what the line reader reads instead; "" where that is the
     same, or nothing else was tried.
     """
@@ -68,9 +68,9 @@ class FoundText:
     other_text: str = ""
 
 
-def read_numbers(image: LoadedImage, finder: NumberFinder, classifier: Classifier) -> FoundText:
+def read_numbers(image: LoadedImage, number_reader: NumberReader, classifier: Classifier) -> FoundText:
     """Return the numbers in an image as it lies. Raises UserError where a damaged network answers with no probability."""
-    detections = finder.find(dark_on_light(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY)))
+    detections = number_reader.find(dark_on_light(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY)))
     if not detections.lines:
         return FoundText()
     beside = [
@@ -107,15 +107,15 @@ def in_reading_order(marks: Iterable[Mark]) -> tuple[Mark, ...]:
     return tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0])))
 
 
-def combine(finder_probabilities: np.ndarray, classifier_probabilities: np.ndarray) -> np.ndarray:
+def combine(reader_probabilities: np.ndarray, classifier_probabilities: np.ndarray) -> np.ndarray:
     """Return both networks' probabilities combined, (N, 10) float32, each row with the sum 1.
 
-    finder_probabilities: (N, 10), 0 to 1, sigmoids without a fixed sum. classifier_probabilities: (N, 10), rows with the sum 1.
+    reader_probabilities: (N, 10), 0 to 1, sigmoids without a fixed sum. classifier_probabilities: (N, 10), rows with the sum 1.
     """
-    by_finder = np.clip(finder_probabilities, PROBABILITY_FLOOR, 1)
-    by_finder = by_finder / by_finder.sum(axis=1, keepdims=True)
+    by_reader = np.clip(reader_probabilities, PROBABILITY_FLOOR, 1)
+    by_reader = by_reader / by_reader.sum(axis=1, keepdims=True)
     by_classifier = np.clip(classifier_probabilities, PROBABILITY_FLOOR, 1)
-    combined = by_finder**FINDER_WEIGHT * by_classifier**CLASSIFIER_WEIGHT
+    combined = by_reader**NUMBER_READER_WEIGHT * by_classifier**CLASSIFIER_WEIGHT
     return (combined / combined.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -142,9 +142,9 @@ def _judge(
     grey: the image that was searched. The results are (N, 28, 28) uint8, (N, 10) float32 and (N,) bool.
     """
     crops = np.stack([crop_of(grey, detection) for detection in detections])
-    by_finder = np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections])
+    by_reader = np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections])
     by_classifier = classifier.classify(crops).probabilities
-    combined = combine(by_finder, by_classifier)
+    combined = combine(by_reader, by_classifier)
     return crops, combined, by_classifier[np.arange(len(combined)), combined.argmax(axis=1)] >= MIN_AGREEMENT
 
 

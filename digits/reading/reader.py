@@ -16,14 +16,14 @@ from digits.reading.expectation import Expectation, likeliest_fit
 from digits.reading.image import ImageSource, LoadedImage, load_image, name_of
 from digits.reading.ink_reading import InkReading, read_by_ink
 from digits.reading.line_reader import DEFAULT_LINE_READER, LineReader
-from digits.reading.number_finder import DEFAULT_NUMBER_READER, NumberFinder
+from digits.reading.number_reader import DEFAULT_NUMBER_READER, NumberReader
 from digits.reading.numbers import FoundText, TextPosition, candidates_in, position_of, read_numbers
 from digits.reading.results import Digit, Reading, text_of
 
 # Set by hand on own_numbers; docs/constants.md shows what a third more or less of each changes.
 MIN_SINGLE_WIDTH = 0.3  # fraction of the image's width from which one sure digit is all that the image shows
-MIN_NUMBER_PROBABILITY = 0.4  # of each digit, by the number finder alone, so that a number takes the place of one sure digit
-MIN_PROBABILITY_WITHOUT_INK = 0.5  # of each digit, by the number finder alone, where the other way finds no ink
+MIN_NUMBER_PROBABILITY = 0.4  # of each digit, by the number reader alone, so that a number takes the place of one sure digit
+MIN_PROBABILITY_WITHOUT_INK = 0.5  # of each digit, by the number reader alone, where the other way finds no ink
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class ReaderArguments(NamedTuple):
 class Reader:
     """Reads the digits and numbers in images: Reader().read("me.jpg").text.
 
-    model_path, card: of the digit network, as in Classifier. number_reader: of the number reader, as in NumberFinder; None:
+    model_path, card: of the digit network, as in Classifier. number_reader: of the number reader, as in NumberReader; None:
     numbers are read by their ink alone. line_reader: of the line reader, which reads numbers a second time, as in LineReader;
     None: no number is read a second time, so it is less certain which are sure. Where the shipped one of these two is missing,
     this is logged, and the Reader does without it. What is sure in a number was set with the shipped ones, and holds less for
@@ -57,7 +57,7 @@ class Reader:
         self.classifier = Classifier(model_path, card)
         number_reader = _unless_gone(number_reader, DEFAULT_NUMBER_READER, "numbers are read by their ink alone")
         line_reader = _unless_gone(line_reader, DEFAULT_LINE_READER, "no number is read a second time")
-        self.number_finder = None if number_reader is None else NumberFinder(number_reader)
+        self.number_reader = None if number_reader is None else NumberReader(number_reader)
         self.line_reader = None if line_reader is None else LineReader(line_reader)
 
     @property
@@ -69,7 +69,7 @@ class Reader:
     @property
     def models(self) -> dict[str, Path]:
         """The files of the networks in use: {"model": path, "number reader": path, "line reader": path}."""
-        networks = {"model": self.classifier, "number reader": self.number_finder, "line reader": self.line_reader}
+        networks = {"model": self.classifier, "number reader": self.number_reader, "line reader": self.line_reader}
         return {kind: network.model_path for kind, network in networks.items() if network is not None}
 
     def read(self, image: ImageSource, expect: str | int | None = None) -> Reading:
@@ -88,9 +88,9 @@ class Reader:
             return Reading(name, "error", message=str(error))
         by_ink = read_by_ink(loaded, self.classifier)
         numbers, best = None, FoundText(by_ink.digits)
-        if self.number_finder is not None and _asks_number_reader(by_ink, loaded, expectation):
-            found = read_numbers(loaded, self.number_finder, self.classifier)
-            if not _is_turned(by_ink, found, loaded, self.number_finder, self.classifier):
+        if self.number_reader is not None and _asks_number_reader(by_ink, loaded, expectation):
+            found = read_numbers(loaded, self.number_reader, self.classifier)
+            if not _is_turned(by_ink, found, loaded, self.number_reader, self.classifier):
                 numbers, best = found, settle(choose(by_ink, found), by_ink.digits, self.line_reader)
         unconstrained = _reading(name, loaded, best)
         if expectation is None or not best.digits or expectation.fits(unconstrained.text):
@@ -131,7 +131,7 @@ def choose(by_ink: InkReading, numbers: FoundText) -> FoundText:
     everything else                                 the number reader's
 
     A number is certain where it has two or more digits and each has at least MIN_NUMBER_PROBABILITY. That and the 0.5,
-    MIN_PROBABILITY_WITHOUT_INK, are probabilities that the number finder alone gives.
+    MIN_PROBABILITY_WITHOUT_INK, are probabilities that the number reader alone gives.
     """
     if numbers.min_probability is None:
         return FoundText(by_ink.digits)
@@ -163,7 +163,7 @@ def _asks_number_reader(by_ink: InkReading, image: LoadedImage, expectation: Exp
 
 
 def _is_turned(
-    by_ink: InkReading, as_it_lies: FoundText, image: LoadedImage, finder: NumberFinder, classifier: Classifier
+    by_ink: InkReading, as_it_lies: FoundText, image: LoadedImage, number_reader: NumberReader, classifier: Classifier
 ) -> bool:
     """Return whether the image lies on its side, as its ink tells: then the number reader gives the same digits in it turned.
 
@@ -173,7 +173,7 @@ def _is_turned(
     """
     if not by_ink.quarter_turns:
         return False
-    digits = read_numbers(image.turned(by_ink.quarter_turns), finder, classifier).digits
+    digits = read_numbers(image.turned(by_ink.quarter_turns), number_reader, classifier).digits
     are_the_same = [digit.digit for digit in digits] == [digit.digit for digit in by_ink.digits]
     return are_the_same and len(as_it_lies.digits) <= len(digits)
 

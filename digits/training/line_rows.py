@@ -1,4 +1,4 @@
-"""Rows of text lines that the line reader learns from: found and cut out of composed pages as the number finder would do it."""
+"""Rows of text lines that the line reader learns from: found and cut out of composed pages as the number reader would do it."""
 
 import itertools
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ ROW_WIDTH = 256  # pixels of the network's input in training: a dozen digits and
 MAX_SYMBOLS = 32  # in a row
 
 # Set by hand, and measured as a whole: benchmarks/results/whole_numbers.json, 777 images.
-# How far the number finder's boxes are from the true ones. _STD: standard deviations.
+# How far the number reader's boxes are from the true ones. _STD: standard deviations.
 BOX_SHIFT_STD, BOX_SIZE_STD = 0.05, 0.08  # of a digit's height; of the logarithm of its sides
 MISSED_DIGIT_PROBABILITY = 0.08
 OTHER_INK_LINE_PROBABILITY = 0.2  # that other ink counts as a digit where lines are found: some letters are taken for digits
@@ -119,7 +119,7 @@ def lines_in(grey: np.ndarray, visible: list[Symbol], rng: np.random.Generator) 
 
 
 def _random_line(boxes: np.ndarray, visible: list[Symbol], rng: np.random.Generator) -> TextLine:
-    """Return the line of these digits as the number finder might find it. boxes: (N, 4), left, top, width and height."""
+    """Return the line of these digits as the number reader might find it. boxes: (N, 4), left, top, width and height."""
     kept = rng.random(len(boxes)) >= MISSED_DIGIT_PROBABILITY
     boxes = boxes[kept] if kept.any() else boxes
     sides, heights = boxes[:, 2:] * np.exp(rng.normal(0, BOX_SIZE_STD, (len(boxes), 2))), boxes[:, 3:]

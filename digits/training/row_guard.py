@@ -15,7 +15,7 @@ from digits.data.dataset import Split
 from digits.evaluation import metrics
 from digits.model.classifier import Classifier
 from digits.reading.image import load_image
-from digits.reading.number_finder import NumberFinder
+from digits.reading.number_reader import NumberReader
 from digits.reading.numbers import combine, read_numbers
 
 ROW_COUNT = 1000  # the 0.5 % that may be lost are 5 of them; finding their digits takes 50 s on one core
@@ -52,7 +52,7 @@ class FoundRows:
         return metrics.score_answers(right)
 
 
-def find_rows(digits: Split, finder: NumberFinder, classifier: Classifier) -> FoundRows | None:
+def find_rows(digits: Split, number_reader: NumberReader, classifier: Classifier) -> FoundRows | None:
     """Return ROW_COUNT rows of these digits, equally many with each gap, with what the number reader finds in them.
 
     None where fewer than MAX_ROW_LENGTH of the digits have ink. Raises UserError where a damaged network answers with no
@@ -67,7 +67,7 @@ def find_rows(digits: Split, finder: NumberFinder, classifier: Classifier) -> Fo
     for number, gap in enumerate(ROW_GAPS):
         rng = np.random.default_rng([ROW_SEED, number])
         for image, label in random_rows(digits, gap, ROW_COUNT // len(ROW_GAPS), rng):
-            numbers = read_numbers(load_image(image), finder, classifier)
+            numbers = read_numbers(load_image(image), number_reader, classifier)
             lines = [] if numbers.detections is None else numbers.detections.lines
             labels.append(label)
             found.append(len(lines) == 1 and len(lines[0]) == len(label) and not numbers.marks)

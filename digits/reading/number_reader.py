@@ -72,7 +72,7 @@ class Detections(NamedTuple):
     faint: list[Detection]
 
 
-class NumberFinder:
+class NumberReader:
     """A saved number reader and its card.
 
     model_path: of its .tflite. Raises UserError where there is none, or one that can't be used. The attribute card is None where

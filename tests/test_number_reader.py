@@ -13,11 +13,11 @@ from digits.model import lookup
 from digits.model.card import load_card
 from digits.model.heat_map import BOX_UNIT, BOX_VALUES, CLASS_COUNT, MIN_DIGIT_HEIGHT, POINT, STRIDE
 from digits.model.store import previous_folder, staging_folder
-from digits.reading.number_finder import (
+from digits.reading.number_reader import (
     DEFAULT_NUMBER_READER,
     MAX_PYRAMID_PIXELS,
     PYRAMID_STEP,
-    NumberFinder,
+    NumberReader,
     peaks,
     pyramid_scales,
 )
@@ -94,8 +94,8 @@ def test_each_level_is_smaller_than_the_one_before_down_to_the_lowest_digit():
 
 
 @pytest.fixture(scope="module")
-def finder():
-    return NumberFinder(DEFAULT_NUMBER_READER)
+def number_reader():
+    return NumberReader(DEFAULT_NUMBER_READER)
 
 
 @pytest.mark.parametrize("content", [b"junk", b"\0" * 5000, "truncated"], ids=["junk", "zeros", "truncated"])
@@ -105,19 +105,19 @@ def test_a_damaged_file_is_an_error_that_says_what_helps(content, tmp_path):
     with pytest.raises(
         UserError, match="number_reader.tflite is not a number reader that can be used: .+\n.*git checkout models"
     ):
-        NumberFinder(path)
+        NumberReader(path)
 
 
 def test_another_network_is_an_error(tmp_path):
     shutil.copy(SHIPPED_MODEL, tmp_path / "number_reader.tflite")
     expected = r"is not a number reader that can be used: its inputs and outputs are \(28, 28, 1\), \(10\), float32."
     with pytest.raises(UserError, match=expected):
-        NumberFinder(tmp_path / "number_reader.tflite")
+        NumberReader(tmp_path / "number_reader.tflite")
 
 
 def test_an_absent_file_is_an_error_with_the_command_that_makes_one(tmp_path):
     with pytest.raises(UserError, match="No model at (.*\n)+.*python train_model.py --eye"):
-        NumberFinder(tmp_path / "absent.tflite")
+        NumberReader(tmp_path / "absent.tflite")
 
 
 def copy_of_the_set(folder):
@@ -132,14 +132,14 @@ def test_a_file_that_does_not_match_its_card_is_an_error_before_anything_is_read
     path = copy_of_the_set(tmp_path)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(UserError, match="does not match its card (.*\n)+.*python train_model.py --eye"):
-        NumberFinder(path)
+        NumberReader(path)
 
 
 def test_a_set_that_a_kill_left_half_installed_is_finished(tmp_path, caplog):
     path = tmp_path / DEFAULT_NUMBER_READER.name
     copy_of_the_set(staging_folder(path))
     (staging_folder(path) / path.name).rename(path)
-    assert NumberFinder(path).card.parameters == 374_500
+    assert NumberReader(path).card.parameters == 374_500
     assert path.with_suffix(".json").exists() and not staging_folder(path).exists()
     assert "finished that" in caplog.text
 
@@ -150,14 +150,14 @@ def test_where_a_half_installed_set_is_damaged_the_previous_one_is_used(tmp_path
     copy_of_the_set(previous_folder(path))
     staging_folder(path).mkdir()
     path.write_bytes(b"half of a new one")
-    assert NumberFinder(path).model_path == previous_folder(path) / path.name
+    assert NumberReader(path).model_path == previous_folder(path) / path.name
 
 
-def test_an_answer_that_is_not_finite_is_an_error(finder, monkeypatch):
-    run = finder._network._network
-    monkeypatch.setattr(finder._network, "_network", lambda batch: np.full_like(run(batch), np.nan))
+def test_an_answer_that_is_not_finite_is_an_error(number_reader, monkeypatch):
+    run = number_reader._network._network
+    monkeypatch.setattr(number_reader._network, "_network", lambda batch: np.full_like(run(batch), np.nan))
     with pytest.raises(UserError, match="is not a number reader that can be used: its answer is not finite"):
-        finder.find(np.full((50, 50), 255, np.uint8))
+        number_reader.find(np.full((50, 50), 255, np.uint8))
 
 
 # ---- what is found --------------------------------------------------------------------------------------------------
@@ -190,14 +190,14 @@ def composed_row(images, gap, scale, paper=230, ink=50):
 
 
 @pytest.fixture(scope="module")
-def found_rows(finder, validation_digits):
+def found_rows(number_reader, validation_digits):
     """Of 30 rows of two to six digits: (labels, boxes, the lines that were found)."""
     rng = np.random.default_rng(0)
     found = []
     for _ in range(30):
         places = rng.choice(len(validation_digits.labels), rng.integers(2, 7), replace=False)
         grey, boxes = composed_row(validation_digits.images[places], gap=8, scale=rng.choice([1, 2, 3]))
-        found.append((validation_digits.labels[places].tolist(), boxes, finder.find(grey).lines))
+        found.append((validation_digits.labels[places].tolist(), boxes, number_reader.find(grey).lines))
     return found
 
 
@@ -217,11 +217,11 @@ def test_most_boxes_are_within_a_tenth_of_the_digits_height(found_rows):
     assert np.mean(np.array(errors) <= 0.1) >= 0.8
 
 
-def test_two_rows_are_two_lines(finder, validation_digits):
+def test_two_rows_are_two_lines(number_reader, validation_digits):
     rows = [composed_row(validation_digits.images[start : start + 4], gap=8, scale=2)[0] for start in (0, 4)]
     width = max(row.shape[1] for row in rows)
     page = np.vstack([cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_REPLICATE) for row in rows])
-    lines = finder.find(page).lines
+    lines = number_reader.find(page).lines
     assert len(lines) == 2
     assert max(digit.y for digit in lines[0]) < min(digit.y for digit in lines[1])
     for line in lines:
@@ -230,24 +230,24 @@ def test_two_rows_are_two_lines(finder, validation_digits):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 800), (800, 1), (2, 3), (28, 28), (800, 800)])
 @pytest.mark.parametrize("level", [0, 255])
-def test_blank_images_hold_no_digits(finder, size, level):
+def test_blank_images_hold_no_digits(number_reader, size, level):
     blank = np.full(size, level, np.uint8)
-    assert finder.find(blank)[1:] == ([], [], [])
+    assert number_reader.find(blank)[1:] == ([], [], [])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 800), (800, 1), (5, 7), (30, 800), (800, 30), (2000, 1500)])
-def test_noise_of_any_size_does_no_harm(finder, size):
+def test_noise_of_any_size_does_no_harm(number_reader, size):
     noise = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
-    detections = finder.find(noise)
+    detections = number_reader.find(noise)
     for detection in [*detections.marks_and_other_ink, *(digit for line in detections.lines for digit in line)]:
         assert 0 <= detection.x <= size[1] and 0 <= detection.y <= size[0]
 
 
-def test_the_same_image_is_found_the_same_whatever_was_searched_before(finder, validation_digits):
+def test_the_same_image_is_found_the_same_whatever_was_searched_before(number_reader, validation_digits):
     grey, _ = composed_row(validation_digits.images[:4], gap=8, scale=2)
-    before = finder.find(grey).lines
-    finder.find(np.full((100, 70), 255, np.uint8))
-    after = finder.find(grey).lines
+    before = number_reader.find(grey).lines
+    number_reader.find(np.full((100, 70), 255, np.uint8))
+    after = number_reader.find(grey).lines
     assert [[vars(digit) | {"probabilities": digit.probabilities.tolist()} for digit in line] for line in before] == [
         [vars(digit) | {"probabilities": digit.probabilities.tolist()} for digit in line] for line in after
     ]
