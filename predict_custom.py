@@ -272,7 +272,6 @@ def read_and_write(
 
 def print_files(arguments: argparse.Namespace) -> None:
     """Print which files hold the answers."""
-    print()
     for name, path in (("JSON", arguments.json), ("CSV", arguments.csv), ("crops", arguments.save_crops)):
         if path:
             print(f"{name}: {formatting.printable(path)}")
@@ -305,7 +304,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if figure_path:
         draw(answers.shown, len(paths) - len(answers.shown), figure_path)
         if not quiet:
-            print(f"figure: {formatting.printable(figure_path)}")
+            print(f"\nfigure: {formatting.printable(figure_path)}")
     return command_line.SOME_FAILED if answers.failed else command_line.DONE
 
 
