@@ -1,6 +1,6 @@
 """What each ingredient of the training gives: the default preset learns without it, and reads what people wrote.
 
-    python benchmarks/ingredients.py                      all rows with three seeds, ten to fifteen minutes a training on one core
+    python benchmarks/ingredients.py                      all rows with three seeds, 5 to 15 minutes a training on one core
     python benchmarks/ingredients.py "all" "Adam"         these rows
     python benchmarks/ingredients.py --seeds 42           this seed
     python benchmarks/ingredients.py --own-digits FOLDER --own-numbers FOLDER    default: both in ../shared

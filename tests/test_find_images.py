@@ -22,7 +22,7 @@ def test_folders_and_patterns_give_their_images_sorted_in_the_order_of_the_names
 
 
 def test_a_pattern_of_any_depth_gives_each_file_once(folder):
-    assert find_images(["scans/**"]) == ["scans/answers.json", "scans/b.png", "scans/notes.txt", "scans/week/a.jpg"]
+    assert find_images(["scans/**"]) == ["scans/b.png", "scans/week/a.jpg", "scans/answers.json", "scans/notes.txt"]
 
 
 def test_a_file_that_is_named_as_a_pattern_is_found_under_its_name(folder):

@@ -37,6 +37,12 @@ def test_install_moves_a_new_set_into_place_and_keeps_the_earlier_one(model):
     assert sorted(path.name for path in store.previous_folder(model).iterdir()) == sorted(FILES)
 
 
+@pytest.mark.parametrize(("expected", "is_same"), [(str.upper, True), (lambda text: 5, False), (lambda text: None, False)])
+def test_a_checksum_may_be_in_capitals_and_a_damaged_one_is_none(expected, is_same, tmp_path):
+    (tmp_path / "x").write_bytes(b"network")
+    assert store.has_checksum(tmp_path / "x", expected(store.checksum(tmp_path / "x"))) is is_same
+
+
 def test_install_leaves_what_another_model_is_copying_alone(model):
     install(model, "old")
     other = store.previous_folder(model) / ".new-of-another-model"

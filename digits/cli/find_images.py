@@ -21,31 +21,27 @@ def list_local_folder(path: str) -> Folder | None:
 def find_images(names: Iterable[str], list_folder: Callable[[str], Folder | None] = list_local_folder) -> list[str]:
     """Return the paths of the images, in the order given; folders and patterns give theirs sorted.
 
-    names: of images, folders and patterns; "**" in a pattern stands for folders in any depth, and matches only files then.
-    list_folder: as list_local_folder, perhaps for other places, too. What is left out is counted on standard error. Raises
-    UserError where there is no image at all.
+    names: of images, folders and patterns; "**" in a pattern stands for folders in any depth. What one pattern matches several
+    times, as a file and in a folder, is given once. list_folder: as list_local_folder, perhaps for other places, too. What is
+    left out is counted on standard error. Raises UserError where there is no image at all.
     """
-    paths = []
+    paths: list[str] = []
     for name in names:
-        matches = _matches(name) if glob.has_magic(name) and not os.path.lexists(name) else [name]
+        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) and not os.path.lexists(name) else [name]
         if not matches:
             print(f"nothing matches {printable(name)}", file=sys.stderr)
+        of_name: list[str] = []
         for match in matches:
             folder = list_folder(match)
             if folder is None:
-                paths.append(match)
+                of_name.append(match)
                 continue
             images, others = folder
-            paths += map(str, images)
+            of_name += map(str, images)
             if others or not images:
                 found = f"{counted(len(images), 'image')}, {counted(others, 'other file')} left out"
                 print(f"{printable(match)}: {found}", file=sys.stderr)
+        paths += dict.fromkeys(of_name)
     if not paths:
         raise UserError("There is no image to read.\nExpected images, folders with images or patterns that match some.")
     return paths
-
-
-def _matches(pattern: str) -> list[str]:
-    """Return the files and folders that a pattern matches, sorted; of one with "**" no folders, whose files match as well."""
-    found = sorted(glob.glob(pattern, recursive=True))
-    return [path for path in found if not os.path.isdir(path)] if "**" in pattern else found

@@ -128,7 +128,9 @@ class Form:
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
         if not names or len(set(names)) < len(names):
-            raise UserError(f"The names of the form's fields are {names}.\nExpected one or more, each another.")
+            raise UserError(
+                f"The names of the form's fields are {names}.\nExpected at least one field, and a different name for each."
+            )
 
     @classmethod
     def load(cls, fields: str | os.PathLike, reference: str | os.PathLike | None = None) -> "Form":

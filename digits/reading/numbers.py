@@ -107,15 +107,16 @@ def in_reading_order(marks: Iterable[Mark]) -> tuple[Mark, ...]:
     return tuple(sorted(marks, key=lambda mark: (mark.row, mark.box[0])))
 
 
-def combine(reader_probabilities: np.ndarray, classifier_probabilities: np.ndarray) -> np.ndarray:
+def combine(number_reader_probabilities: np.ndarray, classifier_probabilities: np.ndarray) -> np.ndarray:
     """Return both networks' probabilities combined, (N, 10) float32, each row with the sum 1.
 
-    reader_probabilities: (N, 10), 0 to 1, sigmoids without a fixed sum. classifier_probabilities: (N, 10), rows with the sum 1.
+    number_reader_probabilities: (N, 10), 0 to 1, sigmoids without a fixed sum. classifier_probabilities: (N, 10), rows with the
+    sum 1.
     """
-    by_reader = np.clip(reader_probabilities, PROBABILITY_FLOOR, 1)
-    by_reader = by_reader / by_reader.sum(axis=1, keepdims=True)
+    by_number_reader = np.clip(number_reader_probabilities, PROBABILITY_FLOOR, 1)
+    by_number_reader = by_number_reader / by_number_reader.sum(axis=1, keepdims=True)
     by_classifier = np.clip(classifier_probabilities, PROBABILITY_FLOOR, 1)
-    combined = by_reader**NUMBER_READER_WEIGHT * by_classifier**CLASSIFIER_WEIGHT
+    combined = by_number_reader**NUMBER_READER_WEIGHT * by_classifier**CLASSIFIER_WEIGHT
     return (combined / combined.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -142,9 +143,9 @@ def _judge(
     grey: the image that was searched. The results are (N, 28, 28) uint8, (N, 10) float32 and (N,) bool.
     """
     crops = np.stack([crop_of(grey, detection) for detection in detections])
-    by_reader = np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections])
+    by_number_reader = np.stack([detection.probabilities[:NUM_CLASSES] for detection in detections])
     by_classifier = classifier.classify(crops).probabilities
-    combined = combine(by_reader, by_classifier)
+    combined = combine(by_number_reader, by_classifier)
     return crops, combined, by_classifier[np.arange(len(combined)), combined.argmax(axis=1)] >= MIN_AGREEMENT
 
 
