@@ -19,7 +19,7 @@ from digits.reading.certainty import (
 from digits.reading.line_reader import LineSymbol
 from digits.reading.number_reader import Detections
 from digits.reading.numbers import FoundText, TextPosition
-from digits.reading.results import Digit, Mark
+from digits.reading.results import Digit, Mark, text_of
 
 LOW, HIGH = MIN_NUMBER_CONFIDENCE - 0.1, MIN_NUMBER_CONFIDENCE
 
@@ -129,9 +129,18 @@ def test_a_digit_that_stands_alone_is_sure_where_its_ink_and_the_number_reader_b
     assert is_sure(settled) is sure and settled.digits[0].confidence == pytest.approx(by_ink)
 
 
-def test_a_digit_that_stands_alone_and_that_its_ink_does_not_give_is_not_sure():
-    for by_ink in ([digit_of(1, 0)], []):
-        assert not is_sure(settle(number_of("7"), by_ink, None))
+@pytest.mark.parametrize(("by_ink", "confidence", "text"), [(0.9, 0.6, "1"), (0.6, 0.9, "7")])
+def test_of_two_digits_given_for_one_that_stands_alone_the_likelier_is_given_and_not_sure(by_ink, confidence, text):
+    settled = settle(number_of("7", confidence), [digit_of(1, 0, by_ink)], None)
+    assert text_of(settled.digits) == text
+    assert not is_sure(settled)
+
+
+def test_a_digit_that_stands_alone_and_of_which_the_ink_gives_none_or_several_is_not_sure():
+    for by_ink in ([], [digit_of(7, 0), digit_of(7, 30)]):
+        settled = settle(number_of("7"), by_ink, None)
+        assert text_of(settled.digits) == "7"
+        assert not is_sure(settled)
 
 
 def test_several_digits_of_the_ink_that_the_number_reader_does_not_see_are_not_sure():

@@ -35,7 +35,8 @@ def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | 
     found by ink: one digit                            as by ink
     found by ink: several, unseen by number reader     not sure
     by the number reader: one, and ink gives it too    as by ink, or from MIN_LONE_INK_CONFIDENCE and MIN_LONE_CONFIDENCE on
-    by the number reader: one, and ink does not        not sure: both networks take many signs that stand alone for digits
+    by the number reader: one, and ink another         the one of higher confidence, not sure
+    by the number reader: one, and ink none or more    not sure: both networks take many signs that stand alone for digits
     by the number reader: several, at least half of
         them contradicted by the classifier            not sure: it knows signs that are no digits, the two readers do not
     by the number reader: several, and the line reader
@@ -57,13 +58,16 @@ def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | 
 
 
 def _settle_one(found: FoundText, by_ink: Sequence[Digit]) -> FoundText:
-    """Return a digit that stands alone as its ink gives it, where that is the same one; else not sure."""
+    """Return a digit that stands alone, sure or not by what its ink gives."""
     (digit,) = found.digits
-    if text_of(by_ink) != text_of(found.digits):
+    if len(by_ink) != 1:
         return replace(found, digits=_sure_from(math.inf, found.digits))
-    (same,) = by_ink
-    is_confirmed = same.confidence >= MIN_LONE_INK_CONFIDENCE and digit.confidence >= MIN_LONE_CONFIDENCE
-    return replace(found, digits=(replace(same, sure=same.sure or is_confirmed),))
+    (ink_digit,) = by_ink
+    if ink_digit.digit != digit.digit:
+        likelier = max(digit, ink_digit, key=lambda one: one.confidence)
+        return replace(found, digits=_sure_from(math.inf, [likelier]))
+    is_confirmed = ink_digit.confidence >= MIN_LONE_INK_CONFIDENCE and digit.confidence >= MIN_LONE_CONFIDENCE
+    return replace(found, digits=(replace(ink_digit, sure=ink_digit.sure or is_confirmed),))
 
 
 def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLines | None) -> FoundText:
