@@ -74,11 +74,21 @@ INGREDIENTS = {
     "no drawn digits": "no drawn digits",
     "no outlines": "no outlined digits",
     "no squeeze and excitation": "no squeeze and excitation",
-    "two at full size": "two 3x3 convolutions before the first pooling instead of one 5x5",
+    "no letterforms": "no changed letterforms, such as a bar through a 7",
+    "no stroke width": "strokes made neither thicker nor thinner",
+    "no elastic bending": "no elastic deformation",
+    "no strong maps": "no strong affine maps",
+    "no pencil, no backgrounds": "no pencil, no backgrounds, no bands or stripes",
+    "no noise, no blur": "no noise, no blur, no low resolution",
+    "no stray ink": "no stray lines, no neighbours, no blots",
+    "no corruptions": "none of the corruptions",
+    "no outliers": "no outliers",
     "no augmentation": "no augmentation, no drawn digits and no outliers",
     "last epoch plain": "the last epoch without augmentation",
     "no second phase": "no second phase: one cosine schedule, augmentation equally strong to the end",
     "averaged weights": "weights averaged over about one epoch",
+    "Adam": "Adam instead of Muon",
+    "two at full size": "two 3x3 convolutions before the first pooling instead of one 5x5",
 }
 
 

@@ -67,6 +67,7 @@ LEFT_OUT = {  # a module or one of its constants: why it is not changed
     "number_reader.MIN_LOG_SIDE": "a limit against damaged answers",
     "number_reader.MAX_LOG_SIDE": "a limit against damaged answers",
     "number_reader.SIDE_STEP": "a size that follows from the network",
+    "reader.NUM_THREADS": "changes no answer",
 }
 # Bounds that a change may not pass: constants with one of these words in their name, and single ones.
 BOUNDS = {"PERCENTILE": (0, 100), "PROBABILITY": (0, 1), "CONFIDENCE": (0, 1), "ALPHA": (0, 1), "SHARE": (0, 1)}

@@ -98,6 +98,15 @@ def number_reader():
     return NumberReader(DEFAULT_NUMBER_READER)
 
 
+def test_the_number_of_threads_changes_no_answer(number_reader):
+    digits = dataset.bundled_digits().x_train[:120].reshape(8, 15, 28, 28)
+    grey = 255 - np.concatenate(np.concatenate(digits, axis=1), axis=1)
+    expected, detected = (reader.find(grey) for reader in (number_reader, NumberReader(DEFAULT_NUMBER_READER, num_threads=2)))
+    assert sum(map(len, expected.lines)) > 50
+    for line, other in zip(expected.lines, detected.lines, strict=True):
+        assert [detection.probability for detection in line] == [detection.probability for detection in other]
+
+
 @pytest.mark.parametrize("content", [b"junk", b"\0" * 5000, "truncated"], ids=["junk", "zeros", "truncated"])
 def test_a_damaged_file_is_an_error_that_says_what_helps(content, tmp_path):
     path = tmp_path / "number_reader.tflite"

@@ -14,7 +14,8 @@ class CheckedNetwork:
     """A saved network of this kind and its card, None where there is none beside it.
 
     model_path: of its .tflite. kind: number reader or line reader. input_shape, output_shape: as in LiteRTNetwork. blank_shape:
-    of an image that tries it. Raises UserError where there is no such network, or one that can't be used.
+    of an image that tries it. num_threads: that LiteRT uses; the answers are the same with any number. Raises UserError where
+    there is no such network, or one that can't be used.
     """
 
     def __init__(
@@ -24,12 +25,12 @@ class CheckedNetwork:
         input_shape: Sequence[int],
         output_shape: Sequence[int],
         blank_shape: tuple[int, int],
+        num_threads: int = 1,
     ) -> None:
         self.model_path, self.card = find_model(model_path, kind)
         self._kind = kind
         try:
-            # One thread, because the inputs are small and several processes may read at the same time.
-            self._network = LiteRTNetwork(self.model_path, input_shape, output_shape, num_threads=1)
+            self._network = LiteRTNetwork(self.model_path, input_shape, output_shape, num_threads)
         except (ValueError, RuntimeError, OSError) as error:
             raise self._unusable(str(error).partition("\n")[0]) from error
         if self.card is None:  # no checksum says that the file is whole, and some damage shows only in an answer

@@ -75,13 +75,13 @@ class Detections(NamedTuple):
 class NumberReader:
     """A saved number reader and its card.
 
-    model_path: of its .tflite. Raises UserError where there is none, or one that can't be used. The attribute card is None where
-    there is none beside the model.
+    model_path: of its .tflite. num_threads: as in CheckedNetwork. Raises UserError where there is no model, or one that can't be
+    used. The attribute card is None where there is none beside the model.
     """
 
-    def __init__(self, model_path: str | os.PathLike = DEFAULT_NUMBER_READER) -> None:
-        shapes = (-1, -1, 1), (-1, -1, OUTPUT_COUNT)
-        self._network = CheckedNetwork(model_path, NUMBER_READER, *shapes, blank_shape=(SIDE_STEP, SIDE_STEP))
+    def __init__(self, model_path: str | os.PathLike = DEFAULT_NUMBER_READER, num_threads: int = 1) -> None:
+        shapes, blank_shape = ((-1, -1, 1), (-1, -1, OUTPUT_COUNT)), (SIDE_STEP, SIDE_STEP)
+        self._network = CheckedNetwork(model_path, NUMBER_READER, *shapes, blank_shape, num_threads)
         self.model_path, self.card = self._network.model_path, self._network.card
 
     def find(self, grey: np.ndarray) -> Detections:

@@ -133,7 +133,7 @@ def _processes(arguments: ReaderArguments, form: Form | None, count: int) -> Abs
 def _make_reader(arguments: ReaderArguments, form: Form | None) -> None:
     """Prepare a process for reading."""
     global _reader, _form
-    _reader, _form = Reader(*arguments), form
+    _reader, _form = Reader(*arguments, num_threads=1), form
 
 
 def _read_task(task: Task) -> list[Reading]:

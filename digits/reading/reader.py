@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from digits.common.config import CORES
 from digits.common.errors import UserError
 from digits.model.card import ModelCard
 from digits.model.classifier import DEFAULT_MODEL, Classifier
@@ -24,6 +25,8 @@ from digits.reading.results import Digit, Reading, text_of
 MIN_SINGLE_WIDTH = 0.3  # fraction of the image's width from which one sure digit is all that the image shows
 MIN_NUMBER_PROBABILITY = 0.4  # of each digit, by the number reader alone, so that a number takes the place of one sure digit
 MIN_PROBABILITY_WITHOUT_INK = 0.5  # of each digit, by the number reader alone, where the other way finds no ink
+
+NUM_THREADS = min(CORES, 2)  # with two, the number reader's network takes two thirds of its time; more were not measured
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +47,8 @@ class Reader:
     numbers are read by their ink alone. line_reader: of the line reader, which reads numbers a second time, as in LineReader;
     None: no number is read a second time, so it is less certain which are sure. Where the shipped one of these two is missing,
     this is logged, and the Reader does without it. What is sure in a number was set with the shipped ones, and holds less for
-    others. Raises UserError where a network can't be used.
+    others. num_threads: of the number reader's network; 1 is best where several processes read. It changes no answer. Raises
+    UserError where a network can't be used.
     """
 
     def __init__(
@@ -53,11 +57,12 @@ class Reader:
         card: ModelCard | None = None,
         number_reader: str | os.PathLike | None = DEFAULT_NUMBER_READER,
         line_reader: str | os.PathLike | None = DEFAULT_LINE_READER,
+        num_threads: int = NUM_THREADS,
     ) -> None:
         self.classifier = Classifier(model_path, card)
         number_reader = _unless_gone(number_reader, DEFAULT_NUMBER_READER, "numbers are read by their ink alone")
         line_reader = _unless_gone(line_reader, DEFAULT_LINE_READER, "no number is read a second time")
-        self.number_reader = None if number_reader is None else NumberReader(number_reader)
+        self.number_reader = None if number_reader is None else NumberReader(number_reader, num_threads)
         self.line_reader = None if line_reader is None else LineReader(line_reader)
 
     @property
