@@ -44,7 +44,7 @@ KINDS = {  # of people's images in whole_numbers.py
 PEERS = {
     "ours": "this project",
     "ppocr line": "PP-OCRv6 small, told that it is one line",
-    "ppocr page": "PP-OCRv6 small, with its own detection",
+    "ppocr page": "PP-OCRv6 small, with its own detection, on a white border",
     "tesseract": "Tesseract, told how many lines",
     "tutorial": "the usual tutorial with the classic CNN",
 }

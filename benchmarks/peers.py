@@ -5,7 +5,7 @@
 
     ours            predict_custom.py's reader, without an option
     ppocr line      PP-OCRv6 small through rapidocr, recognition alone: it is told that the image is one text line
-    ppocr page      the same with its own detection of text and of its direction, without an option
+    ppocr page      the same with its own detection of text and of its direction, on a white border of 100 pixels
     tesseract       Tesseract, told that there are digits alone, and whether it is one character, one line or several lines
     tutorial        grey, resized to 28x28, inverted where it is bright, divided by 255, then the classic CNN with 225,034
                     parameters, which is trained at the first run and kept in outputs/ (see classic_networks.py); one digit
@@ -53,6 +53,9 @@ Peer = Callable[[Item], str]  # one of people's images -> its digits, text lines
 
 # PP-OCRv6 reads single digits as these letters. Without this it reads about 2 % fewer of them.
 LOOK_ALIKES = str.maketrans("OoIilSsZzBbgq", "0011155228699")
+# Pixels. Most cheques are crops 50 to 60 pixels high: of 44, its detection finds text in 12 as they are, in 43 with this border.
+# With one in the colour of the paper it finds text in all, but 29 instead of 36 are then read.
+DETECTION_BORDER = 100
 BRIGHT = 127  # grey level of 255: a brighter mean is taken for paper, the tutorials' rule
 TESSERACT_CHARACTER, TESSERACT_LINE, TESSERACT_BLOCK = "10", "7", "6"  # its page segmentation modes
 
@@ -102,7 +105,9 @@ def ppocr_page(model_path: Path) -> Peer:
     """Return PP-OCRv6 with its own detection; the pieces of text that it finds are joined to lines by their places."""
 
     def read(item: Item) -> str:
-        found = ppocr()(bgr(item.path), use_det=True, use_cls=True, use_rec=True)
+        sides = (DETECTION_BORDER, DETECTION_BORDER)
+        bordered = np.pad(bgr(item.path), (sides, sides, (0, 0)), constant_values=255)
+        found = ppocr()(bordered, use_det=True, use_cls=True, use_rec=True)
         return digits_alone(in_lines(found.boxes, found.txts)) if found.txts else ""
 
     return read
