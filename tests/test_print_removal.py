@@ -131,6 +131,15 @@ def test_a_line_that_a_digit_touches_in_its_lower_half_is_removed():
     assert not ink(clean)[45:70].any()
 
 
+def test_a_line_that_digits_touch_from_both_sides_is_removed():
+    x = int(LEFT + (RIGHT - LEFT) / 6)
+    image = cv2.ellipse(blank(cells=6), (x - 17, 72), (14, 17), 0, 0, 360, PEN, 5, cv2.LINE_AA)
+    image = cv2.ellipse(image, (x + 17, 80), (14, 17), 0, 0, 360, PEN, 5, cv2.LINE_AA)
+    clean = remove_print(image, FIELD)
+    assert not ink(clean)[44:50, x - 3 : x + 4].any()
+    assert ink(clean)[60:85, x - 36 : x - 25].any(axis=1).all() and ink(clean)[68:93, x + 25 : x + 36].any(axis=1).all()
+
+
 @pytest.mark.parametrize("edge", [90, 280])
 def test_lines_of_cells_on_both_sides_of_a_shadows_edge_are_removed(edge):
     image = write(blank(cells=6), (60, 52), (55, 98)).astype(np.float32)

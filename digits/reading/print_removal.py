@@ -18,8 +18,10 @@ PAPER_LEVEL = 235.0  # grey levels that the paper gets, whatever light falls on 
 MIN_INK_DEPTH, MIN_INK_CONTRAST = 15.0, 0.25
 DARKEST_PERCENTILE = 99  # of how much darker than paper the pixels are: the darkest ink, without a few pixels darker still
 MAX_LINE_THICKNESS = 0.12  # heights; a printed line is thinner
-# Of the field's width that is seen of a horizontal line, whatever crosses it; of its height, of a vertical one.
-MIN_HORIZONTAL_SUPPORT, MIN_VERTICAL_SUPPORT = 0.45, 0.6
+# Of the field's width that is inked along a horizontal line, and thin there, as no stroke touches it; of its height, along a
+# vertical one, which digits in the cells beside it touch from both sides.
+MIN_HORIZONTAL_INKED, MIN_HORIZONTAL_THIN = 0.45, 0.45
+MIN_VERTICAL_INKED, MIN_VERTICAL_THIN = 0.6, 0.3
 # Heights: a line ends where nothing of it is seen for longer; digits hide less of it.
 MAX_HORIZONTAL_GAP, MAX_VERTICAL_GAP = 1.0, 0.35
 MAX_END_DISTANCE = 0.06  # heights: so near to the field's upper and lower side, or at a horizontal line, a vertical one ends
@@ -90,8 +92,9 @@ def _printed_lines(ink: np.ndarray, depth: np.ndarray, field: tuple[float, float
     left, top, right, bottom = field
     height = bottom - top
     thickest = max(3, round(MAX_LINE_THICKNESS * height))
-    min_support, max_gap = MIN_HORIZONTAL_SUPPORT * (right - left), MAX_HORIZONTAL_GAP * height
-    horizontal, horizontal_lines = _horizontal_lines(ink, depth, thickest, min_support, max_gap)
+    width = right - left
+    min_inked, min_thin, max_gap = MIN_HORIZONTAL_INKED * width, MIN_HORIZONTAL_THIN * width, MAX_HORIZONTAL_GAP * height
+    horizontal, horizontal_lines = _horizontal_lines(ink, depth, thickest, min_inked, min_thin, max_gap)
     ends = _morph(cv2.MORPH_DILATE, horizontal, 2 * END_REACH + 1, 2 * thickest + 1)
     reach = round(MAX_END_DISTANCE * height)
     first, last = max(round(top) - reach, 0), round(bottom) + reach
@@ -108,8 +111,9 @@ def _printed_lines(ink: np.ndarray, depth: np.ndarray, field: tuple[float, float
     vertical = np.zeros_like(ink)
     # Without the horizontal lines: their ink above and below a 1 would count as a part of it, and the 1 as a line of a cell.
     vertical_ink, vertical_depth = (ink & ~horizontal)[first:last].T.copy(), depth[first:last].T
-    min_support, max_gap = MIN_VERTICAL_SUPPORT * height, MAX_VERTICAL_GAP * height
-    vertical[first:last] = _horizontal_lines(vertical_ink, vertical_depth, thickest, min_support, max_gap, is_vertical_line)[0].T
+    min_inked, min_thin, max_gap = (part * height for part in (MIN_VERTICAL_INKED, MIN_VERTICAL_THIN, MAX_VERTICAL_GAP))
+    limits = thickest, min_inked, min_thin, max_gap
+    vertical[first:last] = _horizontal_lines(vertical_ink, vertical_depth, *limits, is_vertical_line)[0].T
     side = 2 * CORNER_REACH + 1
     corners = _morph(cv2.MORPH_DILATE, horizontal, side, side) & _morph(cv2.MORPH_DILATE, vertical, side, side)
     lines = horizontal | vertical | corners
@@ -129,27 +133,29 @@ def _horizontal_lines(
     ink: np.ndarray,
     depth: np.ndarray,
     thickest: int,
-    min_support: float,
+    min_inked: float,
+    min_thin: float,
     max_gap: float,
     accept: Callable[[_Line], bool] = lambda line: True,
 ) -> tuple[np.ndarray, list[_Line]]:
     """Return (the horizontal lines, a mask like ink, the same as a list).
 
-    depth: as in _printed_lines. thickest, min_support, max_gap: pixels; of its thickness, of its length that is seen, of its
-    length that something hides. accept: says of what may be a line whether it is one.
+    depth: as in _printed_lines. thickest, min_inked, min_thin, max_gap: pixels; of its thickness, of its length that is inked, of
+    its length where nothing touches it, of its length that something hides. accept: says of what may be a line whether it is one.
     """
     flat = ink & ~_morph(cv2.MORPH_OPEN, ink, thickest + 1, 1)
-    mask, lines = np.zeros_like(ink), []
+    found_ink, lines = np.zeros_like(ink), []
     angles = np.pi / 2 - MAX_LINE_ANGLE, np.pi / 2 + MAX_LINE_ANGLE
-    found = cv2.HoughLines(flat, 1, ANGLE_STEP, max(int(min_support / 2), 1), min_theta=angles[0], max_theta=angles[1])
+    candidates = cv2.HoughLines(flat, 1, ANGLE_STEP, max(int(min_inked / 2), 1), min_theta=angles[0], max_theta=angles[1])
     columns = np.arange(ink.shape[1])
-    for distance, angle in () if found is None else found[:MAX_CANDIDATES, 0]:
+    for distance, angle in () if candidates is None else candidates[:MAX_CANDIDATES, 0]:
         y = (distance - columns * np.cos(angle)) / np.sin(angle)
         around = slice(max(int(y.min()) - thickest, 0), max(int(y.max()) + thickest + 1, 0))
         rows = np.arange(len(ink))[around, None]
-        supported = (flat[around] & (np.abs(rows - y) <= MAX_SUPPORT_DISTANCE)).any(axis=0)
-        start, end = _longest_run(supported, max_gap)
-        if supported[start:end].sum() < min_support:
+        on_line = np.abs(rows - y) <= MAX_SUPPORT_DISTANCE
+        inked, thin = ((mask[around] & on_line).any(axis=0) for mask in (ink, flat))
+        start, end = _longest_run(inked, max_gap)
+        if inked[start:end].sum() < min_inked or thin[start:end].sum() < min_thin:
             continue
         # The transform knows the line to half a degree; its pixels know it better.
         within = (start <= columns) & (columns < end)
@@ -164,9 +170,9 @@ def _horizontal_lines(
         lines.append(line)
         reach = thickness / 2 + SOFT_EDGE
         band = ((np.abs(rows - y) <= reach) & within).astype(np.uint8)
-        mask[around] |= band
+        found_ink[around] |= band
         flat[around] &= ~band
-    return mask, lines
+    return found_ink, lines
 
 
 def _fit_line(near: np.ndarray, rows: np.ndarray) -> tuple[float, float, float]:
