@@ -431,12 +431,12 @@ def ingredients(results: Results) -> str:
     for row, name in INGREDIENTS.items():
         if runs := trainings.get(row):
             validation = fractions([run["validation"] for run in runs], 2)
-            corrupted, bundled, unsure = (
-                fractions([run[part] for run in runs], 1) for part in ("corrupted", "bundled", "own_digits_unsure")
-            )
-            rows.append((name, len(runs), validation, corrupted, bundled, _own_digits(runs), unsure, _numbers(runs)))
+            parts = "validation_unsure", "corrupted", "bundled", "own_digits_unsure"
+            refused, corrupted, bundled, unsure = (fractions([run[part] for run in runs], 1) for part in parts)
+            rows.append((name, len(runs), validation, refused, corrupted, bundled, _own_digits(runs), unsure, _numbers(runs)))
     tests = (
         "MNIST, validation",
+        '"not sure"',
         "corruptions of it",
         "scikit-learn's digits",
         "people's images",

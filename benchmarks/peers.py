@@ -15,9 +15,9 @@ Digits and text lines are compared, whatever else was read is left out; letters 
 that digit, for PP-OCRv6 can't be told that there are digits alone. The other programs are not among this project's
 requirements: pip install rapidocr==3.10.0 onnxruntime, and Tesseract's own package (Debian: tesseract-ocr).
 
-Each reads on one thread, and what is given is the time of the processor, from the image's file to the text: it does not depend on
-what else the machine does. Loading the models does not count. The table goes to standard output, the numbers to
-benchmarks/results/peers.json.
+Each but the tutorial's reads on one thread, and what is given is the time of the processor, from the image's file to the text: it
+does not depend on what else the machine does. Loading the models does not count. The table goes to standard output, the numbers
+to benchmarks/results/peers.json.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 from record import add_flags, facts, facts_with_model  # first: it puts the project on the path
@@ -74,7 +75,8 @@ def digits_alone(lines: Sequence[str]) -> str:
 
 def ours(model_path: Path) -> Peer:
     """Return this project's reader."""
-    reader = Reader(model_path)
+    reader = Reader(model_path, num_threads=1)
+    cv2.setNumThreads(1)
     return lambda item: digits_of(reader.read(item.path).text)
 
 
@@ -139,7 +141,7 @@ def tesseract(model_path: Path) -> Peer:
         upright(item.path).save(content, "PNG")
         command = ["tesseract", "-", "-", "--psm", mode, "-c", "tessedit_char_whitelist=0123456789"]
         environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
-        result = subprocess.run(command, input=content.getvalue(), capture_output=True, env=environment)
+        result = subprocess.run(command, input=content.getvalue(), capture_output=True, env=environment, check=True)
         return digits_alone(result.stdout.decode().splitlines())
 
     return read

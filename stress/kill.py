@@ -60,7 +60,8 @@ def write_data(folder):
 def start(folder, flags):
     """Start train_model.py on the model in FOLDER/models and return its process."""
     words = [flag.format(own=folder / "own.npz") for flag in flags]
-    places = ["--data", folder / "small.npz", "--model", folder / "models" / "m.h5", "--output-dir", folder / "outputs"]
+    places = ["--data", folder / "small.npz", "--model", folder / "models" / "m.h5"]
+    places += [] if "--fine-tune" in flags else ["--output-dir", folder / "outputs"]  # a fine-tuning draws no figures
     command = [sys.executable, PROJECT / "train_model.py", *words, *places]
     with open(folder / "log", "wb") as log:
         return subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)

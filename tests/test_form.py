@@ -74,7 +74,7 @@ def test_columns_may_be_in_another_order_and_expect_may_be_absent(fields_file):
         (HEADER + "a,0,0,1,1,\n\na,0,0,1,1,\n", 4, "the name 'a' stands there a second time"),
         (HEADER + ",0,0,1,1,\n", 2, "the name '' can't be used"),
         (HEADER + "a;b,0,0,1,1,\n", 2, "the name 'a;b' can't be used"),
-        (HEADER + '"a\nb",0,0,1,1,\n', 3, "the name 'a\\nb' can't be used"),
+        (HEADER + '"a\nb",0,0,1,1,\n', 2, "the name 'a\\nb' can't be used"),
         *(
             (HEADER + f"{name},0,0,1,1,\n", 2, f"the name '{name}' can't be used")
             for name in ("image", "status", "message", "unsure")
@@ -86,7 +86,7 @@ def test_columns_may_be_in_another_order_and_expect_may_be_absent(fields_file):
         (HEADER + "a,0,0,1,inf,\n", 2, "height inf"),
         (HEADER + 'a,"0,1",0,1,1,\n', 2, "x '0,1'"),
         (HEADER + "a,0,0,1,1,\nb,0,0,1,1,5##\nc,0,0,1,1,x\n", 4, "'x' is no number of digits"),
-        (HEADER + 'a,0,0,1,1,\n"b,0,0,1,1,\n', 3, "it is no CSV (unexpected end of data)"),
+        (HEADER + 'a,0,0,1,1,\n"b,0,0,1,1,\nc,0,0,1,1,\n', 3, "it is no CSV (unexpected end of data)"),
     ],
 )  # fmt: skip
 def test_a_wrong_line_is_refused_with_its_number(fields_file, text, line, reason):

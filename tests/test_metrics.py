@@ -30,13 +30,15 @@ def test_a_certain_error_costs_much_and_not_infinity():
 @pytest.mark.parametrize(
     ("correct", "n"),
     [(9975, 10_000), (9963, 10_000), (0, 10), (10, 10), (5, 10), (1, 1), (0, 1), (37, 41)]
-    + [(0, 2), (20, 20)],  # with these the formula's rounding errors lead out of 0 to 1
+    + [(0, 2), (20, 20), (40, 40)],  # with these the formula's rounding errors lead out of 0 to 1, or not quite to its ends
 )
 def test_the_interval_is_wilsons(correct, n):
     low, high = metrics.wilson_interval(correct, n)
     expected = binomtest(correct, n).proportion_ci(method="wilson")
     assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-7)
     assert 0 <= low <= high <= 1
+    assert (low == 0) == (correct == 0)
+    assert (high == 1) == (correct == n)
 
 
 def test_the_interval_of_9975_in_10000_is_the_published_formulas():

@@ -69,7 +69,7 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     rate = correct / n
     centre = (rate + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
     half = Z95 / (1 + Z95**2 / n) * (rate * (1 - rate) / n + Z95**2 / (4 * n**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return 0.0 if correct == 0 else centre - half, 1.0 if correct == n else centre + half  # both ends exactly, without rounding
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray) -> list[tuple[float, float, int]]:

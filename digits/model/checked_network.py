@@ -11,11 +11,11 @@ from digits.model.lookup import ModelKind, find_model
 
 
 class CheckedNetwork:
-    """A saved network of this kind and its card, None where there is none beside it.
+    """A saved network of this kind and its card; the attribute card is None where there is none beside the network.
 
     model_path: of its .tflite. kind: number reader or line reader. input_shape, output_shape: as in LiteRTNetwork. blank_shape:
-    of an image that tries it. num_threads: that LiteRT uses; the answers are the same with any number. Raises UserError where
-    there is no such network, or one that can't be used.
+    (height, width) of a blank image that tries a network without a card. num_threads: that LiteRT uses; the answers are the same
+    with any number. Raises UserError where there is no such network, or one that can't be used.
     """
 
     def __init__(

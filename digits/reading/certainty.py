@@ -44,8 +44,8 @@ def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | 
         confirms all, and ink gives these digits, too  sure
         gives the same digits, or there is none        from MIN_NUMBER_CONFIDENCE on
 
-    It confirms all where it gives the same digits, marks and other ink, each from MIN_SYMBOL_PROBABILITY on. What may be a mark
-    is then settled: all of it are marks where the line reader gives these, too, and none where it gives none of them.
+    The line reader confirms all where it gives the same digits, marks and other ink, each from MIN_SYMBOL_PROBABILITY on.
+    What may be a mark is then settled: all of it are marks where the line reader gives these, too, and none where it gives none.
     """
     if found.detections is None:  # found by ink: only the number reader detects
         return found if len(found.digits) == 1 else replace(found, digits=_sure_from(math.inf, found.digits))
@@ -58,12 +58,13 @@ def settle(found: FoundText, by_ink: Sequence[Digit], line_reader: LineReader | 
 
 
 def _settle_one(found: FoundText, by_ink: Sequence[Digit]) -> FoundText:
-    """Return a digit that stands alone, sure or not by what its ink gives."""
+    """Return what was found, a digit that stands alone, sure or not by what its ink gives."""
     (digit,) = found.digits
     if len(by_ink) != 1:
         return replace(found, digits=_sure_from(math.inf, found.digits))
     (ink_digit,) = by_ink
     if ink_digit.digit != digit.digit:
+        # Each is calibrated, on images of its own kind. A fine-tuned classifier is surer of the forms that it learned.
         likelier = max(digit, ink_digit, key=lambda one: one.confidence)
         return replace(found, digits=_sure_from(math.inf, [likelier]))
     is_confirmed = ink_digit.confidence >= MIN_LONE_INK_CONFIDENCE and digit.confidence >= MIN_LONE_CONFIDENCE
@@ -71,7 +72,7 @@ def _settle_one(found: FoundText, by_ink: Sequence[Digit]) -> FoundText:
 
 
 def _settle_several(found: FoundText, by_ink: Sequence[Digit], by_line: TextLines | None) -> FoundText:
-    """Return a number of several digits, sure or not by what its ink and the line reader give."""
+    """Return what was found, a number of several digits, sure or not by what its ink and the line reader give."""
     text = text_of(found.digits)
     if 2 * sum(found.agreed) <= len(found.digits):
         return replace(found, digits=_sure_from(math.inf, found.digits))

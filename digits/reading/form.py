@@ -71,7 +71,7 @@ class Field:
         if not self.name or self.name in RESERVED_NAMES or NAME_SEPARATOR in self.name or not self.name.isprintable():
             raise UserError(
                 f"the name {self.name!r} can't be used.\n"
-                f"Expected a name without {NAME_SEPARATOR!r}, other than {', '.join(RESERVED_NAMES)}."
+                f"Expected one line of text without {NAME_SEPARATOR!r}, other than {', '.join(RESERVED_NAMES)}."
             )
         right, bottom = self.x + self.width, self.y + self.height
         if not (0 <= self.x and 0 <= self.y and 0 < self.width and 0 < self.height and max(right, bottom) <= 1 + ROUNDING):
@@ -193,25 +193,25 @@ def parse_fields(content: bytes, name: str = "fields.csv") -> tuple[Field, ...]:
         header = [column.strip() for column in next(rows, [])]
         if sorted(header) not in (sorted(COLUMNS), sorted(COLUMNS[:-1])):
             raise UserError(f"its columns are {', '.join(header) or 'missing'}.\n{EXPECTED_COLUMNS}")
-        for row in rows:
-            line = rows.line_num
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(row) != len(header):
-                raise UserError(f"it has {len(row)} cells, and the first line has {len(header)}.\n{EXPECTED_COLUMNS}")
-            field = _field(dict(zip(header, (cell.strip() for cell in row), strict=True)))
-            if field.name in fields:
-                raise UserError(f"the name {field.name!r} stands there a second time.\nExpected another name for each field.")
-            fields[field.name] = field
+        line = rows.line_num + 1  # where the next row begins: it may have line breaks between quotes
+        while (row := next(rows, None)) is not None:
+            if any(cell.strip() for cell in row):
+                if len(row) != len(header):
+                    raise UserError(f"it has {len(row)} cells, and the first line has {len(header)}.\n{EXPECTED_COLUMNS}")
+                field = _field(dict(zip(header, (cell.strip() for cell in row), strict=True)))
+                if field.name in fields:
+                    raise UserError(f"the name {field.name!r} stands there a second time.\nExpected another name for each field.")
+                fields[field.name] = field
+            line = rows.line_num + 1
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{name}, line {line}: it is no text in UTF-8.\n{EXPECTED_COLUMNS}") from error
     except csv.Error as error:
-        raise UserError(f"{name}, line {rows.line_num}: it is no CSV ({error}).\n{EXPECTED_COLUMNS}") from error
+        raise UserError(f"{name}, line {line}: it is no CSV ({error}).\n{EXPECTED_COLUMNS}") from error
     except UserError as error:
         raise UserError(f"{name}, line {line}: {error}") from error
     if not fields:
-        raise UserError(f"{name}, line {line}: no field follows.\n{EXPECTED_COLUMNS}")
+        raise UserError(f"{name}, line {rows.line_num}: no field follows.\n{EXPECTED_COLUMNS}")
     return tuple(fields.values())
 
 

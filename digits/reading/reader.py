@@ -46,9 +46,9 @@ class Reader:
     model_path, card: of the digit network, as in Classifier. number_reader: of the number reader, as in NumberReader; None:
     numbers are read by their ink alone. line_reader: of the line reader, which reads numbers a second time, as in LineReader;
     None: no number is read a second time, so it is less certain which are sure. Where the shipped one of these two is missing,
-    this is logged, and the Reader does without it. What is sure in a number was set with the shipped ones, and holds less for
-    others. num_threads: of the number reader's network; 1 is best where several processes read. It changes no answer. Raises
-    UserError where a network can't be used.
+    this is logged, and the Reader does without it. The limits in certainty.py, which say what is sure in a number, were set with
+    the shipped networks, and fit others less. num_threads: of the number reader's network; 1 is best where several processes
+    read. It changes no answer. Raises UserError where a network can't be used.
     """
 
     def __init__(
