@@ -71,6 +71,7 @@ OWN_MODEL_WAYS = {  # keys of own_model.json
 }
 INGREDIENTS = {
     "all": "the default preset",
+    "all, the first seed": "the same, the first seed alone",
     "no drawn digits": "no drawn digits",
     "no outlines": "no outlined digits",
     "no squeeze and excitation": "no squeeze and excitation",

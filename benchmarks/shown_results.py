@@ -64,12 +64,18 @@ class Results:
         return current
 
     def of_ingredients(self) -> dict[str, list[dict[str, Any]]]:
-        """Return {row: its trainings}; empty where their settings and recipe are not those of the default preset today."""
+        """Return {row: its trainings}, in order of their seeds; "all, the first seed" has the first of the row "all" alone.
+
+        It is empty where their settings and recipe are not those of the default preset today.
+        """
         result = self._load("ingredients")
         settings = {name: value for name, value in settings_of("default", 42).items() if name != "SEED"}
         if result is not None and result["settings"] != settings | dict(self.card.recipe or {}):
             result = self._leave_out("ingredients", None, "was trained with other settings")
-        return {row: list(by_seed.values()) for row, by_seed in result["rows"].items()} if result else {}
+        trainings = {
+            row: [by_seed[seed] for seed in sorted(by_seed)] for row, by_seed in (result or {"rows": {}})["rows"].items()
+        }
+        return trainings | {"all, the first seed": trainings.get("all", [])[:1]}
 
     def of_classic(self, network: str) -> list[dict[str, Any]]:
         """Return the run of a classic network, or of ours, in each run of classic_networks.py that has it.
