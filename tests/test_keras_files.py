@@ -97,8 +97,17 @@ def test_load_refuses_a_custom_layer_and_says_why(suffix, tmp_path):
     model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), Custom(10)])
     model.save(tmp_path / f"own{suffix}")
     keras.saving.get_custom_objects().clear()  # as in another process
-    with pytest.raises(UserError, match="Expected .+ Keras' own layers alone. No code in a file is run, so custom layers"):
+    with pytest.raises(UserError, match="Expected .+ Keras' own layers\nalone. No code in a file is run, so custom layers"):
         keras_files.load(tmp_path / f"own{suffix}")
+
+
+def test_load_says_that_weights_alone_are_no_model(tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.save_weights(tmp_path / "own.weights.h5")
+    with pytest.raises(UserError, match="as model.save writes it .save_weights leaves the layers out."):
+        keras_files.load(tmp_path / "own.weights.h5")
 
 
 def test_load_refuses_an_input_of_whole_numbers(tmp_path):

@@ -134,7 +134,7 @@ def test_a_page_is_read_and_the_answer_says_how_many_there_are(ask, format):
 
 def test_keep_refuses_a_file_with_several_pages(ask):
     status, _, body = ask("POST", "/keep?label=42&suffix=.pdf", scan("PDF"))
-    assert status == 415 and json.loads(body)["message"].startswith("This was not kept: it has 2 pages")
+    assert status == 415 and json.loads(body)["message"].startswith("This was not kept: it has several pages")
 
 
 def test_keep_writes_the_image_under_its_label(ask, page_server):

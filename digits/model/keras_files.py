@@ -127,8 +127,8 @@ def load(path: str | os.PathLike, seed: int | None = None) -> keras.Model:
     except Exception as error:  # Keras raises errors of many kinds for a file that is not a model
         raise UserError(
             f"{path} is not a model that Keras can read ({type(error).__name__}).\n"
-            "Expected a .h5 or .keras file with Keras' own layers alone. No code in a file is run, so custom layers and Lambda\n"
-            "layers are refused."
+            "Expected a .h5 or .keras file as model.save writes it (save_weights leaves the layers out), with Keras' own layers\n"
+            "alone. No code in a file is run, so custom layers and Lambda layers are refused."
         ) from error
     found = (model.input_shape, model.output_shape) if hasattr(model, "input_shape") else None
     if found not in [((None, *shape), (None, NUM_CLASSES)) for shape in IMAGE_SHAPES]:
