@@ -8,11 +8,13 @@ import pytest
 from answers import reading
 from PIL import Image
 
+from digits.common.config import PROJECT
 from digits.common.errors import UserError
 from digits.reading.form import ALL_EMPTY, Field, Form, load_fields
 from digits.reading.reader import Reader
 from digits.reading.results import Reading
 
+NUMBER = PROJECT / "custom_digits" / "2026" / "notebook.png"
 HEADER = "name,x,y,width,height,expect\n"
 SUM = Field("sum", 0.1, 0.1, 0.5, 0.1)
 YEAR = Field("year", 0.1, 0.5, 0.5, 0.1, "20##")
@@ -43,7 +45,7 @@ class FakeReader:
     def __init__(self, *answers):
         self.answers, self.images, self.expects = list(answers), [], []
 
-    def read(self, image, expect=None):
+    def read(self, image, expect=None, upright=False):
         self.images.append(image)
         self.expects.append(expect)
         return self.answers[len(self.images) - 1]
@@ -247,6 +249,16 @@ def test_the_fields_of_a_sheet_are_read(composed, reader):
     read = Form(fields).read(reader, page)
     assert [field.text for field in read.fields.values()] == labels
     assert list(read.fields.values())[-1].status == "empty"
+
+
+def test_a_number_in_a_field_is_not_turned(reader):
+    with Image.open(NUMBER) as number:
+        upside_down = np.asarray(number.convert("L").transpose(Image.Transpose.ROTATE_180))
+    page = np.pad(upside_down, 200, constant_values=int(np.median(upside_down)))
+    height, width = page.shape
+    field = Field("number", 200 / width, 200 / height, 1 - 400 / width, 1 - 400 / height)
+    as_an_image, in_the_field = reader.read(upside_down), Form((field,)).read(reader, page)
+    assert as_an_image.text == NUMBER.parent.name != in_the_field.text
 
 
 def test_a_photographed_sheet_is_aligned_and_read(composed, reader, tmp_path):

@@ -145,13 +145,15 @@ def test_a_model_without_a_card_reads_all_the_same(tmp_path):
 
 def test_a_row_that_lies_on_its_side_is_turned(shipped):
     row = Image.open(NUMBER).convert("L")
-    assert shipped.read(row.transpose(Image.Transpose.ROTATE_90)).text == shipped.read(row).text
+    on_its_side = row.transpose(Image.Transpose.ROTATE_90)
+    assert shipped.read(on_its_side).text == shipped.read(row).text
+    assert shipped.read(on_its_side, upright=True).text != shipped.read(row).text
 
 
 @pytest.mark.parametrize(("by_ink", "text"), [("12", "12"), ("34", "12"), ("1", "12")])
 def test_an_image_is_turned_only_where_the_number_reader_gives_the_digits_of_its_ink(shipped, says, monkeypatch, by_ink, text):
     as_turned = ink_reading.InkReading(tuple(digit_of(int(digit), 30 * i) for i, digit in enumerate(by_ink)), quarter_turns=1)
-    monkeypatch.setattr(reader, "read_by_ink", lambda image, classifier: as_turned)
+    monkeypatch.setattr(reader, "read_by_ink", lambda *_: as_turned)
     says([digit_of(1, 0), digit_of(2, 30)])
     reading = shipped.read(NUMBER)
     assert reading.text == text
@@ -161,7 +163,7 @@ def test_an_image_is_turned_only_where_the_number_reader_gives_the_digits_of_its
 @pytest.mark.parametrize(("as_it_lies", "text"), [("9", "88"), ("90", "88"), ("300", "300")])
 def test_an_image_with_more_digits_as_it_lies_is_not_turned(shipped, says, monkeypatch, as_it_lies, text):
     as_turned = ink_reading.InkReading((digit_of(8, 0), digit_of(8, 30)), quarter_turns=1)
-    monkeypatch.setattr(reader, "read_by_ink", lambda image, classifier: as_turned)
+    monkeypatch.setattr(reader, "read_by_ink", lambda *_: as_turned)
     found = {}
     for name, text_found in (("lying", as_it_lies), ("turned", "88")):
         says([digit_of(int(digit), 30 * i) for i, digit in enumerate(text_found)])
@@ -428,7 +430,7 @@ def test_a_slash_taken_for_a_one_is_read_right_where_a_slash_is_expected(shipped
 
     digits = [symbol(20.0, d8=0.9), symbol(50.0, d1=0.6, slash=0.5), symbol(80.0, d1=0.9), symbol(110.0, d0=0.9)]
     monkeypatch.setattr(shipped.number_reader, "find", lambda grey: Detections(grey, [digits], [], []))
-    monkeypatch.setattr(reader, "read_by_ink", lambda image, classifier: ink_reading.InkReading(()))
+    monkeypatch.setattr(reader, "read_by_ink", lambda *_: ink_reading.InkReading(()))
     image = np.full((140, 160), 255, np.uint8)
     assert shipped.read(image).text == "8110"
     reading = shipped.read(image, "#/##")

@@ -61,6 +61,11 @@ def test_digits_that_dance_about_the_line_belong_to_it():
     assert labels(text_lines([digit(i, 20 + 25 * i, 50 + (-1) ** i * 6) for i in range(8)])) == [list(range(8))]
 
 
+def test_a_line_whose_first_digits_fall_may_rise_again():
+    heights_of_centres = (80, 90, 97, 80, 79, 83)  # of digits in the cells of a form
+    assert labels(text_lines([digit(i, 60 + 63 * i, y, 40) for i, y in enumerate(heights_of_centres)])) == [list(range(6))]
+
+
 def test_digits_of_different_heights_may_stand_in_one_line():
     assert labels(text_lines([digit(1, 20, 50, 40), digit(2, 50, 52, 20), digit(3, 75, 50, 36)])) == [[1, 2, 3]]
 

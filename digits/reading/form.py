@@ -244,7 +244,7 @@ def _read_field(reader: Reader, grey: np.ndarray, sheet: LoadedImage, field: Fie
     written = remove_print(cut, edges)
     if written is None:
         return FieldReading("", "empty", cut=cut)
-    reading = reader.read(written, field.expect)
+    reading = reader.read(written, field.expect, upright=True)
     to_full = np.diag([*sheet.scale, 1]) @ to_sheet
     return FieldReading(
         "",

@@ -30,15 +30,15 @@ class InkReading:
         return len(self.digits) == 1 and self.digits[0].sure
 
 
-def read_by_ink(image: LoadedImage, classifier: Classifier) -> InkReading:
-    """Return the digits in the image as it lies, or turned by quarter turns, if it lies on its side.
+def read_by_ink(image: LoadedImage, classifier: Classifier, upright: bool = False) -> InkReading:
+    """Return the digits in the image as it lies, or turned by quarter turns, if it lies on its side and need not be upright.
 
     The image counts as turned if as it lies there are 2 to MAX_TURNED_DIGITS digits, some not sure, and if after a turn there
     are two or more digits, all of them are sure, and their mean log-odds are higher by MIN_LOG_ODDS_GAIN. One digit alone does
     not tell which side is up: a 7 on its side may be a 2. Nor do ones and zeros: a dash on its side is a 1.
     """
     as_it_lies = _find_digits(image, 0, classifier)
-    if not 2 <= len(as_it_lies) <= MAX_TURNED_DIGITS or _are_sure(as_it_lies):
+    if upright or not 2 <= len(as_it_lies) <= MAX_TURNED_DIGITS or _are_sure(as_it_lies):
         return InkReading(as_it_lies)
     turned = [InkReading(_find_digits(image, turns, classifier), turns) for turns in (1, 2, 3)]
     several = [reading for reading in turned if len(reading.digits) >= 2]

@@ -77,11 +77,12 @@ class Reader:
         networks = {"model": self.classifier, "number reader": self.number_reader, "line reader": self.line_reader}
         return {kind: network.model_path for kind, network in networks.items() if network is not None}
 
-    def read(self, image: ImageSource, expect: str | int | None = None) -> Reading:
+    def read(self, image: ImageSource, expect: str | int | None = None, upright: bool = False) -> Reading:
         """Return what is written in an image.
 
         image: a path, a binary file, a Pillow image, or an array, (height, width) or (height, width, 3) uint8, grey or RGB.
         expect: what each text line holds, as in Expectation.parse: "5", five digits, or a pattern such as "##.##".
+        upright: whether the image surely lies as it is to be read; else a number on its side, or upside down, is turned.
         An image that can't be read gives a Reading with the status "error", which says why; only a damaged model and a wrong
         pattern raise UserError.
         """
@@ -91,7 +92,7 @@ class Reader:
             loaded = load_image(image)
         except UserError as error:
             return Reading(name, "error", message=str(error))
-        by_ink = read_by_ink(loaded, self.classifier)
+        by_ink = read_by_ink(loaded, self.classifier, upright)
         numbers, best = None, FoundText(by_ink.digits)
         if self.number_reader is not None and _asks_number_reader(by_ink, loaded, expectation):
             found = read_numbers(loaded, self.number_reader, self.classifier)

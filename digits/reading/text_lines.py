@@ -13,8 +13,8 @@ from digits.model.line_image import MAX_SLOPE, MIN_SLOPE_DIGITS
 from digits.reading.contrast import contrast_of
 from digits.reading.detection import Detection
 
-# A digit joins a line if the line, followed to its place, passes within this fraction of the larger height of its centre, and
-# if neither is higher than the other by more than this factor.
+# A digit joins a line if the line, followed to its place, or else the line's last digit, lies within this fraction of the larger
+# height of its centre, and if neither is higher than the other by more than this factor.
 MAX_OFFSET, MAX_HEIGHT_RATIO = 0.55, 2.8
 SLOPE_DIGITS = 8  # the last digits of a line, by which its slope is fitted; a line may bend
 # Of a line's height: between these factors of it lie the heights of its digits and of other lines that are writing.
@@ -28,9 +28,12 @@ def text_lines(digits: Sequence[Detection]) -> list[list[Detection]]:
     """Return the digits in text lines, each from left to right, the lines from top to bottom."""
     lines: list[list[Detection]] = []
     for digit in sorted(digits, key=lambda digit: digit.x):
-        offsets = [_offset(line, digit) for line in lines]
-        if offsets and min(offsets) < MAX_OFFSET:
-            lines[int(np.argmin(offsets))].append(digit)
+        # A line whose first digits fall or rise by chance is not followed far: its last digit counts, too.
+        for offset in (_offset, _offset_of_last):
+            offsets = [offset(line, digit) for line in lines]
+            if offsets and min(offsets) < MAX_OFFSET:
+                lines[int(np.argmin(offsets))].append(digit)
+                break
         else:
             lines.append([digit])
     return sorted(lines, key=lambda line: float(np.mean([digit.y for digit in line])))
@@ -39,9 +42,6 @@ def text_lines(digits: Sequence[Detection]) -> list[list[Detection]]:
 def _offset(line: list[Detection], digit: Detection) -> float:
     """Return how far a line passes from a digit's centre, in units of the larger height; infinite where the sizes differ."""
     height = statistics.median(other.height for other in line)
-    larger, smaller = max(height, digit.height), min(height, digit.height)
-    if larger > MAX_HEIGHT_RATIO * smaller:
-        return math.inf
     # Plain arithmetic, because a page asks this thousands of times and NumPy takes longer for few numbers.
     last = line[-SLOPE_DIGITS:]
     xs, ys = [other.x for other in last], [other.y for other in last]
@@ -51,7 +51,18 @@ def _offset(line: list[Detection], digit: Detection) -> float:
         y = statistics.fmean(ys) + slope * (digit.x - statistics.fmean(xs))
     else:
         y = statistics.fmean(ys[-3:])
-    return abs(digit.y - y) / larger
+    return _in_heights(digit.y - y, height, digit.height)
+
+
+def _offset_of_last(line: list[Detection], digit: Detection) -> float:
+    """Return how far a line's last digit is above or below a digit, in units of the larger height, as _offset."""
+    return _in_heights(digit.y - line[-1].y, line[-1].height, digit.height)
+
+
+def _in_heights(distance: float, *heights: float) -> float:
+    """Return the distance in units of the larger of two heights; infinite where they differ by more than MAX_HEIGHT_RATIO."""
+    larger, smaller = max(heights), min(heights)
+    return math.inf if larger > MAX_HEIGHT_RATIO * smaller else abs(distance) / larger
 
 
 def drop_unlikely_lines(grey: np.ndarray, lines: Sequence[list[Detection]]) -> list[list[Detection]]:

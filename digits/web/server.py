@@ -91,7 +91,9 @@ def add_image_routes(app: FastAPI, readers: ReaderPool, folder: Path) -> None:
     def keep(image: Annotated[bytes, Depends(request_body)], label: str, suffix: str) -> Message:
         """Keep the image under this label."""
         if readers.page_count(image) > 1:
-            raise HTTPException(415, "This was not kept: it has several pages. Save the page as a file of its own, and load that.")
+            raise HTTPException(
+                415, "This was not kept: it has several pages. Save this one as a file of its own, and load that."
+            )
         reading = readers.read(image)
         if reading.status == "error":
             raise HTTPException(415, f"This was not kept: {reading.message}.")
