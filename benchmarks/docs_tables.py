@@ -236,7 +236,7 @@ def networks(results: Results) -> str:
     for preset in ("best", "default", "tiny"):
         if runs := results.of_seeds(preset):
             test, validation = _mean_right([run["test"] for run in runs]), [run["validation"]["accuracy"] for run in runs]
-            minutes = spread([run["seconds"] / 60 for run in runs], 0)
+            minutes = spread([run["seconds"] / 60 for run in runs if "accelerator" not in run], 0)
             name, parameters = f"preset `{preset}`", f"{runs[0]['parameters']:,}"
             rows.append((name, parameters, len(runs), test, fractions(validation, 2), minutes))
     for network, name in {**CLASSIC_NETWORKS, "ours, one epoch": "preset `default`, one epoch"}.items():

@@ -8,6 +8,8 @@ Each run writes its model to models/seeds/PRESET-SEED/ and, as it ends, a line t
 there with the same settings and recipe is not made again, and one that was interrupted goes on. So seeds can be gathered over
 days; and by several of these commands at a time, each with seeds and a core of its own (taskset -c 0 python ...), which takes
 longer for each training and less for all.
+A run that learned elsewhere, on an accelerator, has its checkpoint brought here and is ended by this command; "accelerator" is
+added to its entry by hand, and it counts in no time.
 Which seed's model to use is the matter of its validation score, never of its test score: the last column says it. Each seed
 keeps other images for validation, so a lead of a few images may be theirs and not the model's. docs/results.md shows the table.
 """
@@ -66,13 +68,14 @@ def table(runs):
         correct = [run["test"]["correct"] for run in those]
         share = statistics.mean(run["test"]["accuracy"] for run in those)
         validation = [100 * run["validation"]["accuracy"] for run in those]
+        minutes = [run["seconds"] / 60 for run in those if "accelerator" not in run]
         chosen = max(sorted(by_seed), key=lambda seed: by_seed[seed]["validation"]["correct"])  # of equals the first
         rows.append(
             (
                 preset, f"{those[0]['parameters']:,}", those[0]["settings"]["EPOCHS"], len(those),
                 f"{statistics.mean(correct):,.1f}{spread(correct, '{:.1f}')} ({100 * share:.2f} %)", f"{min(correct):,}",
                 f"{statistics.mean(validation):.2f}{spread(validation, '{:.2f}')} %",
-                f"{statistics.mean(run['seconds'] for run in those) / 60:.1f}", f"seed {chosen}",
+                f"{statistics.mean(minutes):.1f}" if minutes else "", f"seed {chosen}",
             )
         )  # fmt: skip
     return rows
