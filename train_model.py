@@ -1,6 +1,6 @@
 """Learn handwritten digits from MNIST and save the model.
 
-    python train_model.py                    five to twelve minutes on one CPU core
+    python train_model.py                    four to twelve minutes on one CPU core
     python train_model.py --preset best      an hour or more: the preset of the shipped model
     python train_model.py --epochs 2         a first attempt
     python train_model.py --resume           go on with an interrupted training, to the same weights
