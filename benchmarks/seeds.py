@@ -8,8 +8,8 @@ Each run writes its model to models/seeds/PRESET-SEED/ and, as it ends, a line t
 there with the same settings and recipe is not made again, and one that was interrupted goes on. So seeds can be gathered over
 days; and by several of these commands at a time, each with seeds and a core of its own (taskset -c 0 python ...), which takes
 longer for each training and less for all.
-A run that learned elsewhere, on an accelerator, has its checkpoint brought here and is ended by this command; "accelerator" is
-added to its entry by hand, and it counts in no time.
+A training that began on another machine, with a GPU, is finished here if its checkpoint is put into that folder. Then add
+"accelerator", with the name of the GPU, to its entry by hand: its minutes are left out.
 Which seed's model to use is the matter of its validation score, never of its test score: the last column says it. Each seed
 keeps other images for validation, so a lead of a few images may be theirs and not the model's. docs/results.md shows the table.
 """

@@ -145,11 +145,11 @@ def found(folder):
 
 
 def watch(folder, minutes):
-    """Fuzz in a separate process, and in a new one when a finding ended it. Yield (seconds, runs, places reached) repeatedly."""
-    started, runs_before = time.monotonic(), 0
+    """Fuzz in a process, and in a new one when a finding or its memory ends it. Yield (seconds, runs, places reached)."""
+    started, runs_before, places = time.monotonic(), 0, 0
     while (left := int(started + 60 * minutes - time.monotonic())) > 0:
         command = [sys.executable, __file__, "--folder", folder, "--seconds", str(left)]
-        runs = places = 0
+        runs = 0
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace", cwd=PROJECT_FOLDER) as process:
             for line in process.stderr:
                 if match := re.match(r"#(\d+)\s.*?cov: (\d+)", line):

@@ -28,7 +28,7 @@ def text_lines(digits: Sequence[Detection]) -> list[list[Detection]]:
     """Return the digits in text lines, each from left to right, the lines from top to bottom."""
     lines: list[list[Detection]] = []
     for digit in sorted(digits, key=lambda digit: digit.x):
-        # A line whose first digits fall or rise by chance is not followed far: its last digit counts, too.
+        # Where a line's first digits fall or rise by chance, its slope leads astray. So its last digit counts, too.
         for offset in (_offset, _offset_of_last):
             offsets = [offset(line, digit) for line in lines]
             if offsets and min(offsets) < MAX_OFFSET:
